@@ -1,0 +1,2 @@
+//! The kjit command line.
+fn main() {}
