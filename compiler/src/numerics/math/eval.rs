@@ -1,0 +1,88 @@
+//! Which implementation each function uses.
+
+use super::{MathFn1, MathFn2};
+
+/// The value of a function of one argument.
+pub(super) fn one(function: MathFn1, x: f64) -> f64 {
+    match function {
+        MathFn1::Sqrt => x.sqrt(),
+        MathFn1::Exp => libm::exp(x),
+        MathFn1::Exp2 => libm::exp2(x),
+        MathFn1::Expm1 => libm::expm1(x),
+        MathFn1::Log => libm::log(x),
+        MathFn1::Log2 => libm::log2(x),
+        MathFn1::Log10 => libm::log10(x),
+        MathFn1::Log1p => libm::log1p(x),
+        MathFn1::Sin => libm::sin(x),
+        MathFn1::Cos => libm::cos(x),
+        MathFn1::Tan => libm::tan(x),
+        MathFn1::Asin => libm::asin(x),
+        MathFn1::Acos => libm::acos(x),
+        MathFn1::Atan => libm::atan(x),
+        MathFn1::Sinh => libm::sinh(x),
+        MathFn1::Cosh => libm::cosh(x),
+        MathFn1::Tanh => libm::tanh(x),
+        MathFn1::Asinh => libm::asinh(x),
+        MathFn1::Acosh => libm::acosh(x),
+        MathFn1::Atanh => libm::atanh(x),
+        MathFn1::Cbrt => libm::cbrt(x),
+        MathFn1::Erf => libm::erf(x),
+        MathFn1::Erfc => libm::erfc(x),
+        MathFn1::Gamma => libm::tgamma(x),
+        MathFn1::Lgamma => libm::lgamma(x),
+        MathFn1::Floor => x.floor(),
+        MathFn1::Ceil => x.ceil(),
+        MathFn1::Trunc => x.trunc(),
+        MathFn1::Rint => x.round_ties_even(),
+        MathFn1::Fabs => x.abs(),
+        MathFn1::Degrees => x * (180.0 / std::f64::consts::PI),
+        MathFn1::Radians => x * (std::f64::consts::PI / 180.0),
+    }
+}
+
+/// The value of a function of two arguments.
+pub(super) fn two(function: MathFn2, x: f64, y: f64) -> f64 {
+    match function {
+        MathFn2::Pow => libm::pow(x, y),
+        MathFn2::Atan2 => libm::atan2(x, y),
+        MathFn2::Hypot => libm::hypot(x, y),
+        MathFn2::Fmod => x % y,
+        MathFn2::Copysign => x.copysign(y),
+        MathFn2::Nextafter => libm::nextafter(x, y),
+        MathFn2::Ldexp => libm::ldexp(x, y as i32),
+        MathFn2::Remainder => libm::remainder(x, y),
+        MathFn2::Logaddexp => logaddexp(x, y),
+        MathFn2::Logaddexp2 => logaddexp2(x, y),
+    }
+}
+
+/// NumPy's formula: the larger argument plus `log1p(exp(-difference))`.
+fn logaddexp(x: f64, y: f64) -> f64 {
+    if x == y {
+        return x + std::f64::consts::LN_2; // Infinities of one sign too.
+    }
+    let difference = x - y;
+    if difference > 0.0 {
+        x + one(MathFn1::Log1p, one(MathFn1::Exp, -difference))
+    } else if difference <= 0.0 {
+        y + one(MathFn1::Log1p, one(MathFn1::Exp, difference))
+    } else {
+        difference
+    }
+}
+
+/// NumPy's formula: the larger argument plus `log1p(2^-difference) / ln 2`.
+fn logaddexp2(x: f64, y: f64) -> f64 {
+    if x == y {
+        return x + 1.0;
+    }
+    let difference = x - y;
+    let correction = |d: f64| std::f64::consts::LOG2_E * one(MathFn1::Log1p, one(MathFn1::Exp2, d));
+    if difference > 0.0 {
+        x + correction(-difference)
+    } else if difference <= 0.0 {
+        y + correction(difference)
+    } else {
+        difference
+    }
+}

@@ -1,0 +1,119 @@
+//! The mathematical functions of one and of two arguments: their names and one evaluator for each width.
+//!
+//! `f64` results are at most 1 ULP from the true value; the bound measured for each function stands at its
+//! implementation and in `docs/numerics.md`. `f32` results are the `f64` result rounded once, so at most
+//! 0.5001 ULP. An argument outside the domain gives NaN or an infinity as in NumPy, never an error.
+//! The sign and payload of a NaN are not specified.
+
+mod eval;
+
+macro_rules! functions {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $doc:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $(#[doc = $doc] $variant,)*
+        }
+
+        impl $name {
+            /// Every function, in declaration order: `ALL[f as usize] == f`.
+            pub const ALL: &[$name] = &[$($name::$variant,)*];
+
+            /// The canonical name, which is `math.NAME` or `np.NAME` in kernels.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($name::$variant => $text,)*
+                }
+            }
+
+            /// The function with this canonical name.
+            pub fn from_name(name: &str) -> Option<$name> {
+                match name {
+                    $($text => Some($name::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    /// A function of one floating-point argument.
+    MathFn1 {
+        Sqrt "sqrt" "Square root, correctly rounded; NaN below zero.",
+        Exp "exp" "e^x.",
+        Exp2 "exp2" "2^x.",
+        Expm1 "expm1" "e^x - 1 without cancellation.",
+        Log "log" "Natural logarithm; -inf at 0, NaN below.",
+        Log2 "log2" "Logarithm to base 2, exact for powers of two.",
+        Log10 "log10" "Logarithm to base 10.",
+        Log1p "log1p" "log(1 + x) without cancellation.",
+        Sin "sin" "Sine of radians, with full range reduction.",
+        Cos "cos" "Cosine of radians, with full range reduction.",
+        Tan "tan" "Tangent of radians, with full range reduction.",
+        Asin "asin" "Inverse sine in [-pi/2, pi/2].",
+        Acos "acos" "Inverse cosine in [0, pi].",
+        Atan "atan" "Inverse tangent in [-pi/2, pi/2].",
+        Sinh "sinh" "Hyperbolic sine.",
+        Cosh "cosh" "Hyperbolic cosine.",
+        Tanh "tanh" "Hyperbolic tangent.",
+        Asinh "asinh" "Inverse hyperbolic sine.",
+        Acosh "acosh" "Inverse hyperbolic cosine; NaN below 1.",
+        Atanh "atanh" "Inverse hyperbolic tangent; NaN outside [-1, 1].",
+        Cbrt "cbrt" "Real cube root, correctly rounded.",
+        Erf "erf" "Error function.",
+        Erfc "erfc" "1 - erf(x) without cancellation.",
+        Gamma "gamma" "Gamma function; NaN at negative integers.",
+        Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers.",
+        Floor "floor" "Largest whole number that is not above x.",
+        Ceil "ceil" "Smallest whole number that is not below x.",
+        Trunc "trunc" "The whole part of x.",
+        Rint "rint" "Nearest whole number, ties to even: `np.rint`, and Python's `round(x)`.",
+        Fabs "fabs" "Absolute value.",
+        Degrees "degrees" "Radians to degrees: x * (180 / pi).",
+        Radians "radians" "Degrees to radians: x * (pi / 180).",
+    }
+}
+
+functions! {
+    /// A function of two floating-point arguments.
+    MathFn2 {
+        Pow "pow" "x^y as in C; NaN for negative x with a y that is not whole.",
+        Atan2 "atan2" "The angle of the point (second, first argument): atan2(y, x).",
+        Hypot "hypot" "sqrt(x^2 + y^2) without overflow.",
+        Fmod "fmod" "Remainder with the sign of x, exact.",
+        Copysign "copysign" "The magnitude of x with the sign of y.",
+        Nextafter "nextafter" "The next number after x towards y.",
+        Ldexp "ldexp" "x * 2^y, rounded once; y is truncated to a whole number.",
+        Remainder "remainder" "IEEE remainder: x - n*y with n the nearest whole number to x/y, exact.",
+        Logaddexp "logaddexp" "log(e^x + e^y) without overflow.",
+        Logaddexp2 "logaddexp2" "log2(2^x + 2^y) without overflow.",
+    }
+}
+
+impl MathFn1 {
+    /// The value for an `f64` argument.
+    pub fn eval_f64(self, x: f64) -> f64 {
+        eval::one(self, x)
+    }
+
+    /// The value for an `f32` argument: the `f64` value rounded once.
+    pub fn eval_f32(self, x: f32) -> f32 {
+        eval::one(self, f64::from(x)) as f32
+    }
+}
+
+impl MathFn2 {
+    /// The value for `f64` arguments.
+    pub fn eval_f64(self, x: f64, y: f64) -> f64 {
+        eval::two(self, x, y)
+    }
+
+    /// The value for `f32` arguments: the `f64` value rounded once, except that `nextafter` steps in `f32`.
+    pub fn eval_f32(self, x: f32, y: f32) -> f32 {
+        match self {
+            MathFn2::Nextafter => libm::nextafterf(x, y),
+            _ => eval::two(self, f64::from(x), f64::from(y)) as f32,
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What the operations of the language mean, as pure functions on numbers.
+//!
+//! The interpreter calls them, constant folding calls them, and the runtime hands them to native code
+//! through `extern "C"` wrappers: one definition, so the same bits on every engine. Nothing here knows
+//! types, spans or arrays, does I/O, or panics; a value outside the domain gives what the function's
+//! comment says. `docs/numerics.md` is the same information for users.
+
+pub mod math;
