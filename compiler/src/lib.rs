@@ -1,5 +1,10 @@
-//! The kjit compiler: kernel source and argument types in, machine code out; no I/O, no unsafe.
-
+//! The kjit compiler: kernel source and argument types in, machine code and diagnostics out.
+//!
+//! Pure: no I/O, no threads, no clock, no environment, no `unsafe`. The layers, lowest first, are listed in
+//! `docs/architecture.md`; `pipeline` is the one place that names every stage.
 #![forbid(unsafe_code)]
 
+pub mod base;
 pub mod numerics;
+pub mod syntax;
+pub mod types;

@@ -1,0 +1,3 @@
+//! Text to tree: tokens, indentation, a parser that recovers. Knows nothing of types.
+
+pub mod ast;

@@ -1,0 +1,7 @@
+//! Types: of elements, of values, how they combine; and the table of built-in functions.
+
+pub mod dtype;
+pub mod ty;
+
+pub use dtype::DType;
+pub use ty::{ArrayTy, Layout, Ty};
