@@ -5,7 +5,14 @@
 //! 0.5001 ULP. An argument outside the domain gives NaN or an infinity as in NumPy, never an error.
 //! The sign and payload of a NaN are not specified.
 
+mod angle;
+mod dd;
+mod erf;
 mod eval;
+mod explog;
+mod gamma;
+mod hyperbolic;
+mod tables;
 
 macro_rules! functions {
     ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $doc:literal,)* }) => {

@@ -1,0 +1,276 @@
+//! The exponential and the logarithm with about 60 to 67 good bits, and what is made from one of them:
+//! `exp`, `expm1`, `log`, `log2`, `log10`, `log1p`, `pow`.
+//!
+//! Method: table-driven reduction (P. T. P. Tang, ACM TOMS 15(2), 1989, and 16(4), 1990; S. Gal) with
+//! 128 entries and a short Taylor polynomial; the high-order terms are kept as pairs of numbers, so that
+//! only the last rounding counts.
+
+use super::dd::{Dd, fast_two_sum, two_prod, two_sum};
+use super::tables;
+
+/// 128 / log 2.
+const PER_STEP: f64 = 184.664_965_233_787_3;
+/// log(2) / 128 in three parts; the first two have 35 bits, so that their multiples are exact.
+const STEP: [f64; 3] = [0.005415212347998022, 1.2655086083012853e-13, 3.1258479278239995e-24];
+/// log 2 as a multiple of 2^-42 and the rest.
+const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
+/// 1 / log 2.
+const LOG2_E: Dd = Dd { hi: std::f64::consts::LOG2_E, lo: 2.0355273740931033e-17 };
+/// 1 / log 10.
+const LOG10_E: Dd = Dd { hi: std::f64::consts::LOG10_E, lo: 1.098319650216765e-17 };
+/// Above this the exponential overflows.
+const EXP_MAX: f64 = 709.782_712_893_384;
+/// Below this the exponential is less than half the smallest subnormal number.
+const EXP_MIN: f64 = -745.133_219_101_941_2;
+
+/// 2^exponent for an exponent of a normal number.
+#[inline(always)]
+pub(super) fn pow2(exponent: i64) -> f64 {
+    f64::from_bits(((exponent + 1023) as u64) << 52)
+}
+
+/// `value * 2^exponent` for a value near 1, rounded once also where the result is subnormal.
+#[inline]
+pub(super) fn scale(value: Dd, exponent: i64) -> f64 {
+    if exponent > 1000 {
+        return value.round() * pow2(1000) * pow2(exponent - 1000);
+    }
+    if exponent >= -1020 {
+        return value.round() * pow2(exponent);
+    }
+    if exponent < -1080 {
+        return 0.0;
+    }
+    // Adding this number leaves exactly the bits that the result has room for.
+    let shift = pow2(-1022 - exponent).copysign(value.hi);
+    let sum = two_sum(shift, value.hi);
+    let kept = (sum.hi + (sum.lo + value.lo)) - shift;
+    kept * pow2(-1000) * pow2(exponent + 1000)
+}
+
+/// `e^(x.hi + x.lo)` as `(pair in 0.99..2, exponent of two)`, relative error about 2^-61. For `|x|` up to 1000.
+#[inline(always)]
+pub(super) fn exp_parts(x: Dd) -> (Dd, i64) {
+    // Adding 1.5 * 2^52 rounds to a whole number, ties to even, and leaves it in the low bits.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    let shifted = x.hi * PER_STEP + SHIFT;
+    let steps = shifted - SHIFT;
+    let index = shifted.to_bits().wrapping_sub(SHIFT.to_bits()) as i64;
+    let first = x.hi - steps * STEP[0];
+    let r = two_sum(first, -(steps * STEP[1]));
+    let r = fast_two_sum(r.hi, r.lo + (x.lo - steps * STEP[2]));
+    let t = r.hi;
+    let poly =
+        r.lo + t * t * (0.5 + t * (1.0 / 6.0 + t * (1.0 / 24.0 + t * (1.0 / 120.0 + t * (1.0 / 720.0)))));
+    let (hi, lo) = tables::EXP2[(index & 127) as usize];
+    (fast_two_sum(hi, lo + (hi * poly + hi * t)), index >> 7)
+}
+
+/// `e^x` as a pair of numbers, for `|x|` up to 700.
+#[inline(always)]
+pub(super) fn exp_dd(x: Dd) -> Dd {
+    let (value, exponent) = exp_parts(x);
+    value.scale(pow2(exponent))
+}
+
+/// e^(hi + lo), rounded, with overflow and underflow.
+pub(super) fn exp_of(x: Dd) -> f64 {
+    if x.hi > 710.0 {
+        return f64::INFINITY;
+    }
+    if x.hi < -746.0 {
+        return 0.0;
+    }
+    let (value, exponent) = exp_parts(x);
+    scale(value, exponent)
+}
+
+/// e^x.
+pub(super) fn exp(x: f64) -> f64 {
+    // Also false for NaN.
+    if !(EXP_MIN..=EXP_MAX).contains(&x) {
+        return if x > 0.0 {
+            f64::INFINITY
+        } else if x < 0.0 {
+            0.0
+        } else {
+            x
+        };
+    }
+    let (value, exponent) = exp_parts(Dd::from(x));
+    scale(value, exponent)
+}
+
+/// e^x - 1. Near 0 a Taylor polynomial, else from the pair of `exp_parts`.
+pub(super) fn expm1(x: f64) -> f64 {
+    if x.abs() < 0.09375 {
+        return expm1_small(x).round();
+    }
+    if x > 40.0 || x.is_nan() {
+        return exp(x);
+    }
+    if x < -40.0 {
+        return -1.0;
+    }
+    exp_dd(Dd::from(x)).add_f64(-1.0).round()
+}
+
+/// e^x - 1 for |x| < 0.1, relative error about 2^-57.
+pub(super) fn expm1_small(x: f64) -> Dd {
+    const TERMS: [f64; 9] = [
+        1.0 / 6.0,
+        1.0 / 24.0,
+        1.0 / 120.0,
+        1.0 / 720.0,
+        1.0 / 5040.0,
+        1.0 / 40320.0,
+        1.0 / 362880.0,
+        1.0 / 3628800.0,
+        1.0 / 39916800.0,
+    ];
+    let tail = TERMS.iter().rev().fold(0.0, |sum, term| sum * x + term);
+    fast_two_sum(x, x * x * (0.5 + x * tail))
+}
+
+/// A positive number as `2^exponent * (z_hi + z_lo)`; `-log(c)` and the exponent give `whole + rest`.
+struct Reduced {
+    exponent: i64,
+    c: f64,
+    /// The upper 26 bits of the significand, so that the product with `c` (10 bits) is exact.
+    z_hi: f64,
+    z_lo: f64,
+    whole: f64,
+    rest: f64,
+}
+
+/// Looks up the interval of the table.
+#[inline(always)]
+fn reduce(x: f64) -> Reduced {
+    const OFFSET: u64 = 0x3fe6_9000_0000_0000;
+    let (bits, extra) = if x < f64::MIN_POSITIVE { ((x * pow2(54)).to_bits(), 54) } else { (x.to_bits(), 0) };
+    let offset = bits.wrapping_sub(OFFSET);
+    let exponent = (offset as i64) >> 52;
+    let (c, log_hi, log_lo) = tables::LOG[((offset >> 45) & 127) as usize];
+    let z_bits = bits.wrapping_sub((exponent as u64) << 52);
+    let z_hi = f64::from_bits(z_bits & !0x7ff_ffff);
+    let z_lo = f64::from_bits(z_bits) - z_hi;
+    let exponent = exponent - extra;
+    let k = exponent as f64;
+    Reduced { exponent, c, z_hi, z_lo, whole: k * LN2.0 + log_hi, rest: k * LN2.1 + log_lo }
+}
+
+/// `(log(1 + t) - t + t^2/2) / t^3` for |t| < 2^-7.7.
+#[inline(always)]
+fn log_tail(t: f64) -> f64 {
+    let square = t * t;
+    let low = (1.0 / 3.0 - 0.25 * t) + square * (0.2 - t * (1.0 / 6.0));
+    let high = (1.0 / 7.0 - 0.125 * t) + square * (1.0 / 9.0 - 0.1 * t);
+    low + square * square * high
+}
+
+/// The natural logarithm of a positive finite number, relative error about 2^-66, also near 1.
+pub(super) fn log_dd(x: Dd) -> Dd {
+    let parts = reduce(x.hi);
+    // Two factors, since one may be out of range; bits lost to underflow do not count.
+    let half = parts.exponent / 2;
+    let low = if x.lo == 0.0 { 0.0 } else { x.lo * pow2(-half) * pow2(half - parts.exponent) };
+    let r = two_sum(parts.z_hi * parts.c - 1.0, parts.z_lo * parts.c);
+    let r = two_sum(r.hi, r.lo + low * parts.c);
+    let t = r.hi;
+    let square = two_prod(t, t);
+    let first = two_sum(parts.whole, t);
+    let second = two_sum(first.hi, -0.5 * square.hi);
+    let rest = parts.rest + (r.lo - t * r.lo) - 0.5 * square.lo + t * square.hi * log_tail(t);
+    fast_two_sum(second.hi, second.lo + (first.lo + rest))
+}
+
+/// What every logarithm does with an argument that is not positive and finite.
+#[inline(always)]
+fn log_special(x: f64) -> Option<f64> {
+    if x > 0.0 && x < f64::INFINITY {
+        None
+    } else if x == 0.0 {
+        Some(f64::NEG_INFINITY)
+    } else if x < 0.0 {
+        Some(f64::NAN)
+    } else {
+        Some(x)
+    }
+}
+
+/// Natural logarithm: `log_dd` with only the pairs that its rounding needs.
+pub(super) fn log(x: f64) -> f64 {
+    if let Some(value) = log_special(x) {
+        return value;
+    }
+    let parts = reduce(x);
+    let first = parts.z_hi * parts.c - 1.0;
+    let second = parts.z_lo * parts.c;
+    let t = first + second;
+    let t_lo = (first - t) + second;
+    let sum = fast_two_sum(parts.whole, t);
+    let square = t * t;
+    let tail = square * (-0.5 + t * log_tail(t));
+    sum.hi + (tail + (sum.lo + (parts.rest + t_lo)))
+}
+
+/// Logarithm to base 2; exact for powers of two.
+pub(super) fn log2(x: f64) -> f64 {
+    log_special(x).unwrap_or_else(|| log_dd(Dd::from(x)).mul(LOG2_E).round())
+}
+
+/// Logarithm to base 10; exact for powers of ten.
+pub(super) fn log10(x: f64) -> f64 {
+    log_special(x).unwrap_or_else(|| log_dd(Dd::from(x)).mul(LOG10_E).round())
+}
+
+/// log(1 + x): the sum is kept as a pair.
+pub(super) fn log1p(x: f64) -> f64 {
+    if x.abs() < 1e-300 {
+        return x;
+    }
+    log_special(1.0 + x).unwrap_or_else(|| log_dd(two_sum(1.0, x)).round())
+}
+
+/// x^y: `exp(y * log(x))` on pairs, with the special cases of C99 Annex F.
+pub(super) fn pow(x: f64, y: f64) -> f64 {
+    if y == 0.0 || x == 1.0 {
+        return 1.0;
+    }
+    if x.is_nan() || y.is_nan() {
+        return f64::NAN;
+    }
+    if y.is_infinite() {
+        let size = x.abs();
+        return if size == 1.0 {
+            1.0
+        } else if (size > 1.0) == (y > 0.0) {
+            f64::INFINITY
+        } else {
+            0.0
+        };
+    }
+    let y_is_whole = y.trunc() == y;
+    // Above 2^53 every number is even.
+    let y_is_odd = y_is_whole && y.abs() < 9_007_199_254_740_992.0 && (y as i64) & 1 == 1;
+    let sign = if y_is_odd && x.is_sign_negative() { -1.0 } else { 1.0 };
+    if x == 0.0 || x.is_infinite() {
+        return if (x == 0.0) == (y < 0.0) { sign * f64::INFINITY } else { sign * 0.0 };
+    }
+    if x < 0.0 && !y_is_whole {
+        return f64::NAN;
+    }
+    let log = log_dd(Dd::from(x.abs()));
+    let estimate = y * log.hi;
+    if estimate > 710.0 {
+        return sign * f64::INFINITY;
+    }
+    if estimate < -746.0 {
+        return sign * 0.0;
+    }
+    if estimate.abs() < 1e-18 {
+        return sign;
+    }
+    let product = two_prod(y, log.hi);
+    sign * exp_of(fast_two_sum(product.hi, product.lo + y * log.lo))
+}
