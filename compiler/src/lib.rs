@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod infer;
+pub mod ir;
 pub mod numerics;
 pub mod syntax;
 pub mod types;

@@ -110,6 +110,7 @@ codes! {
     K714 "integer overflow"
     K715 "value outside the domain"
     K716 "file cannot be loaded or saved"
+    K717 "variable has no value because a loop did not run"
     // Cache and files.
     K801 "cache directory is not safe"
     K802 "cache cannot be written"

@@ -171,13 +171,14 @@ impl DType {
         }
     }
 
-    /// The type of arithmetic on it: integers and `bool` are widened to 64 bits.
+    /// The type of arithmetic on it: `bool` and integers narrower than 64 bits become `i64`, which holds all their values.
     #[must_use]
     pub fn widened(self) -> DType {
-        match self.kind() {
-            Kind::Bool | Kind::Signed => DType::I64,
-            Kind::Unsigned => DType::U64,
-            Kind::Float | Kind::Complex => self,
+        match self {
+            DType::Bool | DType::I8 | DType::I16 | DType::I32 | DType::I64 => DType::I64,
+            DType::U8 | DType::U16 | DType::U32 => DType::I64,
+            DType::U64 => DType::U64,
+            DType::F32 | DType::F64 | DType::C64 | DType::C128 => self,
         }
     }
 }

@@ -1,0 +1,80 @@
+//! Services of the runtime that a program may call: one row each.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::DType;
+
+/// Type of an operand or a result of a service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ServiceTy {
+    /// A number.
+    Scalar(DType),
+    /// A generator's state: `u64[::1]` of [`crate::numerics::random::PCG64_WORDS`] elements.
+    Generator,
+    /// Any array; `load` makes one.
+    Array,
+}
+
+macro_rules! services {
+    ($($(#[$doc:meta])* $variant:ident $name:literal ($($param:expr),*) -> ($($result:expr),*);)*) => {
+        /// A service. Native code calls it as
+        /// `extern "C" fn(ctx, args: *const u64, results: *mut u64) -> i32` with operands and results flattened to words
+        /// ([`crate::ir::abi`]); a status other than 0 is a failure.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum RuntimeFn { $($(#[$doc])* $variant),* }
+
+        impl RuntimeFn {
+            /// Every service, in table order.
+            pub const ALL: &[RuntimeFn] = &[$(RuntimeFn::$variant),*];
+
+            /// Its name in the text form.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(RuntimeFn::$variant => $name),* }
+            }
+
+            /// Its operands.
+            #[must_use]
+            pub fn params(self) -> &'static [ServiceTy] {
+                use ServiceTy::*;
+                match self { $(RuntimeFn::$variant => &[$($param),*]),* }
+            }
+
+            /// Its results.
+            #[must_use]
+            pub fn results(self) -> &'static [ServiceTy] {
+                use ServiceTy::*;
+                match self { $(RuntimeFn::$variant => &[$($result),*]),* }
+            }
+        }
+    };
+}
+
+services! {
+    /// `np.random.seed(seed)`: the call's MT19937 (inside a parallel iteration: that iteration's stream).
+    RandomSeed "random_seed" (Scalar(DType::I64)) -> ();
+    /// `np.random.random()`: uniform in [0, 1).
+    RandomF64 "random_f64" () -> (Scalar(DType::F64));
+    /// `np.random.uniform(low, high)`.
+    RandomUniform "random_uniform" (Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
+    /// `np.random.normal(mean, deviation)`; also `standard_normal`.
+    RandomNormal "random_normal" (Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
+    /// `np.random.randint(low, high)`; fails unless low < high.
+    RandomInt "random_int" (Scalar(DType::I64), Scalar(DType::I64)) -> (Scalar(DType::I64));
+    /// Starts the stream of one parallel iteration: key of the loop, number of the iteration.
+    RandomIteration "random_iteration" (Scalar(DType::U64), Scalar(DType::I64)) -> ();
+    /// Fills a generator's state from `np.random.default_rng(seed)`.
+    GeneratorSeed "generator_seed" (Generator, Scalar(DType::I64)) -> ();
+    /// `rng.random()`.
+    GeneratorF64 "generator_f64" (Generator) -> (Scalar(DType::F64));
+    /// `rng.uniform(low, high)`.
+    GeneratorUniform "generator_uniform" (Generator, Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
+    /// `rng.normal(mean, deviation)`; also `standard_normal`.
+    GeneratorNormal "generator_normal" (Generator, Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
+    /// `rng.integers(low, high)`; fails unless low < high.
+    GeneratorInt "generator_int" (Generator, Scalar(DType::I64), Scalar(DType::I64)) -> (Scalar(DType::I64));
+    /// `np.load(path)`: path by number, expected dtype code and rank; fails if the file differs.
+    Load "load" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64)) -> (Array);
+    /// `np.save(path, array)`: path by number, dtype code, rank, the array.
+    Save "save" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64), Array) -> ();
+}
