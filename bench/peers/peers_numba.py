@@ -8,12 +8,16 @@ of its arguments; it does not look at annotations.
 
 import sys
 import types
+import warnings
 from pathlib import Path
 
 import numba
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "oracle"))
 import kernel_files  # noqa: E402
+
+# Helpers without a prange have nothing to run in parallel, and need not say so.
+warnings.simplefilter("ignore", numba.NumbaPerformanceWarning)
 
 SHIM = types.ModuleType("kjit")
 SHIM.prange = numba.prange

@@ -8,24 +8,26 @@ ROOT = HERE.parents[1]
 KERNELS = ROOT / "kernels"
 
 
-def execute(source, name, shim=None):
-    """The global names that `source` defines, run with `import kjit` finding `shim` (by default `kjit.py` beside this file)."""
+def execute(source, name, shim=None, predefined=None):
+    """The global names after running `source`, with `import kjit` and `import numba` finding `shim` (by default `kjit.py` beside this file)."""
     if shim is None:
         sys.path.insert(0, str(HERE))
         try:
             import kjit as shim
         finally:
             sys.path.remove(str(HERE))
-    before = sys.modules.get("kjit")
-    sys.modules["kjit"] = shim
+    # Pasted Numba programs import `numba`; they are executed, not compiled, all the same.
+    before = {module: sys.modules.get(module) for module in ("kjit", "numba")}
+    sys.modules |= dict.fromkeys(before, shim)
     try:
-        namespace = {"__name__": Path(name).stem}
+        namespace = {"__name__": Path(name).stem} | (predefined or {})
         exec(compile(source, str(name), "exec"), namespace)
     finally:
-        if before is None:
-            sys.modules.pop("kjit", None)
-        else:
-            sys.modules["kjit"] = before
+        for module, value in before.items():
+            if value is None:
+                del sys.modules[module]
+            else:
+                sys.modules[module] = value
     return namespace
 
 
