@@ -61,8 +61,12 @@ services! {
     RandomNormal "random_normal" (Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
     /// `np.random.randint(low, high)`; fails unless low < high.
     RandomInt "random_int" (Scalar(DType::I64), Scalar(DType::I64)) -> (Scalar(DType::I64));
-    /// Starts the stream of one parallel iteration: key of the loop, number of the iteration.
+    /// First statement of an iteration of a `prange` that draws: from here on `np.random` draws from the counter-based
+    /// stream of (seed, epoch of the call, key of the loop, number of the iteration).
     RandomIteration "random_iteration" (Scalar(DType::U64), Scalar(DType::I64)) -> ();
+    /// After a `prange` that draws, serial or parallel: back to the main stream; the epoch goes up by one, so that the next run of the
+    /// loop draws other numbers.
+    RandomLoopEnd "random_loop_end" () -> ();
     /// Fills a generator's state from `np.random.default_rng(seed)`.
     GeneratorSeed "generator_seed" (Generator, Scalar(DType::I64)) -> ();
     /// `rng.random()`.
