@@ -5,4 +5,7 @@
 //! types, spans or arrays, does I/O, or panics; a value outside the domain gives what the function's
 //! comment says. `docs/numerics.md` is the same information for users.
 
+pub mod cast;
+pub mod float;
+pub mod int;
 pub mod math;
