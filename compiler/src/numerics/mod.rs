@@ -6,6 +6,7 @@
 //! comment says. `docs/numerics.md` is the same information for users.
 
 pub mod cast;
+pub mod complex;
 pub mod float;
 pub mod int;
 pub mod math;

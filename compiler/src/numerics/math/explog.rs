@@ -232,6 +232,30 @@ pub(super) fn log1p(x: f64) -> f64 {
     log_special(1.0 + x).unwrap_or_else(|| log_dd(two_sum(1.0, x)).round())
 }
 
+/// log(sqrt(x^2 + y^2)) with about 60 good bits, also where the root is near 1.
+pub(in crate::numerics) fn log_hypot(x: f64, y: f64) -> f64 {
+    const LN2_PAIR: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.3190468138462996e-17 };
+    if x.is_infinite() || y.is_infinite() {
+        return f64::INFINITY;
+    }
+    if x.is_nan() || y.is_nan() {
+        return f64::NAN;
+    }
+    let (large, small) = if x.abs() >= y.abs() { (x.abs(), y.abs()) } else { (y.abs(), x.abs()) };
+    if large == 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    // The squares of everything between stay in range.
+    let shift: i64 = match large {
+        1e120.. => 600,
+        ..1e-120 => -600,
+        _ => 0,
+    };
+    let (large, small) = (large * pow2(-shift), small * pow2(-shift));
+    let half_log = log_dd(two_prod(large, large).add(two_prod(small, small))).scale(0.5);
+    if shift == 0 { half_log.round() } else { half_log.add(LN2_PAIR.mul_f64(shift as f64)).round() }
+}
+
 /// x^y: `exp(y * log(x))` on pairs, with the special cases of C99 Annex F.
 pub(super) fn pow(x: f64, y: f64) -> f64 {
     if y == 0.0 || x == 1.0 {

@@ -14,6 +14,8 @@ mod gamma;
 mod hyperbolic;
 mod tables;
 
+pub(super) use explog::log_hypot;
+
 macro_rules! functions {
     ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $doc:literal,)* }) => {
         $(#[$meta])*
