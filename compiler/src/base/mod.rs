@@ -7,7 +7,7 @@ pub mod span;
 pub mod target;
 
 pub use codes::Code;
-pub use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+pub use cranelift_entity::{EntityRef, EntitySet, PrimaryMap, SecondaryMap};
 pub use diag::{Diagnostic, Severity};
 pub use options::{ErrorModel, FastMath, Options};
 pub use span::Span;

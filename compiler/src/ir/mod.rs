@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod runtime_fn;
 pub mod stmt;
 pub mod trap;
+pub mod walk;
 
 pub use artifact::{Artifact, EntryPoint, ParallelBody, Signature};
 pub use expr::{BinaryOp, CompareOp, Const, Expr, ExprId, ExprKind, Place, UnaryOp};
