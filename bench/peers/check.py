@@ -24,12 +24,19 @@ import kernel_files  # noqa: E402
 FLAGS = ["-std=c11", "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"]
 
 
+def build(folder, name, cc="cc", flags=()):
+    """Compiles `kernels.c` into a shared library in `folder`, and loads it."""
+    shared = Path(folder) / f"{name}.so"
+    subprocess.run([cc, *FLAGS, *flags, str(arguments.HERE / "kernels.c"), "-o", str(shared), "-lm"], check=True)
+    return ctypes.CDLL(str(shared))
+
+
 class Slot(ctypes.Union):
     _fields_ = [("i", ctypes.c_int64), ("f", ctypes.c_double), ("s", ctypes.c_float), ("p", ctypes.c_void_p)]
 
 
-def call_c(library, definition, args):
-    """Calls the uniform entry `call_NAME` of `kernels.c`."""
+def slots_for(definition, args):
+    """The block of arguments that the uniform entries of `kernels.c` take."""
     slots = []
     for argument, value in zip(definition["args"], args):
         kind = argument["type"]
@@ -39,8 +46,13 @@ def call_c(library, definition, args):
             slots += [Slot(f=value.real), Slot(f=value.imag)]
         else:
             slots.append({"i64": lambda v: Slot(i=v), "f64": lambda v: Slot(f=v), "f32": lambda v: Slot(s=v)}[kind](value))
+    return (Slot * len(slots))(*slots)
+
+
+def call_c(library, definition, args):
+    """Calls the uniform entry `call_NAME` of `kernels.c`."""
     result = Slot(i=0)
-    getattr(library, f"call_{definition['function']}")((Slot * len(slots))(*slots), ctypes.byref(result))
+    getattr(library, f"call_{definition['function']}")(slots_for(definition, args), ctypes.byref(result))
     return {None: None, "i64": result.i, "f64": result.f}[definition["returns"]]
 
 
@@ -79,9 +91,7 @@ def main():
 
     wrong = checked = 0
     with tempfile.TemporaryDirectory() as folder:
-        shared = Path(folder) / "kernels.so"
-        subprocess.run([options.cc, *FLAGS, str(arguments.HERE / "kernels.c"), "-o", str(shared), "-lm"], check=True)
-        library = ctypes.CDLL(str(shared))
+        library = build(folder, "kernels", options.cc)
         for definition in arguments.definitions():
             function = definition["function"]
             if options.functions and function not in options.functions:

@@ -277,9 +277,9 @@ void convolve2d(int64_t h, int64_t w, const double image[restrict h][w], int64_t
 void game_of_life(int64_t m, int64_t n, const uint8_t cells[restrict m][n], uint8_t out[restrict m][n]) {
 #pragma omp parallel for
     for (int64_t i = 0; i < m; i++) {
-        int64_t up = i == 0 ? m - 1 : i - 1, down = (i + 1) % m;
+        int64_t up = i == 0 ? m - 1 : i - 1, down = i + 1 == m ? 0 : i + 1;
         for (int64_t j = 0; j < n; j++) {
-            int64_t left = j == 0 ? n - 1 : j - 1, right = (j + 1) % n;
+            int64_t left = j == 0 ? n - 1 : j - 1, right = j + 1 == n ? 0 : j + 1;
             int64_t around = cells[up][left] + cells[up][j] + cells[up][right] + cells[i][left] + cells[i][right] +
                              cells[down][left] + cells[down][j] + cells[down][right];
             out[i][j] = around == 3 || (around == 2 && cells[i][j] == 1);
@@ -388,13 +388,17 @@ void seed(uint32_t s) {
     mt_at = 624;
 }
 
+static uint32_t mt_twist(uint32_t high, uint32_t low) {
+    uint32_t y = (high & 0x80000000u) | (low & 0x7fffffffu);
+    return (y >> 1) ^ (-(y & 1u) & 0x9908b0dfu);
+}
+
 static uint32_t mt_next(void) {
     if (mt_at >= 624) {
         if (mt_at > 624) seed(5489u);
-        for (int i = 0; i < 624; i++) {
-            uint32_t y = (mt[i] & 0x80000000u) | (mt[(i + 1) % 624] & 0x7fffffffu);
-            mt[i] = mt[(i + 397) % 624] ^ (y >> 1) ^ ((y & 1u) ? 0x9908b0dfu : 0u);
-        }
+        for (int i = 0; i < 227; i++) mt[i] = mt[i + 397] ^ mt_twist(mt[i], mt[i + 1]);
+        for (int i = 227; i < 623; i++) mt[i] = mt[i - 227] ^ mt_twist(mt[i], mt[i + 1]);
+        mt[623] = mt[396] ^ mt_twist(mt[623], mt[0]);
         mt_at = 0;
     }
     uint32_t y = mt[mt_at++];
@@ -552,18 +556,23 @@ int64_t kmeans(int64_t n, int64_t k, int64_t d, const double points[restrict n][
     return rounds;
 }
 
+static void levenshtein_row(uint8_t letter, int64_t n, const uint8_t b[restrict n], const int64_t above[restrict n + 1],
+                            int64_t row[restrict n + 1]) {
+    for (int64_t j = 1; j <= n; j++) {
+        int64_t best = above[j - 1];
+        if (letter != b[j - 1]) best++;
+        best = MIN(best, above[j] + 1);
+        best = MIN(best, row[j - 1] + 1);
+        row[j] = best;
+    }
+}
+
 int64_t levenshtein(int64_t m, const uint8_t a[restrict m], int64_t n, const uint8_t b[restrict n]) {
     int64_t *above = malloc((size_t)(n + 1) * sizeof(int64_t)), *row = calloc((size_t)(n + 1), sizeof(int64_t));
     for (int64_t j = 0; j <= n; j++) above[j] = j;
     for (int64_t i = 1; i <= m; i++) {
         row[0] = i;
-        for (int64_t j = 1; j <= n; j++) {
-            int64_t best = above[j - 1];
-            if (a[i - 1] != b[j - 1]) best++;
-            best = MIN(best, above[j] + 1);
-            best = MIN(best, row[j - 1] + 1);
-            row[j] = best;
-        }
+        levenshtein_row(a[i - 1], n, b, above, row);
         int64_t *t = above;
         above = row;
         row = t;
@@ -626,3 +635,8 @@ ENTRY(assign_labels, r->i = assign_labels(a[1].i, a[4].i, a[2].i, a[0].p, a[3].p
 ENTRY(kmeans, r->i = kmeans(a[1].i, a[4].i, a[2].i, a[0].p, a[3].p, a[6].p, a[8].i))
 ENTRY(levenshtein, r->i = levenshtein(a[1].i, a[0].p, a[3].i, a[2].p))
 ENTRY(sieve, r->i = sieve(a[1].i, a[0].p))
+
+/* Calls an entry `count` times through its address, so that nothing is inlined or moved out of the loop. */
+void repeat(void (*entry)(const slot *, slot *), const slot *args, slot *result, int64_t count) {
+    for (int64_t i = 0; i < count; i++) entry(args, result);
+}
