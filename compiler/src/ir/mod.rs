@@ -13,6 +13,7 @@ pub mod func;
 pub mod parallel;
 pub mod runtime_fn;
 pub mod stmt;
+pub mod text;
 pub mod trap;
 pub mod walk;
 

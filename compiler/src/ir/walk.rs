@@ -519,7 +519,7 @@ pub fn used_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
 }
 
 /// A copy of the statement without the blocks in it.
-fn stmt_head(stmt: &Stmt) -> Stmt {
+pub(super) fn stmt_head(stmt: &Stmt) -> Stmt {
     match stmt {
         Stmt::If { cond, .. } => Stmt::If { cond: *cond, then: Vec::new(), orelse: Vec::new() },
         Stmt::While { id, cond, .. } => {
