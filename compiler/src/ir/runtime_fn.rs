@@ -81,4 +81,12 @@ services! {
     Load "load" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64)) -> (Array);
     /// `np.save(path, array)`: path by number, dtype code, rank, the array.
     Save "save" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64), Array) -> ();
+    /// A function of a complex number, by its position in `MathFn1::ALL`: `numerics::complex::eval_one`.
+    ComplexMath "complex_math" (Scalar(DType::I64), Scalar(DType::F64), Scalar(DType::F64))
+        -> (Scalar(DType::F64), Scalar(DType::F64));
+    /// A complex number to the power of another: `numerics::complex::pow`.
+    ComplexPow "complex_pow" (Scalar(DType::F64), Scalar(DType::F64), Scalar(DType::F64), Scalar(DType::F64))
+        -> (Scalar(DType::F64), Scalar(DType::F64));
+    /// Python's `round(x, digits)`: `numerics::float::round_half_even_digits`.
+    RoundDigits "round_digits" (Scalar(DType::F64), Scalar(DType::I64)) -> (Scalar(DType::F64));
 }
