@@ -1,3 +1,13 @@
 //! Text to tree: tokens, indentation, a parser that recovers. Knows nothing of types.
 
 pub mod ast;
+pub mod lexer;
+pub mod parse;
+pub mod print;
+mod strings;
+pub mod token;
+
+pub use parse::parse;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Tests of the lexer and the parser, as tables of texts.
+
+mod robust;
