@@ -10,3 +10,4 @@ pub mod complex;
 pub mod float;
 pub mod int;
 pub mod math;
+pub mod random;
