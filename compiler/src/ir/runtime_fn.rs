@@ -64,9 +64,9 @@ services! {
     /// First statement of an iteration of a `prange` that draws: from here on `np.random` draws from the counter-based
     /// stream of (seed, epoch of the call, key of the loop, number of the iteration).
     RandomIteration "random_iteration" (Scalar(DType::U64), Scalar(DType::I64)) -> ();
-    /// After a `prange` that draws, serial or parallel: back to the main stream; the epoch goes up by one, so that the next run of the
-    /// loop draws other numbers.
-    RandomLoopEnd "random_loop_end" () -> ();
+    /// After a `prange` that draws, serial or parallel, with the key of the loop: back to the stream before it; the epoch goes up by
+    /// one, so that the next run of the loop draws other numbers.
+    RandomLoopEnd "random_loop_end" (Scalar(DType::U64)) -> ();
     /// Fills a generator's state from `np.random.default_rng(seed)`.
     GeneratorSeed "generator_seed" (Generator, Scalar(DType::I64)) -> ();
     /// `rng.random()`.

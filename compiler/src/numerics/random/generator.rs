@@ -6,7 +6,7 @@ use crate::numerics::math::MathFn1;
 
 /// Where the tail of the normal curve begins, and its reciprocal.
 const NORMAL_TAIL: f64 = 3.654152885361009;
-const NORMAL_TAIL_INVERSE: f64 = 0.27366123732975828;
+const NORMAL_TAIL_INVERSE: f64 = 0.2736612373297583;
 /// Where the tail of the exponential curve begins.
 const EXP_TAIL: f64 = 7.69711747013105;
 

@@ -2,8 +2,9 @@
 //!
 //! The main stream is NumPy's MT19937. An iteration of a `prange` that draws has a stream of its own, so that its
 //! numbers depend neither on threads nor on the order of execution: Philox 4x64-10 with the key (seed, key of the
-//! loop) and the counter (0, iteration, epoch, 0). The epoch is the number of parallel loops that drew before
-//! since the seed was set. In NumPy it is
+//! loop) and the counter (0, iteration, epoch, lineage). The epoch is the number of drawing parallel loops that
+//! ended before, since the seed was set; the lineage is 0, and for a loop that runs inside an iteration of
+//! another one a hash of what names that iteration. In NumPy, for a loop that is not nested, it is
 //! `np.random.RandomState(np.random.Philox(key=[seed, loop], counter=[0, iteration, epoch, 0]))`.
 
 use super::{BitSource, Mt19937, Philox, legacy};
@@ -11,13 +12,22 @@ use super::{BitSource, Mt19937, Philox, legacy};
 /// The streams of one call. Copies for the threads of a parallel loop come from [`KernelRandom::for_chunk`].
 #[derive(Clone, Debug)]
 pub struct KernelRandom {
-    seed: u64,
-    epoch: u64,
+    /// Where the loops that are not inside an iteration stand.
+    scope: Scope,
     /// Made when first drawn from: 624 words cost a microsecond, and most kernels draw nothing.
     main: Option<Box<Mt19937>>,
     /// The second number of a pair of normal ones, of the main stream.
     main_kept: Option<f64>,
-    iteration: Option<Iteration>,
+    /// The iterations that are being executed, outermost first. Two neighbours have different loop keys.
+    iterations: Vec<Iteration>,
+}
+
+/// What the streams of a loop depend on besides the loop itself.
+#[derive(Clone, Copy, Debug)]
+struct Scope {
+    seed: u64,
+    epoch: u64,
+    lineage: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -26,42 +36,60 @@ struct Iteration {
     number: u64,
     source: Philox,
     kept: Option<f64>,
+    /// For the loops inside this iteration.
+    inner: Scope,
 }
 
 impl KernelRandom {
     /// The state after `np.random.seed(seed)`.
     pub fn new(seed: u64) -> KernelRandom {
-        KernelRandom { seed, epoch: 0, main: None, main_kept: None, iteration: None }
+        let scope = Scope { seed, epoch: 0, lineage: 0 };
+        KernelRandom { scope, main: None, main_kept: None, iterations: Vec::new() }
     }
 
     /// `np.random.seed(seed)`. Inside a parallel iteration only that iteration's stream starts anew, with this seed
     /// in its key.
     pub fn seed(&mut self, seed: i64) {
-        match &mut self.iteration {
-            Some(iteration) => *iteration = Iteration::new(seed as u64, iteration.loop_key, iteration.number, self.epoch),
-            None => *self = KernelRandom::new(seed as u64),
-        }
+        let Some(iteration) = self.iterations.pop() else {
+            *self = KernelRandom::new(seed as u64);
+            return;
+        };
+        let outer = Scope { seed: seed as u64, ..self.current_scope() };
+        self.iterations.push(Iteration::new(outer, iteration.loop_key, iteration.number));
     }
 
-    /// A state for the iterations of a chunk of a parallel loop. It must begin an iteration before it draws.
+    /// A state for the iterations of a chunk of a parallel loop that starts here. It must begin an iteration before
+    /// it draws. The state here only gets [`KernelRandom::end_loop`] when all chunks are done.
     pub fn for_chunk(&self) -> KernelRandom {
-        KernelRandom { seed: self.seed, epoch: self.epoch, main: None, main_kept: None, iteration: None }
+        KernelRandom { scope: self.current_scope(), main: None, main_kept: None, iterations: Vec::new() }
     }
 
-    /// From here on draws come from the stream of this iteration of this loop.
+    /// From here on draws come from the stream of this iteration of this loop; the loop's iteration before, if it
+    /// was executed on this state, is over.
     pub fn begin_iteration(&mut self, loop_key: u64, number: i64) {
-        self.iteration = Some(Iteration::new(self.seed, loop_key, number as u64, self.epoch));
+        self.leave(loop_key);
+        let iteration = Iteration::new(self.current_scope(), loop_key, number as u64);
+        self.iterations.push(iteration);
     }
 
-    /// Back to the main stream, after a parallel loop that draws; the next one draws other numbers.
-    pub fn end_loop(&mut self) {
-        self.iteration = None;
-        self.epoch = self.epoch.wrapping_add(1);
+    /// Back to the stream before the loop, after a parallel loop that draws; the next one draws other numbers.
+    pub fn end_loop(&mut self, loop_key: u64) {
+        self.leave(loop_key);
+        let scope = self.iterations.last_mut().map_or(&mut self.scope, |iteration| &mut iteration.inner);
+        scope.epoch = scope.epoch.wrapping_add(1);
+    }
+
+    fn leave(&mut self, loop_key: u64) {
+        self.iterations.pop_if(|iteration| iteration.loop_key == loop_key);
+    }
+
+    fn current_scope(&self) -> Scope {
+        self.iterations.last().map_or(self.scope, |iteration| iteration.inner)
     }
 
     /// `np.random.random()`.
     pub fn random(&mut self) -> f64 {
-        match &mut self.iteration {
+        match self.iterations.last_mut() {
             Some(iteration) => iteration.source.next_f64(),
             None => self.main().next_f64(),
         }
@@ -69,7 +97,7 @@ impl KernelRandom {
 
     /// `np.random.uniform(low, high)`.
     pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
-        match &mut self.iteration {
+        match self.iterations.last_mut() {
             Some(iteration) => legacy::uniform(&mut iteration.source, low, high),
             None => legacy::uniform(self.main(), low, high),
         }
@@ -77,7 +105,7 @@ impl KernelRandom {
 
     /// `np.random.standard_normal()`.
     pub fn standard_normal(&mut self) -> f64 {
-        match &mut self.iteration {
+        match self.iterations.last_mut() {
             Some(iteration) => legacy::standard_normal(&mut iteration.source, &mut iteration.kept),
             None => {
                 let mut kept = self.main_kept.take();
@@ -95,7 +123,7 @@ impl KernelRandom {
 
     /// `np.random.standard_exponential()`.
     pub fn standard_exponential(&mut self) -> f64 {
-        match &mut self.iteration {
+        match self.iterations.last_mut() {
             Some(iteration) => legacy::standard_exponential(&mut iteration.source),
             None => legacy::standard_exponential(self.main()),
         }
@@ -103,20 +131,36 @@ impl KernelRandom {
 
     /// `np.random.randint(low, high)`, for `low < high`.
     pub fn randint(&mut self, low: i64, high: i64) -> i64 {
-        match &mut self.iteration {
+        match self.iterations.last_mut() {
             Some(iteration) => legacy::randint(&mut iteration.source, low, high),
             None => legacy::randint(self.main(), low, high),
         }
     }
 
     fn main(&mut self) -> &mut Mt19937 {
-        self.main.get_or_insert_with(|| Box::new(Mt19937::new(self.seed)))
+        self.main.get_or_insert_with(|| Box::new(Mt19937::new(self.scope.seed)))
     }
 }
 
 impl Iteration {
-    fn new(seed: u64, loop_key: u64, number: u64, epoch: u64) -> Iteration {
-        let source = Philox::new([seed, loop_key], [0, number, epoch, 0]);
-        Iteration { loop_key, number, source, kept: None }
+    fn new(outer: Scope, loop_key: u64, number: u64) -> Iteration {
+        let source = Philox::new([outer.seed, loop_key], [0, number, outer.epoch, outer.lineage]);
+        let lineage =
+            [loop_key, number, outer.epoch, outer.lineage].into_iter().fold(0, |hash, word| mix(hash ^ word));
+        Iteration {
+            loop_key,
+            number,
+            source,
+            kept: None,
+            inner: Scope { seed: outer.seed, epoch: 0, lineage },
+        }
     }
+}
+
+/// The finaliser of SplitMix64 (G. Steele et al., OOPSLA 2014).
+fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
