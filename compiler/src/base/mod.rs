@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod diag;
 pub mod options;
+pub mod render;
 pub mod span;
 pub mod target;
 
