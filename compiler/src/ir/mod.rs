@@ -15,6 +15,7 @@ pub mod runtime_fn;
 pub mod stmt;
 pub mod text;
 pub mod trap;
+pub mod verify;
 pub mod walk;
 
 pub use artifact::{Artifact, EntryPoint, ParallelBody, Signature};
@@ -27,3 +28,4 @@ pub use parallel::{ArrayReduction, Combine, ParallelCall, ReduceOp, Reduction};
 pub use runtime_fn::RuntimeFn;
 pub use stmt::{ArrayValue, Block, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
 pub use trap::{Message, MessageId, Piece, Trap, TrapId};
+pub use verify::{Violation, verify};
