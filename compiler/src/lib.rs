@@ -4,6 +4,7 @@
 //! `docs/architecture.md`; `pipeline` is the one place that names every stage.
 #![forbid(unsafe_code)]
 
+pub mod analysis;
 pub mod base;
 pub mod infer;
 pub mod ir;

@@ -1,0 +1,4 @@
+//! Facts about the IR: never edits, never prints. What the passes and the race check ask.
+
+pub mod affine;
+pub mod values;
