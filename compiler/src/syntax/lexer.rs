@@ -176,7 +176,14 @@ impl<'s> Lexer<'s> {
                     self.push(Tok::Error, start, end);
                 }
             }
-            Tok::Continuation => {}
+            Tok::Continuation => {
+                if end == self.source.len() && !self.is_field {
+                    self.error(
+                        Diagnostic::error(Code::K004, span(start, start + 1), "the file ends after `\\`")
+                            .help("delete the `\\`"),
+                    );
+                }
+            }
             Tok::Int | Tok::Float => self.number(kind, start, end),
             Tok::Str => self.string(start, end),
             Tok::LParen | Tok::LBracket | Tok::LBrace => self.opener(kind, start, end),

@@ -10,6 +10,9 @@ impl Parser<'_> {
     pub(super) fn module(&mut self) {
         self.ast.doc = self.docstring();
         loop {
+            if self.refuse_keyword_as_name().is_err() {
+                self.skip_statement();
+            }
             match self.kind() {
                 Tok::Eof => return,
                 Tok::Newline | Tok::Dedent => {

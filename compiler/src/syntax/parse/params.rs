@@ -36,9 +36,10 @@ impl Parser<'_> {
         let mut is_keyword_only = false;
         while !self.at(Tok::RParen) {
             match self.kind() {
-                Tok::Star if self.kind_after(1) == Tok::Comma => {
+                Tok::Star if matches!(self.kind_after(1), Tok::Comma | Tok::RParen) => {
                     let star = self.bump();
-                    if is_keyword_only || self.kind_after(1) == Tok::RParen {
+                    let is_last = self.at(Tok::RParen) || self.kind_after(1) == Tok::RParen;
+                    if is_keyword_only || is_last {
                         return self.error(
                             Code::K004,
                             star.span,

@@ -123,6 +123,24 @@ impl Parser<'_> {
         self.report(Diagnostic::error(Code::K201, span, format!("kernels have no {what}")).help(help));
     }
 
+    pub(super) fn refuse_statement_at<T>(&mut self, span: Span, what: &str, help: &str) -> Parsed<T> {
+        self.refuse(Code::K201, span, what, help)
+    }
+
+    /// `in = 1`: a statement that takes a keyword for a name.
+    pub(super) fn refuse_keyword_as_name(&mut self) -> Parsed<()> {
+        let token = self.peek();
+        let is_constant = matches!(token.kind, Tok::True | Tok::False | Tok::None);
+        if !token.kind.is_keyword() || is_constant || self.kind_after(1) != Tok::Assign {
+            return Ok(());
+        }
+        let word = self.text(token);
+        Err(self.report(
+            Diagnostic::error(Code::K004, token.span, format!("`{word}` is a keyword and cannot be a name"))
+                .help(format!("choose another name, such as `{word}_`")),
+        ))
+    }
+
     /// `*args`, `**kwargs`, `/` among parameters.
     #[cold]
     pub(super) fn refuse_param(&mut self) -> Parsed<()> {

@@ -50,6 +50,7 @@ impl Parser<'_> {
     }
 
     fn statement(&mut self, out: &mut Block) -> Parsed<()> {
+        self.refuse_keyword_as_name()?;
         if let Some((what, help)) = self.refused_statement() {
             self.refused(what, help);
             return Ok(());
@@ -181,6 +182,16 @@ impl Parser<'_> {
         match self.kind() {
             Tok::Assign => self.assignment(first),
             Tok::Colon if matches!(self.ast.exprs[first].kind, ExprKind::Name(_)) => self.annotated(first),
+            Tok::Colon
+                if self.can_be_target(first) && !matches!(self.kind_after(1), Tok::Newline | Tok::Eof) =>
+            {
+                let span = self.ast.exprs[first].span;
+                self.refuse_statement_at(
+                    span,
+                    "annotations of anything but a variable",
+                    "leave out the annotation",
+                )
+            }
             Tok::ColonAssign => self.refuse_walrus(),
             kind => match augmented_op(kind) {
                 Some(op) => self.augmented(first, op),
@@ -190,6 +201,10 @@ impl Parser<'_> {
                 }),
             },
         }
+    }
+
+    fn can_be_target(&self, expr: ExprId) -> bool {
+        matches!(self.ast.exprs[expr].kind, ExprKind::Attribute { .. } | ExprKind::Index { .. })
     }
 
     fn assignment(&mut self, first: ExprId) -> Parsed<StmtKind> {

@@ -1,3 +1,4 @@
 //! Tests of the lexer and the parser, as tables of texts.
 
+mod acceptance;
 mod robust;
