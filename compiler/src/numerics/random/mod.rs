@@ -37,3 +37,6 @@ pub trait BitSource {
         (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 }
+
+#[cfg(test)]
+mod tests;
