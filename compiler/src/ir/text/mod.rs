@@ -3,9 +3,14 @@
 //! The text is complete but for spans, remarks and declarations that nothing uses: `print(parse(text)) == text` for every
 //! printed text. The grammar is in `docs/ir.md`.
 
+mod lex;
 mod names;
+mod parse;
 mod print;
+#[cfg(test)]
+mod tests;
 
+pub use parse::{ParseError, parse_program};
 pub use print::{print_func, print_program};
 
 /// Words that begin statements or stand for constants: a variable of that name prints with a number.
@@ -23,7 +28,9 @@ const RESERVED: &[&str] = &[
     "grid",
     "if",
     "inf",
+    "inf_f32",
     "nan",
+    "nan_f32",
     "new",
     "parallel",
     "part",
@@ -35,6 +42,8 @@ const RESERVED: &[&str] = &[
     "same",
     "true",
     "false",
+    "not",
+    "test",
     "transpose",
     "var",
     "vector",

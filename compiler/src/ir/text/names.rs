@@ -39,7 +39,7 @@ impl Names {
             names.add(func, var);
             names.params.insert(var);
         }
-        walk::for_each_stmt(&func.body, &mut |stmt| names.add_stmt(func, stmt));
+        names.add_block(func, &func.body);
         names
     }
 
@@ -49,6 +49,22 @@ impl Names {
             (Some(name), _) => name.clone(),
             (None, Var::Local(local)) => format!("?{local}"),
             (None, Var::Array(array)) => format!("?{array}"),
+        }
+    }
+
+    fn add_block(&mut self, func: &Func, block: &[Stmt]) {
+        for stmt in block {
+            // The head of a `while` stands before its condition.
+            if let Stmt::While { head, body, .. } = stmt {
+                self.add_block(func, head);
+                self.add_stmt(func, stmt);
+                self.add_block(func, body);
+                continue;
+            }
+            self.add_stmt(func, stmt);
+            for inner in stmt.blocks() {
+                self.add_block(func, inner);
+            }
         }
     }
 
