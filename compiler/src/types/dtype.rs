@@ -157,8 +157,21 @@ impl DType {
 
     /// How many real numbers one element is made of: 2 for complex, else 1.
     #[must_use]
-    pub fn lanes(self) -> usize {
-        if self.is_complex() { 2 } else { 1 }
+    pub const fn lanes(self) -> usize {
+        match self {
+            DType::C64 | DType::C128 => 2,
+            DType::Bool
+            | DType::I8
+            | DType::I16
+            | DType::I32
+            | DType::I64
+            | DType::U8
+            | DType::U16
+            | DType::U32
+            | DType::U64
+            | DType::F32
+            | DType::F64 => 1,
+        }
     }
 
     /// The type of the real and of the imaginary part; any other type is its own part.
