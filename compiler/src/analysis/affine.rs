@@ -185,7 +185,8 @@ impl Poly {
     /// The terms in which an atom makes the claim true, and the others.
     #[must_use]
     pub fn partition(&self, claim: &dyn Fn(AtomId) -> bool) -> (Poly, Poly) {
-        let (yes, no) = self.terms.iter().cloned().partition(|(monomial, _)| monomial.iter().any(|&a| claim(a)));
+        let (yes, no) =
+            self.terms.iter().cloned().partition(|(monomial, _)| monomial.iter().any(|&a| claim(a)));
         (Poly { terms: yes }, Poly { terms: no })
     }
 
@@ -407,7 +408,9 @@ impl Atoms {
             || match self.atom(atom) {
                 Atom::Value | Atom::Counter { .. } => false,
                 Atom::Op { left, right, .. } => {
-                    atom > on && (left.atoms().any(|a| self.depends_on(a, on)) || right.atoms().any(|a| self.depends_on(a, on)))
+                    atom > on
+                        && (left.atoms().any(|a| self.depends_on(a, on))
+                            || right.atoms().any(|a| self.depends_on(a, on)))
                 }
             }
     }

@@ -14,8 +14,8 @@ use super::affine::{AtomId, AtomOp, Atoms, Poly};
 use crate::base::SecondaryMap;
 use crate::ir::walk::{self, ArraySet, LocalSet};
 use crate::ir::{
-    ArrayId, ArrayValue, BinaryOp, Check, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Operand, Param, Stmt,
-    Target, UnaryOp, ViewAxis,
+    ArrayId, ArrayValue, BinaryOp, Check, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Operand, Param,
+    Stmt, Target, UnaryOp, ViewAxis,
 };
 use crate::types::DType;
 

@@ -568,7 +568,7 @@ impl<'s> Lexer<'s> {
             self.move_to(end);
         }
         let rest = &self.source[end..];
-        let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(rest, |at| &rest[..at]);
+        let word = rest.find(|c| !unicode_ident::is_xid_continue(c)).map_or(rest, |at| &rest[..at]);
         let joins_keyword = matches!(word, "and" | "or" | "if" | "else" | "in" | "is" | "not" | "for");
         let second_point = kind == Tok::Float
             && rest.starts_with('.')
@@ -601,6 +601,10 @@ impl<'s> Lexer<'s> {
             diagnostic.help(format!("write `{value}`, or `0o{value}` for an octal number"))
         } else if text.ends_with('_') || text.contains("__") {
             diagnostic.note("underscores stand between two digits")
+        } else if text.starts_with(['0']) && text[1..].starts_with(['x', 'X', 'o', 'O', 'b', 'B']) {
+            diagnostic.note("after `0x` come hexadecimal digits, after `0o` octal, after `0b` binary ones")
+        } else if text.contains('.') && !text.contains(|c: char| c.is_alphabetic()) {
+            diagnostic.note("a number has at most one point")
         } else if text.ends_with(['f', 'F', 'L', 'l', 'u', 'U']) {
             diagnostic.help("numbers have no suffix; write a cast such as `f32(1.5)`")
         } else {

@@ -75,7 +75,7 @@ impl Parser<'_> {
 
     /// The condition of `if` or `while`; an error leaves out the rest of the line.
     fn condition(&mut self) -> ExprId {
-        let cond = self.expr_list().and_then(|cond| {
+        let cond = self.expr().and_then(|cond| {
             self.refuse_assign_in_condition()?;
             Ok(cond)
         });
@@ -117,6 +117,12 @@ impl Parser<'_> {
     }
 
     fn for_head(&mut self) -> Parsed<(ExprId, ExprId)> {
+        if self.at(Tok::LParen) && self.kind_after(1) == Tok::Name && self.kind_after(2) == Tok::Assign {
+            let span = self.peek().span;
+            let diagnostic =
+                Diagnostic::error(Code::K004, span, "a loop with a start, a condition and a step");
+            return Err(self.report(diagnostic.help("write `for i in range(start, stop, step):`")));
+        }
         let target = self.target_list()?;
         if !self.at(Tok::In) {
             let mut diagnostic = self.unexpected("`in`");

@@ -36,11 +36,15 @@ impl Parser<'_> {
     fn decorated(&mut self) {
         let start = self.start();
         let mut decorators = Vec::new();
+        let mut is_wrong = false;
         while self.eat(Tok::At) {
             match self.expr() {
                 Ok(decorator) if self.at(Tok::Newline) => decorators.push(decorator),
-                Ok(_) => self.unexpected_after_statement(),
-                Err(super::Reported) => {}
+                Ok(_) => {
+                    self.unexpected_after_statement();
+                    is_wrong = true;
+                }
+                Err(super::Reported) => is_wrong = true,
             }
             self.skip_to_newline();
             self.eat(Tok::Newline);
@@ -48,6 +52,7 @@ impl Parser<'_> {
         match self.kind() {
             Tok::Def => self.function(decorators, start),
             Tok::Class | Tok::Async => self.module_statement(),
+            _ if is_wrong => {}
             _ => {
                 let diagnostic = self.unexpected("`def` after a decorator");
                 self.report(diagnostic);
@@ -56,10 +61,15 @@ impl Parser<'_> {
         }
     }
 
-    /// `if __name__ == ...`
+    /// `if __name__ == "__main__":`, with or without brackets.
     fn is_main_guard(&self) -> bool {
-        let after = if self.kind_after(1) == Tok::LParen { 2 } else { 1 };
-        self.tokens.get(self.pos + after).is_some_and(|token| self.text(*token) == "__name__")
+        let at = if self.kind_after(1) == Tok::LParen { 2 } else { 1 };
+        let is_name = self.tokens.get(self.pos + at).is_some_and(|token| self.text(*token) == "__name__");
+        let colon = if at == 2 { [Tok::RParen, Tok::Colon] } else { [Tok::Colon, self.kind_after(at + 4)] };
+        is_name
+            && self.kind_after(at + 1) == Tok::EqEq
+            && self.kind_after(at + 2) == Tok::Str
+            && [self.kind_after(at + 3), self.kind_after(at + 4)] == colon
     }
 
     /// What Python would run as a script is not for kernels, and may be any Python.
@@ -90,12 +100,16 @@ impl Parser<'_> {
             return;
         }
         let mut stmts = Block::new();
+        let line = self.line;
         if self.simple_line(&mut stmts).is_err() {
             self.skip_statement();
         }
+        // What is wrong with them belongs to their line, which is behind.
+        let next_line = std::mem::replace(&mut self.line, line);
         for stmt in stmts {
             self.module_constant(stmt);
         }
+        self.line = next_line;
     }
 
     fn refuse_module_level(&mut self, span: crate::base::Span) {
@@ -157,13 +171,14 @@ impl Parser<'_> {
                 break;
             }
         }
-        if !self.ends_statement() {
-            if !matches!(self.previous().kind, Tok::Semicolon) {
-                self.unexpected_after_statement();
-            } else {
-                self.module_statement();
-                return;
-            }
+        let has_more =
+            self.previous().kind == Tok::Semicolon && !matches!(self.kind(), Tok::Newline | Tok::Eof);
+        if has_more {
+            self.module_statement();
+            return;
+        }
+        if !matches!(self.kind(), Tok::Newline | Tok::Eof) {
+            self.unexpected_after_statement();
         }
         self.skip_to_newline();
         self.eat(Tok::Newline);

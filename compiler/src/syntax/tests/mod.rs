@@ -1,4 +1,6 @@
 //! Tests of the lexer and the parser, as tables of texts.
 
 mod acceptance;
+mod errors;
+mod recovery;
 mod robust;
