@@ -8,6 +8,7 @@
 pub mod cast;
 pub mod complex;
 pub mod float;
+pub mod format;
 pub mod int;
 pub mod math;
 pub mod random;
