@@ -12,3 +12,4 @@ pub mod format;
 pub mod int;
 pub mod math;
 pub mod random;
+pub mod reduce;
