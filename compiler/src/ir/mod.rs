@@ -8,6 +8,7 @@
 
 pub mod abi;
 pub mod artifact;
+pub mod eval;
 pub mod expr;
 pub mod func;
 pub mod parallel;

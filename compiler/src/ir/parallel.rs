@@ -188,7 +188,7 @@ impl ReduceOp {
             DType::U8 | DType::U16 | DType::U32 | DType::U64 | DType::Bool => {
                 let (bits, takes_right) = self.combine_ints(left, right, right < left);
                 let shift = 64 - 8 * dtype.size_bytes() as u32;
-                let bits = if dtype == DType::Bool { bits & 1 } else { bits << shift >> shift };
+                let bits = if dtype == DType::Bool { u64::from(bits != 0) } else { bits << shift >> shift };
                 (bits, takes_right)
             }
             DType::I8 | DType::I16 | DType::I32 | DType::I64 => {
