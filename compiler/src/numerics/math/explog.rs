@@ -29,23 +29,26 @@ pub(super) fn pow2(exponent: i64) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
-/// `value * 2^exponent` for a value near 1, rounded once also where the result is subnormal.
+/// `value * 2^exponent`, rounded once also where the result is subnormal. For values between 2^-40 and 2^40.
 #[inline]
 pub(super) fn scale(value: Dd, exponent: i64) -> f64 {
-    if exponent > 1000 {
-        return value.round() * pow2(1000) * pow2(exponent - 1000);
+    if exponent > 900 {
+        return value.round() * pow2(900) * pow2(exponent - 900);
     }
-    if exponent >= -1020 {
-        return value.round() * pow2(exponent);
-    }
-    if exponent < -1080 {
+    if exponent < -1120 {
         return 0.0;
+    }
+    if exponent >= -1022 {
+        let result = value.round() * pow2(exponent);
+        if result.abs() >= f64::MIN_POSITIVE {
+            return result;
+        }
     }
     // Adding this number leaves exactly the bits that the result has room for.
     let shift = pow2(-1022 - exponent).copysign(value.hi);
     let sum = two_sum(shift, value.hi);
     let kept = (sum.hi + (sum.lo + value.lo)) - shift;
-    kept * pow2(-1000) * pow2(exponent + 1000)
+    kept * pow2(-900) * pow2(exponent + 900)
 }
 
 /// `e^(x.hi + x.lo)` as `(pair in 0.99..2, exponent of two)`, relative error about 2^-61. For `|x|` up to 1000.
@@ -104,7 +107,8 @@ pub(super) fn exp(x: f64) -> f64 {
 /// e^x - 1. Near 0 a Taylor polynomial, else from the pair of `exp_parts`.
 pub(super) fn expm1(x: f64) -> f64 {
     if x.abs() < 0.09375 {
-        return expm1_small(x).round();
+        // The zero keeps its sign.
+        return if x == 0.0 { x } else { expm1_small(x).round() };
     }
     if x > 40.0 || x.is_nan() {
         return exp(x);

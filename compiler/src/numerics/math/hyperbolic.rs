@@ -6,6 +6,9 @@ use super::explog::{exp_dd, exp_parts, log_dd, scale};
 /// `x + x * (a1 x^2 + a2 x^4 + ...)`, for small x.
 #[inline(always)]
 fn odd_series(x: f64, terms: &[f64]) -> f64 {
+    if x.abs() < 1e-9 {
+        return x; // A zero keeps its sign.
+    }
     let square = x * x;
     x + x * (square * terms.iter().rev().fold(0.0, |sum, term| sum * square + term))
 }

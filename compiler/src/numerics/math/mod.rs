@@ -126,3 +126,6 @@ impl MathFn2 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
