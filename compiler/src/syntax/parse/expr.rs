@@ -115,7 +115,10 @@ impl Parser<'_> {
         };
         let start = self.start();
         self.bump();
-        let operand = self.expr_at(operand_prec)?;
+        self.enter(2)?;
+        let operand = self.expr_at(operand_prec);
+        self.depth -= 2;
+        let operand = operand?;
         let span = self.span_from(start);
         let below = self.height(operand);
         self.add_expr(ExprKind::Unary { op, operand }, span, below)

@@ -20,7 +20,7 @@ use crate::base::{Code, Diagnostic, Span, Symbol};
 
 /// Sources longer than this are refused with K011.
 pub const MAX_SOURCE_BYTES: usize = 16 << 20;
-/// Limit of the parser's own recursion. A bracket costs two, an operand one, a block three.
+/// Limit of the parser's own recursion. An operand costs one, a bracket or a prefix two more, a block three.
 const MAX_DEPTH: u32 = 600;
 /// Blocks, and arms of `elif`, within each other.
 const MAX_BLOCKS: u32 = 200;

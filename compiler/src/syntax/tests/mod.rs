@@ -4,3 +4,4 @@ mod acceptance;
 mod errors;
 mod recovery;
 mod robust;
+mod trees;
