@@ -1,4 +1,6 @@
 //! Facts about the IR: never edits, never prints. What the passes and the race check ask.
 
 pub mod affine;
+pub mod liveness;
+pub mod race;
 pub mod values;

@@ -69,6 +69,8 @@ pub struct ArraySym {
     pub dims: SmallVec<[Poly; 2]>,
     /// By axis of the root; `None` if the relation is not known.
     pub axes: Option<SmallVec<[RootAxis; 2]>>,
+    /// Indices of views on the way here that were taken not to wrap, though they may.
+    pub assumed: SmallVec<[Poly; 1]>,
     /// The variable through which the memory is reached from outside the region of interest (see [`Values::set_via`]).
     pub via: ArrayId,
 }
@@ -288,7 +290,7 @@ impl<'a> Values<'a> {
         let axes = (0..dims.len() as u8)
             .map(|axis| RootAxis::Strided { start: Poly::int(0), step: Poly::int(1), axis })
             .collect();
-        ArraySym { root, dims, axes: Some(axes), via: array }
+        ArraySym { root, dims, axes: Some(axes), assumed: SmallVec::new(), via: array }
     }
 
     /// The root.
@@ -304,6 +306,12 @@ impl<'a> Values<'a> {
                 sym.via = array;
             }
         }
+    }
+
+    /// What the local holds, if it is an integer.
+    #[must_use]
+    pub fn local(&self, local: LocalId) -> Option<&Poly> {
+        self.state.locals[local].as_ref()
     }
 
     /// The local now has a value of which nothing is known.
@@ -336,12 +344,16 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The loop's bounds.
+    pub fn range(&mut self, l: &Loop) -> (Poly, Poly) {
+        (self.eval(l.lo), self.eval(l.hi))
+    }
+
     /// The loop's body begins: its variable has a counter, what it assigns is forgotten. Returns the counter.
-    pub fn enter_loop(&mut self, l: &Loop) -> Option<AtomId> {
-        let (lo, hi) = (self.eval(l.lo), self.eval(l.hi));
+    pub fn enter_loop(&mut self, l: &Loop, lo: &Poly, hi: &Poly) -> Option<AtomId> {
         self.forget(&walk::assigned_locals(&l.body), &walk::assigned_arrays(&l.body));
         let step = l.step.unsigned_abs().min(i64::MAX as u64) as i64;
-        let last = if l.step > 0 { hi.sub(&lo) } else { lo.sub(&hi) }.and_then(|p| p.plus(-1));
+        let last = if l.step > 0 { hi.sub(lo) } else { lo.sub(hi) }.and_then(|p| p.plus(-1));
         let counter = self.atoms.counter(last.into_iter().collect(), step);
         let value = lo.add_scaled(&Poly::atom(counter), l.step.signum());
         match value {
@@ -452,7 +464,7 @@ impl<'a> Values<'a> {
         }
     }
 
-    fn view_of(&mut self, base: ArraySym, axes: &[ViewAxis]) -> ArraySym {
+    fn view_of(&mut self, mut base: ArraySym, axes: &[ViewAxis]) -> ArraySym {
         enum Entry {
             Fixed(Poly),
             Slice { start: Poly, step: Poly, axis: u8 },
@@ -463,8 +475,9 @@ impl<'a> Values<'a> {
             let new_axis = dims.len() as u8;
             match axis {
                 ViewAxis::Index(index) => {
-                    let index = self.eval(*index);
-                    entries.push(Entry::Fixed(index));
+                    let (index, before_wrap) = self.eval_index(*index);
+                    base.assumed.extend(before_wrap.clone());
+                    entries.push(Entry::Fixed(before_wrap.unwrap_or(index)));
                 }
                 ViewAxis::Slice { start, len, step } => {
                     let (start, len, step) = (self.eval(*start), self.eval(*len), self.eval(*step));
@@ -482,7 +495,7 @@ impl<'a> Values<'a> {
                 ViewAxis::New => dims.push(Poly::int(1)),
             }
         }
-        let root_axes = base.axes.and_then(|axes| {
+        let root_axes = base.axes.take().and_then(|axes| {
             let mut result: SmallVec<[RootAxis; 2]> = SmallVec::new();
             for root_axis in axes {
                 result.push(match root_axis {
@@ -499,7 +512,7 @@ impl<'a> Values<'a> {
             }
             Some(result)
         });
-        ArraySym { dims, axes: root_axes, ..base }
+        ArraySym { dims, axes: root_axes, root: base.root, assumed: base.assumed, via: base.via }
     }
 
     /// A condition is known to be true (or false): its comparisons become facts.

@@ -138,6 +138,8 @@ pub enum LoopOrigin {
     For,
     /// `for` over `prange`.
     Prange,
+    /// The same in a function marked `unchecked_parallel`: trusted where independence cannot be proved.
+    UncheckedPrange,
     /// `while`.
     While,
     /// Made by the compiler: fills, copies, reductions.

@@ -586,6 +586,7 @@ pub(super) fn origin_word(origin: LoopOrigin) -> &'static str {
     match origin {
         LoopOrigin::For => "for",
         LoopOrigin::Prange => "prange",
+        LoopOrigin::UncheckedPrange => "unchecked",
         LoopOrigin::While => "while",
         LoopOrigin::Internal => "internal",
     }

@@ -1,0 +1,386 @@
+//! Elements of arrays: can two iterations of the loop touch the same one?
+//!
+//! Two accesses to one piece of memory are apart if along some axis their indices differ for all pairs of different
+//! iterations. With `p` and `q` the loop's counters in the two iterations, `d = p - q` a non-zero multiple of the step
+//! and index `c p + r` against `c q + s`, that is `c d != s - r` for all values that `r` and `s` take: decided from
+//! the bounds of `s - r`, its greatest common divisor, and the length of the range.
+//!
+//! Conservative: axes are looked at one by one; coefficients must be equal. What the proof needs of values known only at
+//! run time becomes a requirement; a conflict is called certain only for accesses that every iteration makes.
+
+use smallvec::SmallVec;
+
+use super::report;
+use super::{Access, AccessKind, Region, Requirement};
+use crate::analysis::affine::{Atom, AtomId, Atoms, Poly, Side};
+use crate::analysis::values::{RootKind, Values};
+use crate::base::Diagnostic;
+use crate::ir::{ArrayReduction, ReduceOp};
+
+/// What became of the arrays.
+#[derive(Default)]
+pub(super) struct Arrays {
+    pub(super) reductions: Vec<ArrayReduction>,
+    pub(super) requirements: Vec<Requirement>,
+    pub(super) errors: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+/// More pairs of accesses than these are not compared.
+const MAX_PAIRS: usize = 4000;
+
+enum Proof {
+    /// Never the same element, if these are at least 0.
+    Apart(Vec<Poly>),
+    /// Certainly the same element.
+    Same,
+    /// Not known.
+    Unknown,
+}
+
+pub(super) fn check(values: &Values<'_>, region: &Region<'_>, accesses: &[Access]) -> Arrays {
+    let mut result = Arrays::default();
+    let mut accesses: Vec<&Access> = accesses.iter().filter(|a| !is_private(values, region, a)).collect();
+    let mut unique: Vec<&Access> = Vec::new();
+    let mut seen = rustc_hash::FxHashSet::default();
+    accesses.sort_by_key(|a| a.depth);
+    for access in accesses {
+        if seen.insert((access.root, access.via, access.index.clone(), kind_code(access.kind))) {
+            unique.push(access);
+        }
+    }
+    let writes: Vec<&Access> = unique.iter().copied().filter(|a| a.kind != AccessKind::Read).collect();
+    if writes.len() * unique.len() > MAX_PAIRS {
+        result.warnings.push(report::not_provable(values.func, region, writes[0], unique[0]));
+        return result;
+    }
+    let mut roots: Vec<_> = writes.iter().map(|a| a.root).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    for root in roots {
+        let here: Vec<&Access> = unique.iter().copied().filter(|a| a.root == root).collect();
+        one_memory(values, region, &here, &mut result);
+    }
+    for &write in &writes {
+        for &other in &unique {
+            if other.root != write.root && (other.kind == AccessKind::Read || other.root > write.root) {
+                two_memories(values, region, write, other, &mut result);
+            }
+        }
+    }
+    let mut kept: Vec<Requirement> = Vec::new();
+    for requirement in result.requirements.drain(..) {
+        if !kept.contains(&requirement) {
+            kept.push(requirement);
+        }
+    }
+    result.requirements = kept;
+    result
+}
+
+fn kind_code(kind: AccessKind) -> u8 {
+    match kind {
+        AccessKind::Read => 0,
+        AccessKind::Write => 1,
+        AccessKind::Accumulate(op) => 2 + op as u8,
+    }
+}
+
+/// Is the memory made inside the iteration?
+fn is_private(values: &Values<'_>, region: &Region<'_>, access: &Access) -> bool {
+    let root = values.root(access.root);
+    root.mark >= region.mark && root.kind == RootKind::Alloc
+}
+
+/// Accesses to the same piece of memory.
+fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result: &mut Arrays) {
+    let func = values.func;
+    let mut requirements = Vec::new();
+    let mut doubt: Option<Diagnostic> = None;
+    let mut certain: Option<Diagnostic> = None;
+    for (position, &a) in here.iter().enumerate() {
+        for &b in &here[position..] {
+            let (write, other) = match (a.kind, b.kind) {
+                (AccessKind::Read, AccessKind::Read) => continue,
+                (AccessKind::Read, _) => (b, a),
+                _ => (a, b),
+            };
+            match apart(values, region, write, other) {
+                Proof::Apart(needed) => {
+                    let readable = needed
+                        .iter()
+                        .map(|p| values.readable(p, &region.sources))
+                        .collect::<Option<Vec<_>>>();
+                    match readable {
+                        Some(sums) => requirements.extend(sums.into_iter().map(Requirement::AtLeastZero)),
+                        None => doubt = doubt.or(Some(report::not_provable(func, region, write, other))),
+                    }
+                }
+                Proof::Unknown
+                    if write.via != other.via
+                        && is_outer(values, region, write)
+                        && is_outer(values, region, other) =>
+                {
+                    requirements.push(disjoint(write, other));
+                }
+                Proof::Same => certain = certain.or(Some(report::conflict(func, region, write, other))),
+                Proof::Unknown => doubt = doubt.or(Some(report::not_provable(func, region, write, other))),
+            }
+        }
+    }
+    if doubt.is_none() && certain.is_none() {
+        result.requirements.extend(requirements);
+        return;
+    }
+    if let Some(reduction) = accumulated(values, region, here) {
+        result.reductions.push(reduction);
+    } else {
+        result.errors.extend(certain.clone());
+        if certain.is_none() {
+            result.warnings.extend(doubt);
+        }
+    }
+}
+
+/// The reduction if all that happens to the memory is that elements are combined by one operation.
+fn accumulated(values: &Values<'_>, region: &Region<'_>, here: &[&Access]) -> Option<ArrayReduction> {
+    let first = here.first()?;
+    let AccessKind::Accumulate(op) = first.kind else { return None };
+    let is_uniform = here.iter().all(|a| a.kind == first.kind && a.via == first.via);
+    let dtype = values.func.arrays[first.via].ty.dtype;
+    let is_suited = match op {
+        ReduceOp::Add => true,
+        ReduceOp::Mul | ReduceOp::Min | ReduceOp::Max => !dtype.is_complex(),
+        ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => !dtype.is_complex() && !dtype.is_float(),
+    };
+    (is_uniform && is_suited && is_outer(values, region, first))
+        .then_some(ArrayReduction { array: first.via, op })
+}
+
+/// Was the memory there before the loop?
+fn is_outer(values: &Values<'_>, region: &Region<'_>, access: &Access) -> bool {
+    values.root(access.root).mark < region.mark
+}
+
+fn disjoint(a: &Access, b: &Access) -> Requirement {
+    let (first, second) = if a.via <= b.via { (a.via, b.via) } else { (b.via, a.via) };
+    Requirement::Disjoint(first, second)
+}
+
+/// Accesses to what may or may not be the same memory.
+fn two_memories(
+    values: &Values<'_>,
+    region: &Region<'_>,
+    write: &Access,
+    other: &Access,
+    result: &mut Arrays,
+) {
+    let (a, b) = (values.root(write.root).kind, values.root(other.root).kind);
+    let is_apart = match (a, b) {
+        (RootKind::Alloc, RootKind::Alloc | RootKind::Param(_)) | (RootKind::Param(_), RootKind::Alloc) => {
+            true
+        }
+        (RootKind::Param(_), RootKind::Param(_)) | (RootKind::Unknown, _) | (_, RootKind::Unknown) => false,
+    };
+    if is_apart {
+        return;
+    }
+    if is_outer(values, region, write) && is_outer(values, region, other) {
+        result.requirements.push(disjoint(write, other));
+    } else if result.warnings.is_empty() {
+        result.warnings.push(report::not_provable(values.func, region, write, other));
+    }
+}
+
+/// Are the elements different for every pair of different iterations?
+fn apart(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Proof {
+    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else {
+        return Proof::Unknown;
+    };
+    if certainly_same(values, region, a, b) {
+        return Proof::Same;
+    }
+    // What was taken not to wrap must not wrap.
+    let mut needed = Vec::new();
+    for assumed in a.assumed.iter().chain(&b.assumed) {
+        let is_new = |atom: AtomId| values.atoms.is_newer(atom, region.mark);
+        let bounds = values.atoms.bounds(assumed, Side::Lower, &is_new);
+        let facts = &values.facts[..region.facts.min(values.facts.len())];
+        if bounds.iter().any(|bound| is_nonneg(&values.atoms, facts, bound)) {
+            continue;
+        }
+        let open =
+            bounds.iter().find(|b| b.as_int().is_none() && values.readable(b, &region.sources).is_some());
+        match open {
+            Some(bound) => needed.push(bound.clone()),
+            None => return Proof::Unknown,
+        }
+    }
+    let mut best: Option<Vec<Poly>> = None;
+    for (x, y) in left.iter().zip(right) {
+        if let Some(open) = axis_apart(values, region, counter, x, y)
+            && best.as_ref().is_none_or(|b| open.len() < b.len())
+        {
+            best = Some(open);
+        }
+    }
+    match best {
+        Some(open) => {
+            needed.extend(open);
+            Proof::Apart(needed)
+        }
+        None => Proof::Unknown,
+    }
+}
+
+fn is_nonneg(atoms: &Atoms, facts: &[Poly], poly: &Poly) -> bool {
+    atoms.is_nonneg(poly)
+        || facts.iter().rev().take(12).any(|fact| poly.sub(fact).is_some_and(|rest| atoms.is_nonneg(&rest)))
+}
+
+/// What must be at least 0 for the indices `x` (in one iteration) and `y` (in another) to differ along one axis.
+fn axis_apart(
+    values: &Values<'_>,
+    region: &Region<'_>,
+    counter: AtomId,
+    x: &Poly,
+    y: &Poly,
+) -> Option<Vec<Poly>> {
+    let atoms = &values.atoms;
+    let facts = &values.facts[..region.facts.min(values.facts.len())];
+    let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
+    let ((c, r), (d, s)) = (x.split(counter)?, y.split(counter)?);
+    if c != d || atoms.varies(&c, region.mark) {
+        return None;
+    }
+    let step = region.l.step.unsigned_abs() as i64;
+    // e = s - r; its bounds over both iterations.
+    let (r_lo, r_hi) = (atoms.bounds(&r, Side::Lower, &is_new), atoms.bounds(&r, Side::Upper, &is_new));
+    let (s_lo, s_hi) = (atoms.bounds(&s, Side::Lower, &is_new), atoms.bounds(&s, Side::Upper, &is_new));
+    let varies = atoms.varies(&r, region.mark) || atoms.varies(&s, region.mark);
+    let differences = |from: &[Poly], less: &[Poly]| -> SmallVec<[Poly; 4]> {
+        from.iter().flat_map(|f| less.iter().filter_map(move |l| f.sub(l))).take(8).collect()
+    };
+    let (lo, hi) = (differences(&s_lo, &r_hi), differences(&s_hi, &r_lo));
+    let positive = |p: &Poly| p.plus(-1).is_some_and(|p| is_nonneg(atoms, facts, &p));
+    let negative = |p: &Poly| p.scale(-1).is_some_and(|p| positive(&p));
+
+    if let Some(factor) = c.as_int() {
+        let m = factor.checked_mul(step)?.checked_abs()?;
+        if m == 0 {
+            let is_apart = lo.iter().any(&positive) || hi.iter().any(&negative);
+            return is_apart.then(Vec::new);
+        }
+        let smallest = lo.iter().filter_map(Poly::as_int).max();
+        let largest = hi.iter().filter_map(Poly::as_int).min();
+        if let (Some(smallest), Some(largest)) = (smallest, largest) {
+            let first = smallest.div_euclid(m) + i64::from(smallest.rem_euclid(m) != 0);
+            let last = largest.div_euclid(m);
+            if first > last || (first == 0 && last == 0) {
+                return Some(Vec::new());
+            }
+        }
+        if residues_differ(atoms, region, m, &r, &s) {
+            return Some(Vec::new());
+        }
+        // Further apart than the range is long.
+        if let Some(reach) = region.last.as_ref().and_then(|last| last.scale(factor.abs())) {
+            let is_beyond = lo.iter().any(|p| p.sub(&reach).is_some_and(|p| positive(&p)))
+                || hi.iter().any(|p| p.add(&reach).is_some_and(|p| negative(&p)));
+            if is_beyond {
+                return Some(Vec::new());
+            }
+        }
+        // Within one block: -m < e < m.
+        return varies.then(|| within(atoms, facts, &Poly::int(m), &lo, &hi)).flatten();
+    }
+    // `i * n + j`: the block's length is a value of the program.
+    let block = c.scale(step)?;
+    let negative_block = block.scale(-1)?;
+    within(atoms, facts, &block, &lo, &hi).or_else(|| {
+        // A block of negative length, if that is provable.
+        within(atoms, facts, &negative_block, &lo, &hi).filter(Vec::is_empty)
+    })
+}
+
+/// `-m < e < m` for the bounds of `e`: what is not proven of it.
+fn within(atoms: &Atoms, facts: &[Poly], m: &Poly, lo: &[Poly], hi: &[Poly]) -> Option<Vec<Poly>> {
+    let mut open = Vec::new();
+    for (bounds, sign) in [(lo, 1), (hi, -1)] {
+        let needed: Vec<Poly> = bounds.iter().filter_map(|b| m.plus(-1)?.add_scaled(b, sign)).collect();
+        if needed.iter().any(|p| is_nonneg(atoms, facts, p)) {
+            continue;
+        }
+        // What is certainly false is no requirement.
+        let candidate = needed.into_iter().find(|p| p.as_int().is_none())?;
+        if !open.contains(&candidate) {
+            open.push(candidate);
+        }
+    }
+    Some(open)
+}
+
+/// Is `s - r` never a multiple of the greatest common divisor of everything that varies?
+fn residues_differ(atoms: &Atoms, region: &Region<'_>, m: i64, r: &Poly, s: &Poly) -> bool {
+    let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
+    let ((r_new, r_old), (s_new, s_old)) = (r.partition(&is_new), s.partition(&is_new));
+    let Some(difference) = s_old.sub(&r_old).and_then(|p| p.as_int()) else { return false };
+    let mut divisor = m;
+    for (monomial, factor) in r_new.terms().iter().chain(s_new.terms()) {
+        let step = match monomial.as_slice() {
+            [atom] => match atoms.atom(*atom) {
+                Atom::Counter { step, .. } => *step,
+                Atom::Value | Atom::Op { .. } => 1,
+            },
+            _ => 1,
+        };
+        let Some(stride) = factor.checked_mul(step) else { return false };
+        divisor = crate::numerics::int::gcd_i64(divisor, stride);
+    }
+    divisor > 1 && difference.rem_euclid(divisor) != 0
+}
+
+/// Do two different iterations certainly touch the same element?
+fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> bool {
+    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else { return false };
+    if a.depth > region.depth || b.depth > region.depth {
+        return false;
+    }
+    let atoms = &values.atoms;
+    let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
+    // The distance between the two iterations in steps, once an axis asks for a certain one.
+    let mut distance: Option<i64> = None;
+    for (x, y) in left.iter().zip(right) {
+        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return false };
+        if c != d {
+            return false;
+        }
+        let Some(factor) = c.as_int() else { return false };
+        let ((r_new, r_old), (s_new, s_old)) = (r.partition(&is_new), s.partition(&is_new));
+        let are_counters = |p: &Poly| {
+            p.terms().iter().all(|(monomial, _)| {
+                matches!(monomial.as_slice(), [atom] if matches!(atoms.atom(*atom), Atom::Counter { .. }))
+            })
+        };
+        // Inner loops at their first iteration.
+        if !are_counters(&r_new) || !are_counters(&s_new) {
+            return false;
+        }
+        let Some(difference) = s_old.sub(&r_old).and_then(|p| p.as_int()) else { return false };
+        let Some(stride) = factor.checked_mul(region.l.step.abs()) else { return false };
+        if stride == 0 {
+            if difference != 0 {
+                return false;
+            }
+            continue;
+        }
+        if difference % stride != 0 || difference == 0 || distance.is_some_and(|d| d != difference / stride) {
+            return false;
+        }
+        distance = Some(difference / stride);
+    }
+    // Are there that many iterations?
+    let steps = distance.unwrap_or(1).unsigned_abs();
+    let last = region.last.as_ref().and_then(Poly::as_int);
+    last.is_none_or(|last| last >= 0 && steps.saturating_mul(region.l.step.unsigned_abs()) <= last as u64)
+}

@@ -1,0 +1,486 @@
+//! Scalars of a parallel loop: private to the iteration, reduced, kept from the last iteration, or carried (an error).
+//!
+//! ```text
+//! t = x[i] * 2          private: written before it is read
+//! s = s + t             reduction; also -, *, min, max, &, |, ^, through ifs and inner loops, in several places
+//! if t < best:          minimum with companions: best, where
+//!     best = t
+//!     where = i
+//! p = p * 0.5 + t       carried: K501
+//! print(s)              a reduction that is read inside: K507
+//! ```
+
+use crate::analysis::liveness::{self, LiveAfter};
+use crate::base::{Diagnostic, Span};
+use crate::ir::walk::{self, LocalSet};
+use crate::ir::{BinaryOp, CompareOp, ExprId, ExprKind, Func, LocalId, ReduceOp, Reduction, Stmt, UnaryOp};
+use crate::types::DType;
+
+use super::Region;
+use super::report;
+
+/// What became of the scalars.
+#[derive(Default)]
+pub(super) struct Scalars {
+    pub(super) reductions: Vec<Reduction>,
+    pub(super) last_values: Vec<LocalId>,
+    pub(super) flags: Vec<(LocalId, bool)>,
+    pub(super) errors: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
+}
+
+pub(super) fn check(func: &Func, region: &Region<'_>, live_after: &LiveAfter) -> Scalars {
+    let body = &region.l.body;
+    let mut result = Scalars::default();
+    let read_first = liveness::read_first(func, body);
+    let assigned = walk::assigned_locals(body);
+    let always_written = liveness::always_written(body);
+    let nothing = liveness::Live::default();
+    let after = live_after.get(&region.l.id).unwrap_or(&nothing);
+
+    // Variables that need an explanation: what an iteration reads or leaves behind that it did not surely write.
+    let mut open = LocalSet::new();
+    for local in assigned.iter() {
+        if read_first.locals.contains(local) {
+            open.insert(local);
+        } else if after.locals.contains(local) {
+            if always_written.contains(local) {
+                result.last_values.push(local);
+            } else {
+                open.insert(local);
+            }
+        }
+    }
+    let uses = Uses::collect(func, body, &open);
+    let mut companions_of_others = LocalSet::new();
+    let mut failed = Vec::new();
+    for local in open.iter() {
+        match uses.of(local).reduction() {
+            Some(op) if is_suited(op, func.locals[local].dtype) => {
+                let companions = match uses.companions(local, &open, &read_first.locals) {
+                    Ok(companions) => companions,
+                    Err(()) => {
+                        failed.push(local);
+                        continue;
+                    }
+                };
+                companions_of_others.extend(companions.iter().copied());
+                result.reductions.push(Reduction { local, op, companions });
+            }
+            _ => failed.push(local),
+        }
+    }
+    for local in failed {
+        if companions_of_others.contains(local) {
+            continue;
+        }
+        let use_of = uses.of(local);
+        if !read_first.locals.contains(local) {
+            match use_of.only_constant {
+                // Set to one constant by some iterations: `found = True`.
+                Some(value) if func.locals[local].dtype == DType::Bool && use_of.reads.is_empty() => {
+                    let op = if value { ReduceOp::Or } else { ReduceOp::And };
+                    result.flags.push((local, value));
+                    result.reductions.push(Reduction { local, op, companions: Vec::new() });
+                }
+                _ => result.warnings.push(report::conditional_last_value(
+                    func,
+                    region,
+                    local,
+                    use_of.write_span(),
+                )),
+            }
+        } else if !func.locals[local].is_user
+            && !func.locals[local].dtype.is_float()
+            && use_of.reads.is_empty()
+        {
+            result.warnings.push(report::conditional_last_value(func, region, local, use_of.write_span()));
+        } else {
+            result.errors.push(report::carried(func, region, local, use_of));
+        }
+    }
+    for array in liveness::carried_arrays(func, body) {
+        result.errors.push(report::carried_array(func, region, array));
+    }
+    for array in walk::assigned_arrays(body).iter() {
+        if after.arrays.contains(array) && result.errors.is_empty() {
+            result.warnings.push(report::array_leaves(func, region, array));
+        }
+    }
+    result
+}
+
+fn is_suited(op: ReduceOp, dtype: DType) -> bool {
+    match op {
+        ReduceOp::Add | ReduceOp::Mul | ReduceOp::Min | ReduceOp::Max => dtype != DType::Bool,
+        ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => !dtype.is_float(),
+    }
+}
+
+/// Every read and write of one variable in the loop.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Use {
+    /// Writes of the form `x = x op e`, with the reads of `x` that belong to them.
+    pub(super) updates: Vec<(ReduceOp, Span)>,
+    /// Reads that belong to no update.
+    pub(super) reads: Vec<Span>,
+    /// Writes that are no update.
+    pub(super) writes: Vec<Span>,
+    /// All writes are of this constant (of a `bool`).
+    only_constant: Option<bool>,
+    /// For `if e < x: x = e`: what the branch writes, and is the comparison strict?
+    branches: Vec<(LocalSet, bool)>,
+}
+
+impl Use {
+    /// The operation if the variable is only ever combined by it.
+    pub(super) fn reduction(&self) -> Option<ReduceOp> {
+        let (op, _) = *self.updates.first()?;
+        let is_one = self.updates.iter().all(|&(other, _)| other == op);
+        (is_one && self.reads.is_empty() && self.writes.is_empty()).then_some(op)
+    }
+
+    /// The first write.
+    pub(super) fn write_span(&self) -> Span {
+        let updates = self.updates.iter().map(|&(_, span)| span);
+        updates.chain(self.writes.iter().copied()).min().unwrap_or_default()
+    }
+}
+
+struct Uses {
+    by_local: rustc_hash::FxHashMap<LocalId, Use>,
+    nothing: Use,
+    /// Number of writes of each variable.
+    writes: rustc_hash::FxHashMap<LocalId, usize>,
+}
+
+impl Uses {
+    fn of(&self, local: LocalId) -> &Use {
+        self.by_local.get(&local).unwrap_or(&self.nothing)
+    }
+
+    fn collect(func: &Func, body: &[Stmt], open: &LocalSet) -> Uses {
+        let mut uses = Uses {
+            by_local: open.iter().map(|local| (local, Use::default())).collect(),
+            nothing: Use::default(),
+            writes: rustc_hash::FxHashMap::default(),
+        };
+        uses.block(func, body);
+        for (local, use_of) in &mut uses.by_local {
+            use_of.only_constant = only_constant(func, body, *local);
+        }
+        uses
+    }
+
+    fn block(&mut self, func: &Func, block: &[Stmt]) {
+        let mut position = 0;
+        while position < block.len() {
+            let stmt = &block[position];
+            if let Some((local, length, op)) = short_circuit(func, &block[position..])
+                && self.by_local.contains_key(&local)
+            {
+                for inner in &block[position..position + length] {
+                    self.reads_except(func, inner, local);
+                    for blocks in inner.blocks() {
+                        self.block(func, blocks);
+                    }
+                }
+                let span = head_span(func, stmt);
+                self.update(local, op, span);
+                position += length;
+                continue;
+            }
+            self.stmt(func, stmt);
+            position += 1;
+        }
+    }
+
+    fn stmt(&mut self, func: &Func, stmt: &Stmt) {
+        match stmt {
+            Stmt::Set { local, value } if self.by_local.contains_key(local) => {
+                let span = func.exprs[*value].span;
+                match update_op(func, *local, *value) {
+                    Some(op) => {
+                        self.update(*local, op, span);
+                        self.reads_except(func, stmt, *local);
+                    }
+                    None => {
+                        self.reads_of(func, stmt);
+                        self.write(*local, span);
+                    }
+                }
+            }
+            Stmt::If { cond, then, orelse } => {
+                if let Some((local, op, is_strict)) = extreme(func, *cond, then)
+                    && self.by_local.contains_key(&local)
+                {
+                    self.update(local, op, func.exprs[*cond].span);
+                    self.reads_except(func, stmt, local);
+                    let written = walk::assigned_locals(then);
+                    if let Some(use_of) = self.by_local.get_mut(&local) {
+                        use_of.branches.push((written, is_strict));
+                    }
+                    for inner in then {
+                        // The write of the extreme itself was counted.
+                        if matches!(inner, Stmt::Set { local: l, .. } if *l == local) {
+                            self.reads_of(func, inner);
+                        } else {
+                            self.stmt(func, inner);
+                        }
+                    }
+                    self.block(func, orelse);
+                    return;
+                }
+                self.reads_of(func, stmt);
+                self.block(func, then);
+                self.block(func, orelse);
+            }
+            _ => {
+                self.reads_of(func, stmt);
+                walk::for_each_local_written(stmt, &mut |local| {
+                    let mut span = Span::default();
+                    walk::for_each_expr_root(stmt, &mut |root| span = func.exprs[root].span);
+                    self.write(local, span);
+                });
+                for inner in stmt.blocks() {
+                    self.block(func, inner);
+                }
+            }
+        }
+    }
+
+    fn update(&mut self, local: LocalId, op: ReduceOp, span: Span) {
+        *self.writes.entry(local).or_default() += 1;
+        if let Some(use_of) = self.by_local.get_mut(&local) {
+            use_of.updates.push((op, span));
+        }
+    }
+
+    fn write(&mut self, local: LocalId, span: Span) {
+        *self.writes.entry(local).or_default() += 1;
+        if let Some(use_of) = self.by_local.get_mut(&local) {
+            use_of.writes.push(span);
+        }
+    }
+
+    fn reads_of(&mut self, func: &Func, stmt: &Stmt) {
+        self.count_reads(func, stmt, None);
+    }
+
+    /// Reads of all variables but one.
+    fn reads_except(&mut self, func: &Func, stmt: &Stmt, except: LocalId) {
+        self.count_reads(func, stmt, Some(except));
+    }
+
+    fn count_reads(&mut self, func: &Func, stmt: &Stmt, except: Option<LocalId>) {
+        walk::for_each_expr_root(stmt, &mut |root| {
+            walk::for_each_expr(&func.exprs, root, &mut |_, expr| {
+                if let ExprKind::Local(local) = expr.kind
+                    && Some(local) != except
+                    && let Some(use_of) = self.by_local.get_mut(&local)
+                {
+                    use_of.reads.push(expr.span);
+                }
+            });
+        });
+    }
+
+    /// What travels with a minimum or maximum.
+    fn companions(&self, local: LocalId, open: &LocalSet, read_first: &LocalSet) -> Result<Vec<LocalId>, ()> {
+        let branches = &self.of(local).branches;
+        let mut companions = LocalSet::new();
+        for (written, _) in branches {
+            companions.extend(written.iter().filter(|&other| other != local && open.contains(other)));
+        }
+        let companions: Vec<LocalId> = companions.iter().collect();
+        if companions.is_empty() {
+            return Ok(companions);
+        }
+        let use_of = self.of(local);
+        let all_strict = branches.iter().all(|&(_, is_strict)| is_strict);
+        let is_complete = companions.iter().all(|&companion| {
+            branches.iter().all(|(written, _)| written.contains(companion))
+                && self.writes.get(&companion) == Some(&branches.len())
+                && !read_first.contains(companion)
+        });
+        if all_strict && is_complete && branches.len() == use_of.updates.len() {
+            Ok(companions)
+        } else {
+            Err(())
+        }
+    }
+}
+
+fn head_span(func: &Func, stmt: &Stmt) -> Span {
+    let mut span = Span::default();
+    walk::for_each_expr_root(stmt, &mut |root| span = func.exprs[root].span);
+    span
+}
+
+/// The operation if `value` is `local op e`, however the operands are grouped, and `e` does not read the local.
+fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
+    let mut count = 0;
+    walk::for_each_expr(&func.exprs, value, &mut |_, expr| {
+        count += usize::from(expr.kind == ExprKind::Local(local))
+    });
+    if let ExprKind::Select { cond, then, orelse } = func.exprs[value].kind
+        && count == 2
+    {
+        // `e if e < x else x`
+        return match (is_local(func, then, local), is_local(func, orelse, local)) {
+            (false, true) => extreme_of(func, cond, local, then).map(|(op, _)| op),
+            (true, false) => extreme_of(func, cond, local, orelse).map(|(op, _)| match op {
+                ReduceOp::Min => ReduceOp::Max,
+                _ => ReduceOp::Min,
+            }),
+            _ => None,
+        };
+    }
+    if count != 1 {
+        return None;
+    }
+    let (mut at, mut op) = (value, None);
+    loop {
+        match func.exprs[at].kind {
+            ExprKind::Local(_) => return op,
+            ExprKind::Cast { arg } if op.is_none() && func.exprs[arg].ty.widened() == func.exprs[arg].ty => {
+                at = arg
+            }
+            ExprKind::Binary { op: binary, left, right } => {
+                let is_left = walk::reads_local(&func.exprs, left, local);
+                let this = match binary {
+                    BinaryOp::Add => ReduceOp::Add,
+                    BinaryOp::Sub if is_left => ReduceOp::Add,
+                    BinaryOp::Mul => ReduceOp::Mul,
+                    BinaryOp::Min => ReduceOp::Min,
+                    BinaryOp::Max => ReduceOp::Max,
+                    BinaryOp::And => ReduceOp::And,
+                    BinaryOp::Or => ReduceOp::Or,
+                    BinaryOp::Xor => ReduceOp::Xor,
+                    _ => return None,
+                };
+                if *op.get_or_insert(this) != this {
+                    return None;
+                }
+                at = if is_left { left } else { right };
+            }
+            // The arithmetic of narrow integers is wide: the variable is cast up on the way.
+            ExprKind::Cast { arg } if is_local(func, arg, local) && !func.exprs[arg].ty.is_float() => {
+                at = arg
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn is_local(func: &Func, expr: ExprId, local: LocalId) -> bool {
+    func.exprs[expr].kind == ExprKind::Local(local)
+}
+
+/// `if e < x: x = e; ...`: the variable, the operation, and is the comparison strict?
+fn extreme(func: &Func, cond: ExprId, then: &[Stmt]) -> Option<(LocalId, ReduceOp, bool)> {
+    let ExprKind::Compare { left, right, .. } = func.exprs[cond].kind else { return None };
+    let written = walk::assigned_locals(then);
+    for (side, other) in [(left, right), (right, left)] {
+        let ExprKind::Local(local) = func.exprs[side].kind else { continue };
+        if walk::reads_local(&func.exprs, other, local) || !written.contains(local) {
+            continue;
+        }
+        let mut sets = Vec::new();
+        let mut total = 0;
+        walk::for_each_stmt(then, &mut |stmt| {
+            walk::for_each_local_written(stmt, &mut |l| total += usize::from(l == local));
+        });
+        for stmt in then {
+            if let Stmt::Set { local: l, value } = stmt
+                && *l == local
+            {
+                sets.push(*value);
+            }
+        }
+        // The value must be what was compared, and what it reads unchanged in between.
+        let is_stable = |expr: ExprId| {
+            !walk::any_expr(
+                &func.exprs,
+                expr,
+                &mut |e| matches!(e.kind, ExprKind::Local(l) if written.contains(l)),
+            )
+        };
+        if let [value] = sets[..]
+            && total == 1
+            && walk::same_expr(&func.exprs, value, other)
+            && is_stable(other)
+        {
+            let (op, is_strict) = extreme_of(func, cond, local, other)?;
+            return Some((local, op, is_strict));
+        }
+    }
+    None
+}
+
+/// What `x` becomes by taking `other` where the comparison holds.
+fn extreme_of(func: &Func, cond: ExprId, local: LocalId, other: ExprId) -> Option<(ReduceOp, bool)> {
+    let ExprKind::Compare { op, left, right } = func.exprs[cond].kind else { return None };
+    let other_is_left = is_local(func, right, local) && walk::same_expr(&func.exprs, left, other);
+    let other_is_right = is_local(func, left, local) && walk::same_expr(&func.exprs, right, other);
+    if !other_is_left && !other_is_right {
+        return None;
+    }
+    let (is_less, is_strict) = match op {
+        CompareOp::Lt => (true, true),
+        CompareOp::Le => (true, false),
+        CompareOp::Gt => (false, true),
+        CompareOp::Ge => (false, false),
+        CompareOp::Eq | CompareOp::Ne => return None,
+    };
+    Some((if is_less == other_is_left { ReduceOp::Min } else { ReduceOp::Max }, is_strict))
+}
+
+/// `t = x; if t: ...; t = e` and `x = t`: the form of `x = x and e` (or `or`) when `e` has effects. Returns the variable,
+/// the number of statements, and the operation.
+fn short_circuit(func: &Func, block: &[Stmt]) -> Option<(LocalId, usize, ReduceOp)> {
+    let [
+        Stmt::Set { local: temp, value },
+        Stmt::If { cond, then, orelse },
+        Stmt::Set { local, value: last },
+        ..,
+    ] = block
+    else {
+        return None;
+    };
+    let ExprKind::Local(read) = func.exprs[*value].kind else { return None };
+    let holds = read == *local && is_local(func, *last, *temp) && func.locals[*local].dtype == DType::Bool;
+    let (branch, op) = match &func.exprs[*cond].kind {
+        ExprKind::Local(l) if l == temp && orelse.is_empty() => (then, ReduceOp::And),
+        ExprKind::Local(l) if l == temp && then.is_empty() => (orelse, ReduceOp::Or),
+        ExprKind::Unary { op: UnaryOp::Not, arg } if is_local(func, *arg, *temp) && orelse.is_empty() => {
+            (then, ReduceOp::Or)
+        }
+        _ => return None,
+    };
+    let mut reads_it = false;
+    walk::for_each_expr_in(&func.exprs, branch, &mut |_, expr| {
+        reads_it |= expr.kind == ExprKind::Local(*local)
+    });
+    (holds && !reads_it).then_some((*local, 3, op))
+}
+
+/// The constant that all writes of a `bool` write.
+fn only_constant(func: &Func, body: &[Stmt], local: LocalId) -> Option<bool> {
+    let mut constants = Vec::new();
+    walk::for_each_stmt(body, &mut |stmt| {
+        walk::for_each_local_written(stmt, &mut |written| {
+            if written == local {
+                constants.push(match stmt {
+                    Stmt::Set { value, .. } => match func.exprs[*value].kind {
+                        ExprKind::Const(value) => Some(value.as_int() != 0),
+                        _ => None,
+                    },
+                    _ => None,
+                });
+            }
+        });
+    });
+    let first = *constants.first()?;
+    if constants.iter().all(|&c| c == first) { first } else { None }
+}

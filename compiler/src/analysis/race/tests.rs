@@ -1,0 +1,1 @@
+//! See `tests/` of the compiler crate once the front end is there.
