@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod analysis;
+pub mod backend;
 pub mod base;
 pub mod infer;
 pub mod ir;

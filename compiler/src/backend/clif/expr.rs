@@ -1,0 +1,546 @@
+//! Expressions: every one is computed without a trap of the processor, bit for bit as [`crate::numerics`] says.
+
+use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types as clif};
+use cranelift_frontend::Variable;
+
+use super::func::{Emitter, machine_type};
+use crate::ir::abi::{context, table};
+use crate::ir::{ArrayId, BinaryOp, CompareOp, Const, ExprId, ExprKind, LocalId, UnaryOp};
+use crate::numerics::math::{MathFn1, MathFn2};
+use crate::types::DType;
+use crate::types::dtype::Kind;
+
+/// 2^63.
+const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+
+impl Emitter<'_> {
+    /// The value of an expression.
+    pub(super) fn expr(&mut self, id: ExprId) -> Value {
+        let func = self.func;
+        let expr = &func.exprs[id];
+        if self.unit.lines.is_some() {
+            self.at(expr.span);
+        }
+        match &expr.kind {
+            ExprKind::Const(value) => self.constant(*value, expr.ty),
+            ExprKind::Local(local) => self.read_local(*local),
+            ExprKind::Load { array, place, lane } => {
+                let (address, disp) = self.address(*array, place, *lane);
+                self.load_element(func.arrays[*array].ty.dtype.part(), address, disp)
+            }
+            ExprKind::Dim { array, axis } => self.dim(*array, *axis),
+            ExprKind::Stride { array, axis } => self.stride(*array, *axis),
+            ExprKind::Base { array } => self.data(*array),
+            ExprKind::Overlaps { a, b } => self.overlaps(*a, *b),
+            ExprKind::Unary { op, arg } => self.unary(*op, *arg, expr.ty),
+            ExprKind::Binary { op, left, right } => self.binary(*op, *left, *right, expr.ty),
+            ExprKind::Compare { op, left, right } => self.compare(*op, *left, *right, false),
+            ExprKind::Select { cond, then, orelse } => {
+                let (cond, then, orelse) = (self.expr(*cond), self.expr(*then), self.expr(*orelse));
+                self.b.ins().select(cond, then, orelse)
+            }
+            ExprKind::Cast { arg } => {
+                let from = func.exprs[*arg].ty;
+                let value = self.expr(*arg);
+                self.cast(value, from, expr.ty)
+            }
+            ExprKind::Wrap { index, extent } => self.wrap(*index, *extent),
+            ExprKind::Math1 { function, arg } => self.math1(*function, *arg, expr.ty),
+            ExprKind::Math2 { function, left, right } => self.math2(*function, *left, *right, expr.ty),
+            ExprKind::Fma { a, b, c } => {
+                let args = [self.expr(*a), self.expr(*b), self.expr(*c)];
+                if self.unit.abilities.has_fma {
+                    self.b.ins().fma(args[0], args[1], args[2])
+                } else if expr.ty == DType::F32 {
+                    self.call_float(table::FMA_F32, "sss>s", &args)
+                } else {
+                    self.call_float(table::FMA_F64, "ddd>d", &args)
+                }
+            }
+            ExprKind::Interrupted => {
+                let flag = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::INTERRUPT);
+                // Atomic, so that it is read anew each time.
+                let flag = self.b.ins().atomic_load(clif::I32, self.words, flag);
+                self.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
+            }
+        }
+    }
+
+    /// The value of a local.
+    pub(super) fn read_local(&mut self, local: LocalId) -> Value {
+        match self.values[local].expand() {
+            Some(value) => value,
+            None => self.b.use_var(Variable::from_u32(local.as_u32())),
+        }
+    }
+
+    fn constant(&mut self, value: Const, ty: DType) -> Value {
+        match ty {
+            DType::F64 => self.b.ins().f64const(value.as_f64()),
+            DType::F32 => self.b.ins().f32const(value.as_f32()),
+            DType::Bool => self.b.ins().iconst(clif::I8, (value.0 & 1) as i64),
+            _ => self.b.ins().iconst(clif::I64, value.as_int()),
+        }
+    }
+
+    fn call_float(&mut self, index: usize, key: &'static str, args: &[Value]) -> Value {
+        let result = self.call_table(index, key, args);
+        result.unwrap_or(args[0])
+    }
+
+    // Conditions.
+
+    /// Branches on a condition.
+    pub(super) fn branch(&mut self, cond: ExprId, then: Block, orelse: Block) {
+        match &self.func.exprs[cond].kind {
+            ExprKind::Unary { op: UnaryOp::Not, arg } => self.branch(*arg, orelse, then),
+            ExprKind::Const(value) => {
+                let target = if value.0 & 1 == 1 { then } else { orelse };
+                self.b.ins().jump(target, &[]);
+            }
+            _ => {
+                let cond = self.expr(cond);
+                self.b.ins().brif(cond, then, &[], orelse, &[]);
+            }
+        }
+    }
+
+    fn compare(&mut self, op: CompareOp, left: ExprId, right: ExprId, negated: bool) -> Value {
+        let ty = self.func.exprs[left].ty;
+        if ty.is_float() {
+            let code = float_code(op);
+            let code = if negated { code.complement() } else { code };
+            let (left, right) = (self.expr(left), self.expr(right));
+            return self.b.ins().fcmp(code, left, right);
+        }
+        let code = int_code(op, matches!(ty, DType::U64 | DType::Bool));
+        let code = if negated { code.complement() } else { code };
+        let left = self.expr(left);
+        if let Some(constant) = self.const_int(right)
+            && ty != DType::Bool
+        {
+            return self.b.ins().icmp_imm_s(code, left, constant);
+        }
+        let right = self.expr(right);
+        self.b.ins().icmp(code, left, right)
+    }
+
+    // Indices.
+
+    /// `index + extent if index < 0 else index`.
+    fn wrap(&mut self, index: ExprId, extent: ExprId) -> Value {
+        if self.facts.is_nonneg(self.func, index) {
+            return self.expr(index);
+        }
+        let (index, extent) = (self.expr(index), self.expr(extent));
+        self.wrap_values(index, extent)
+    }
+
+    fn wrap_values(&mut self, index: Value, extent: Value) -> Value {
+        let from_end = self.b.ins().iadd(index, extent);
+        let is_negative = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
+        self.b.ins().select(is_negative, from_end, index)
+    }
+
+    /// Is `-dim <= index < dim`? One unsigned comparison, after wrapping if the index may be negative; the place that
+    /// follows wraps the same way and shares the work.
+    pub(super) fn index_is_valid(&mut self, index: ExprId, array: ArrayId, axis: u8) -> Value {
+        let dim = self.dim(array, axis);
+        if let Some(constant) = self.const_int(index) {
+            return if constant >= 0 {
+                self.b.ins().icmp_imm_s(IntCC::SignedGreaterThan, dim, constant)
+            } else {
+                let from_end = self.b.ins().iadd_imm_s(dim, constant);
+                self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, from_end, 0)
+            };
+        }
+        let is_nonneg = self.facts.is_nonneg(self.func, index);
+        let mut index = self.expr(index);
+        if !is_nonneg {
+            index = self.wrap_values(index, dim);
+        }
+        self.b.ins().icmp(IntCC::UnsignedLessThan, index, dim)
+    }
+
+    // Operators.
+
+    fn unary(&mut self, op: UnaryOp, arg: ExprId, ty: DType) -> Value {
+        if op == UnaryOp::Not {
+            if let ExprKind::Compare { op, left, right } = self.func.exprs[arg].kind {
+                return self.compare(op, left, right, true);
+            }
+            let arg = self.expr(arg);
+            return self.b.ins().bxor_imm_u(arg, 1);
+        }
+        let arg = self.expr(arg);
+        let ins = self.b.ins();
+        match op {
+            UnaryOp::Neg if ty.is_float() => ins.fneg(arg),
+            UnaryOp::Neg => ins.ineg(arg),
+            UnaryOp::Abs if ty.is_float() => ins.fabs(arg),
+            UnaryOp::Abs => ins.iabs(arg),
+            UnaryOp::Invert | UnaryOp::Not => ins.bnot(arg),
+        }
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, ty: DType) -> Value {
+        let constant = if ty.is_float() { None } else { self.const_int(right) };
+        let x = self.expr(left);
+        if let Some(constant) = constant
+            && let Some(value) = self.binary_const(op, x, constant, ty)
+        {
+            return value;
+        }
+        let y = self.expr(right);
+        self.binary_values(op, x, y, ty)
+    }
+
+    /// Integer operations whose right operand is known.
+    fn binary_const(&mut self, op: BinaryOp, x: Value, c: i64, ty: DType) -> Option<Value> {
+        let is_signed = ty != DType::U64;
+        let is_power = c > 0 && c & (c - 1) == 0;
+        Some(match op {
+            BinaryOp::Mul => self.scale(x, c),
+            BinaryOp::FloorDiv | BinaryOp::Mod if c == 0 => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::FloorDiv if is_power => {
+                let shift = i64::from(c.trailing_zeros());
+                if is_signed { self.b.ins().sshr_imm_u(x, shift) } else { self.b.ins().ushr_imm_u(x, shift) }
+            }
+            BinaryOp::Mod if is_power => self.b.ins().band_imm_u(x, c - 1),
+            BinaryOp::FloorDiv if !is_signed => {
+                let c = self.b.ins().iconst(clif::I64, c);
+                self.b.ins().udiv(x, c)
+            }
+            BinaryOp::Mod if !is_signed => {
+                let c = self.b.ins().iconst(clif::I64, c);
+                self.b.ins().urem(x, c)
+            }
+            BinaryOp::FloorDiv if c == -1 => self.b.ins().ineg(x),
+            BinaryOp::Mod if c == -1 => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::FloorDiv | BinaryOp::Mod => {
+                let divisor = self.b.ins().iconst(clif::I64, c);
+                let quotient = self.b.ins().sdiv(x, divisor);
+                let product = self.b.ins().imul(quotient, divisor);
+                let rest = self.b.ins().isub(x, product);
+                // All ones where the rest has the other sign than the divisor.
+                let wrong = if c > 0 {
+                    self.b.ins().sshr_imm_u(rest, 63)
+                } else {
+                    let negated = self.b.ins().ineg(rest);
+                    self.b.ins().sshr_imm_u(negated, 63)
+                };
+                if op == BinaryOp::FloorDiv {
+                    self.b.ins().iadd(quotient, wrong)
+                } else {
+                    let correction = self.b.ins().band(wrong, divisor);
+                    self.b.ins().iadd(rest, correction)
+                }
+            }
+            BinaryOp::Shl if (0..64).contains(&c) => self.b.ins().ishl_imm_u(x, c),
+            BinaryOp::Shl => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::Shr if is_signed => {
+                self.b.ins().sshr_imm_u(x, if (0..64).contains(&c) { c } else { 63 })
+            }
+            BinaryOp::Shr if (0..64).contains(&c) => self.b.ins().ushr_imm_u(x, c),
+            BinaryOp::Shr => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::IntPow if (0..=16).contains(&c) => self.small_power(x, c),
+            BinaryOp::Add
+            | BinaryOp::Sub
+            | BinaryOp::Div
+            | BinaryOp::IntPow
+            | BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::Xor
+            | BinaryOp::Min
+            | BinaryOp::Max => return None,
+        })
+    }
+
+    fn small_power(&mut self, x: Value, exponent: i64) -> Value {
+        if exponent == 0 {
+            return self.b.ins().iconst(clif::I64, 1);
+        }
+        let mut power = None;
+        let (mut square, mut left) = (x, exponent);
+        loop {
+            if left & 1 == 1 {
+                power = Some(match power {
+                    None => square,
+                    Some(power) => self.b.ins().imul(power, square),
+                });
+            }
+            left >>= 1;
+            match power {
+                Some(power) if left == 0 => return power,
+                _ => square = self.b.ins().imul(square, square),
+            }
+        }
+    }
+
+    /// `x op y`.
+    pub(super) fn binary_values(&mut self, op: BinaryOp, x: Value, y: Value, ty: DType) -> Value {
+        if ty.is_float() {
+            return self.binary_floats(op, x, y, ty);
+        }
+        let is_signed = ty != DType::U64;
+        match op {
+            BinaryOp::Add => self.b.ins().iadd(x, y),
+            BinaryOp::Sub => self.b.ins().isub(x, y),
+            BinaryOp::Mul => self.b.ins().imul(x, y),
+            BinaryOp::And => self.b.ins().band(x, y),
+            BinaryOp::Or => self.b.ins().bor(x, y),
+            BinaryOp::Xor => self.b.ins().bxor(x, y),
+            BinaryOp::FloorDiv if is_signed => self.floor_div(x, y, true),
+            BinaryOp::Mod if is_signed => self.floor_div(x, y, false),
+            BinaryOp::FloorDiv | BinaryOp::Mod | BinaryOp::Div => {
+                let zero = self.b.ins().iconst(clif::I64, 0);
+                let one = self.b.ins().iconst(clif::I64, 1);
+                let is_zero = self.b.ins().icmp(IntCC::Equal, y, zero);
+                let divisor = self.b.ins().select(is_zero, one, y);
+                if op == BinaryOp::Mod {
+                    // Modulo 1 is 0, as wanted for a zero divisor.
+                    return self.b.ins().urem(x, divisor);
+                }
+                let quotient = self.b.ins().udiv(x, divisor);
+                self.b.ins().select(is_zero, zero, quotient)
+            }
+            BinaryOp::IntPow => {
+                let index = if is_signed { table::INT_POW } else { table::UINT_POW };
+                let power = self.call_table(index, "ii>i", &[x, y]);
+                power.unwrap_or(x)
+            }
+            BinaryOp::Shl => {
+                let zero = self.b.ins().iconst(clif::I64, 0);
+                let shifted = self.b.ins().ishl(x, y);
+                let is_far = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, y, 63);
+                self.b.ins().select(is_far, zero, shifted)
+            }
+            BinaryOp::Shr if is_signed => {
+                let last = self.b.ins().iconst(clif::I64, 63);
+                let is_far = self.b.ins().icmp(IntCC::UnsignedGreaterThan, y, last);
+                let count = self.b.ins().select(is_far, last, y);
+                self.b.ins().sshr(x, count)
+            }
+            BinaryOp::Shr => {
+                let zero = self.b.ins().iconst(clif::I64, 0);
+                let shifted = self.b.ins().ushr(x, y);
+                let is_far = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, y, 63);
+                self.b.ins().select(is_far, zero, shifted)
+            }
+            BinaryOp::Min | BinaryOp::Max => {
+                let code = match (op, is_signed) {
+                    (BinaryOp::Min, true) => IntCC::SignedLessThan,
+                    (BinaryOp::Min, false) => IntCC::UnsignedLessThan,
+                    (_, true) => IntCC::SignedGreaterThan,
+                    (_, false) => IntCC::UnsignedGreaterThan,
+                };
+                let takes_right = self.b.ins().icmp(code, y, x);
+                self.b.ins().select(takes_right, y, x)
+            }
+        }
+    }
+
+    /// Signed `//` or `%`. Divisors 0 and -1 are replaced by 1 for the machine's division: the quotient is then `x * y`,
+    /// which is 0 and `-x`, and the rest 0.
+    fn floor_div(&mut self, x: Value, y: Value, wants_quotient: bool) -> Value {
+        let one = self.b.ins().iconst(clif::I64, 1);
+        let next = self.b.ins().iadd(y, one);
+        let is_special = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, one);
+        let divisor = self.b.ins().select(is_special, one, y);
+        let quotient = self.b.ins().sdiv(x, divisor);
+        let product = self.b.ins().imul(quotient, divisor);
+        let rest = self.b.ins().isub(x, product);
+        // The rest must have the divisor's sign.
+        let signs = self.b.ins().bxor(rest, divisor);
+        let differs = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, signs, 0);
+        let some = self.b.ins().icmp_imm_s(IntCC::NotEqual, rest, 0);
+        let is_off = self.b.ins().band(differs, some);
+        if wants_quotient {
+            let off = self.b.ins().uextend(clif::I64, is_off);
+            let floor = self.b.ins().isub(quotient, off);
+            let special = self.b.ins().imul(x, y);
+            self.b.ins().select(is_special, special, floor)
+        } else {
+            let moved = self.b.ins().iadd(rest, divisor);
+            self.b.ins().select(is_off, moved, rest)
+        }
+    }
+
+    fn binary_floats(&mut self, op: BinaryOp, x: Value, y: Value, ty: DType) -> Value {
+        let is_single = ty == DType::F32;
+        match op {
+            BinaryOp::Add => self.b.ins().fadd(x, y),
+            BinaryOp::Sub => self.b.ins().fsub(x, y),
+            BinaryOp::Mul => self.b.ins().fmul(x, y),
+            BinaryOp::Div => self.b.ins().fdiv(x, y),
+            BinaryOp::FloorDiv if is_single => self.call_float(table::FLOORDIV_F32, "ss>s", &[x, y]),
+            BinaryOp::FloorDiv => self.call_float(table::FLOORDIV_F64, "dd>d", &[x, y]),
+            BinaryOp::Mod if is_single => self.call_float(table::MOD_F32, "ss>s", &[x, y]),
+            BinaryOp::Mod => self.call_float(table::MOD_F64, "dd>d", &[x, y]),
+            // In the forms that become `minsd` and `maxsd`.
+            BinaryOp::Min => {
+                let takes_right = self.b.ins().fcmp(FloatCC::LessThan, y, x);
+                self.b.ins().select(takes_right, y, x)
+            }
+            BinaryOp::Max => {
+                let takes_right = self.b.ins().fcmp(FloatCC::LessThan, x, y);
+                self.b.ins().select(takes_right, y, x)
+            }
+            // Not for floats; the verifier refuses them.
+            BinaryOp::IntPow
+            | BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::Xor
+            | BinaryOp::Shl
+            | BinaryOp::Shr => x,
+        }
+    }
+
+    // Conversions.
+
+    /// The value as another type.
+    pub(super) fn cast(&mut self, value: Value, from: DType, to: DType) -> Value {
+        if from == to {
+            return value;
+        }
+        match to.kind() {
+            Kind::Bool => {
+                if from.is_float() {
+                    let zero = self.zero(machine_type(from));
+                    self.b.ins().fcmp(FloatCC::NotEqual, value, zero)
+                } else {
+                    self.b.ins().icmp_imm_s(IntCC::NotEqual, value, 0)
+                }
+            }
+            Kind::Signed | Kind::Unsigned => match from.kind() {
+                Kind::Bool => self.b.ins().uextend(clif::I64, value),
+                Kind::Signed | Kind::Unsigned => self.narrow(value, from, to),
+                Kind::Float | Kind::Complex => {
+                    let wide = self.cast(value, from, DType::F64);
+                    let bits = self.float_to_int(wide, to);
+                    self.narrow(bits, DType::I64, to)
+                }
+            },
+            Kind::Float | Kind::Complex => match (from, to) {
+                (DType::F32, _) => self.b.ins().fpromote(clif::F64, value),
+                (DType::F64, _) => self.b.ins().fdemote(clif::F32, value),
+                (DType::U64, _) => self.b.ins().fcvt_from_uint(machine_type(to), value),
+                (DType::Bool, _) => {
+                    let wide = self.b.ins().uextend(clif::I64, value);
+                    self.b.ins().fcvt_from_sint(machine_type(to), wide)
+                }
+                _ => self.b.ins().fcvt_from_sint(machine_type(to), value),
+            },
+        }
+    }
+
+    /// Keeps the low bits of an integer and extends them.
+    fn narrow(&mut self, value: Value, from: DType, to: DType) -> Value {
+        let holds = to.size_bytes() == 8
+            || (from.kind() == to.kind() && from.size_bytes() <= to.size_bytes())
+            || (from.kind() == Kind::Unsigned && from.size_bytes() < to.size_bytes());
+        if holds {
+            return value;
+        }
+        let narrow = match to.size_bytes() {
+            1 => clif::I8,
+            2 => clif::I16,
+            _ => clif::I32,
+        };
+        let low = self.b.ins().ireduce(narrow, value);
+        if to.kind() == Kind::Signed {
+            self.b.ins().sextend(clif::I64, low)
+        } else {
+            self.b.ins().uextend(clif::I64, low)
+        }
+    }
+
+    /// `f64` to 64 bits, by the rules of [`crate::numerics::cast`].
+    fn float_to_int(&mut self, x: Value, to: DType) -> Value {
+        if to != DType::U64 {
+            return self.truncate(x);
+        }
+        let limit = self.b.ins().f64const(TWO_63);
+        let is_high = self.b.ins().fcmp(FloatCC::GreaterThanOrEqual, x, limit);
+        let shifted = self.b.ins().fsub(x, limit);
+        let shifted = self.truncate(shifted);
+        let high = self.b.ins().bxor_imm_u(shifted, i64::MIN);
+        let low = self.truncate(x);
+        self.b.ins().select(is_high, high, low)
+    }
+
+    /// Truncates; NaN and what does not fit give `i64::MIN`.
+    fn truncate(&mut self, x: Value) -> Value {
+        let limit = self.b.ins().f64const(TWO_63);
+        // False for NaN. Below -2^63 the saturating conversion gives the wanted value by itself.
+        let is_low = self.b.ins().fcmp(FloatCC::LessThan, x, limit);
+        let min = self.b.ins().iconst(clif::I64, i64::MIN);
+        let whole = self.b.ins().fcvt_to_sint_sat(clif::I64, x);
+        self.b.ins().select(is_low, whole, min)
+    }
+
+    // Mathematical functions.
+
+    fn math1(&mut self, function: MathFn1, arg: ExprId, ty: DType) -> Value {
+        let x = self.expr(arg);
+        let has_round = self.unit.abilities.has_round;
+        match function {
+            MathFn1::Sqrt => self.b.ins().sqrt(x),
+            MathFn1::Fabs => self.b.ins().fabs(x),
+            MathFn1::Floor if has_round => self.b.ins().floor(x),
+            MathFn1::Ceil if has_round => self.b.ins().ceil(x),
+            MathFn1::Trunc if has_round => self.b.ins().trunc(x),
+            MathFn1::Rint if has_round => self.b.ins().nearest(x),
+            MathFn1::Degrees => self.times_f64(x, ty, 180.0 / std::f64::consts::PI),
+            MathFn1::Radians => self.times_f64(x, ty, std::f64::consts::PI / 180.0),
+            _ => {
+                let key = if ty == DType::F32 { "s>s" } else { "d>d" };
+                self.call_float(table::math1(function, ty), key, &[x])
+            }
+        }
+    }
+
+    /// `x * factor` in `f64`, rounded to the type.
+    fn times_f64(&mut self, x: Value, ty: DType, factor: f64) -> Value {
+        let x = self.cast(x, ty, DType::F64);
+        let factor = self.b.ins().f64const(factor);
+        let product = self.b.ins().fmul(x, factor);
+        self.cast(product, DType::F64, ty)
+    }
+
+    fn math2(&mut self, function: MathFn2, left: ExprId, right: ExprId, ty: DType) -> Value {
+        let (x, y) = (self.expr(left), self.expr(right));
+        if function == MathFn2::Copysign {
+            return self.b.ins().fcopysign(x, y);
+        }
+        let key = if ty == DType::F32 { "ss>s" } else { "dd>d" };
+        self.call_float(table::math2(function, ty), key, &[x, y])
+    }
+}
+
+fn int_code(op: CompareOp, is_unsigned: bool) -> IntCC {
+    match (op, is_unsigned) {
+        (CompareOp::Eq, _) => IntCC::Equal,
+        (CompareOp::Ne, _) => IntCC::NotEqual,
+        (CompareOp::Lt, false) => IntCC::SignedLessThan,
+        (CompareOp::Le, false) => IntCC::SignedLessThanOrEqual,
+        (CompareOp::Gt, false) => IntCC::SignedGreaterThan,
+        (CompareOp::Ge, false) => IntCC::SignedGreaterThanOrEqual,
+        (CompareOp::Lt, true) => IntCC::UnsignedLessThan,
+        (CompareOp::Le, true) => IntCC::UnsignedLessThanOrEqual,
+        (CompareOp::Gt, true) => IntCC::UnsignedGreaterThan,
+        (CompareOp::Ge, true) => IntCC::UnsignedGreaterThanOrEqual,
+    }
+}
+
+fn float_code(op: CompareOp) -> FloatCC {
+    match op {
+        CompareOp::Eq => FloatCC::Equal,
+        CompareOp::Ne => FloatCC::NotEqual,
+        CompareOp::Lt => FloatCC::LessThan,
+        CompareOp::Le => FloatCC::LessThanOrEqual,
+        CompareOp::Gt => FloatCC::GreaterThan,
+        CompareOp::Ge => FloatCC::GreaterThanOrEqual,
+    }
+}

@@ -1,0 +1,665 @@
+//! The state of one function while its code is made, and its frame: signature, parameters, exits.
+//!
+//! ```text
+//! entry     (ctx, args: *const u64, ret: *mut u64) -> status
+//! body      (ctx, env: *const u64, first, end, outputs: *mut u64) -> status
+//! internal  (ctx, the words of each argument by type...) -> (status, result)     one scalar result
+//!           (ctx, the words of each argument by type..., ret: *mut u64) -> status  otherwise
+//! ```
+//!
+//! An internal array argument is data, owner, extents, and strides only if its layout is `Strided`. Results in memory
+//! are words as in [`crate::ir::abi`].
+//!
+//! Scalars: `bool` is a Cranelift `i8` of 0 or 1, every integer an `i64` that holds the value extended, so widening
+//! costs nothing and narrowing one instruction.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::instructions::InstructionData;
+use cranelift_codegen::ir::{
+    AbiParam, AliasRegion, AliasRegionData, Block, ExtFuncData, ExternalName, InstBuilder, MemFlagsData,
+    SigRef, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName, Value,
+    ValueDef, types as clif,
+};
+use cranelift_entity::SecondaryMap;
+use cranelift_entity::packed_option::PackedOption;
+use cranelift_frontend::{FunctionBuilder, Variable};
+use smallvec::SmallVec;
+
+use super::arrays::{ArrayRep, Word};
+use super::facts::{Binding, Facts};
+use super::image::Unit;
+use crate::base::Span;
+use crate::ir::abi::{self, context, status, table};
+use crate::ir::{ArrayId, ExprId, Func, FuncId, LocalId, Ownership, Param, Program, Ret, TrapId};
+use crate::types::{ArrayTy, DType, Layout};
+
+/// How a function is entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Shape {
+    /// By the host.
+    Entry,
+    /// By the runtime, for some iterations of a parallel loop.
+    Body,
+    /// By other functions of the image.
+    Internal,
+}
+
+/// What `break` and `continue` mean at some place.
+pub(super) struct LoopFrame {
+    /// Where `break` goes.
+    pub exit: Block,
+    /// Where `continue` goes.
+    pub latch: Block,
+    /// Does anything go there?
+    pub is_latch_used: bool,
+}
+
+/// A block that ends the function with an error.
+pub(super) struct TrapBlock {
+    pub block: Block,
+    is_new: bool,
+}
+
+/// The state of one function while its code is made.
+pub(super) struct Emitter<'a> {
+    pub program: &'a Program,
+    pub unit: &'a mut Unit,
+    pub func: &'a Func,
+    pub facts: &'a Facts,
+    pub is_atomic: bool,
+    pub b: FunctionBuilder<'a>,
+    pub shape: Shape,
+    /// The context pointer.
+    pub ctx: Value,
+    /// Where results go, unless the one scalar result travels in a register.
+    ret_area: Option<Value>,
+    /// Locals that are one value: loop variables and unassigned parameters.
+    pub values: SecondaryMap<LocalId, PackedOption<Value>>,
+    pub arrays: Vec<ArrayRep>,
+    pub loops: Vec<LoopFrame>,
+    /// Trap blocks without arguments, by trap.
+    shared_traps: SmallVec<[(TrapId, Block); 8]>,
+    fail_block: Option<Block>,
+    exit_block: Option<Block>,
+    /// The register result on its way to the shared exit.
+    result: Option<Variable>,
+    /// Depth of recursion before this call.
+    depth: Option<Value>,
+    /// Two areas for words on their way into or out of calls; their sizes grow until the end.
+    pub slots: [Option<(StackSlot, u32)>; 2],
+    sigs: Vec<(SigKey, SigRef)>,
+    funcs: Vec<(FuncId, cranelift_codegen::ir::FuncRef)>,
+    /// Memory that arrays are in.
+    pub elements: MemFlagsData,
+    /// The context and words of calls.
+    pub words: MemFlagsData,
+    /// Words that do not change during the call.
+    pub readonly: MemFlagsData,
+}
+
+/// Signature of a function behind the table: parameter types as a string of letters, for the cache.
+type SigKey = &'static str;
+
+/// The machine type of a scalar.
+pub(super) fn machine_type(dtype: DType) -> Type {
+    match dtype {
+        DType::Bool => clif::I8,
+        DType::F32 => clif::F32,
+        DType::F64 => clif::F64,
+        DType::I8
+        | DType::I16
+        | DType::I32
+        | DType::I64
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::U64
+        | DType::C64
+        | DType::C128 => clif::I64,
+    }
+}
+
+/// Does this function hand its one scalar result back in a register?
+fn register_result(func: &Func) -> Option<DType> {
+    match func.rets.as_slice() {
+        [Ret::Scalar(dtype)] => Some(*dtype),
+        _ => None,
+    }
+}
+
+/// Words of an array argument between functions of the image.
+pub(super) fn internal_words(ty: ArrayTy) -> usize {
+    let rank = ty.rank as usize;
+    abi::ARRAY_HEAD_WORDS + if ty.layout == Layout::Strided { 2 * rank } else { rank }
+}
+
+/// Signature of a function of the program.
+pub(super) fn signature(unit: &Unit, func: &Func, shape: Shape) -> Signature {
+    let pointers = |count: usize| {
+        let mut sig = Signature::new(unit.abilities.outer);
+        sig.params.extend((0..count).map(|_| AbiParam::new(clif::I64)));
+        sig.returns.push(AbiParam::new(clif::I32));
+        sig
+    };
+    match shape {
+        Shape::Entry => pointers(3),
+        Shape::Body => pointers(5),
+        Shape::Internal => {
+            let mut sig = Signature::new(unit.abilities.inner);
+            sig.params.push(AbiParam::new(clif::I64));
+            for param in &func.params {
+                match param {
+                    Param::Scalar(local) => {
+                        sig.params.push(AbiParam::new(machine_type(func.locals[*local].dtype)));
+                    }
+                    Param::Array(array) => {
+                        let count = internal_words(func.arrays[*array].ty);
+                        sig.params.extend((0..count).map(|_| AbiParam::new(clif::I64)));
+                    }
+                }
+            }
+            sig.returns.push(AbiParam::new(clif::I32));
+            match register_result(func) {
+                Some(dtype) => sig.returns.push(AbiParam::new(machine_type(dtype))),
+                None if func.rets.is_empty() => {}
+                None => sig.params.push(AbiParam::new(clif::I64)),
+            }
+            sig
+        }
+    }
+}
+
+impl<'a> Emitter<'a> {
+    /// Starts a function: declares variables, unpacks parameters.
+    pub(super) fn new(
+        program: &'a Program,
+        unit: &'a mut Unit,
+        func: &'a Func,
+        facts: &'a Facts,
+        shape: Shape,
+        is_atomic: bool,
+        mut b: FunctionBuilder<'a>,
+    ) -> Emitter<'a> {
+        let mut region = |user_id, description: &'static str| -> AliasRegion {
+            b.func.dfg.alias_regions.insert(AliasRegionData { user_id, description: description.into() })
+        };
+        let (elements, words) = (region(0, "elements"), region(1, "words"));
+        let notrap = MemFlagsData::new().with_notrap();
+        let words = MemFlagsData::trusted().with_alias_region(Some(words));
+        for local in func.locals.values() {
+            b.declare_var(machine_type(local.dtype));
+        }
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        b.seal_block(entry);
+        let params: SmallVec<[Value; 16]> = b.block_params(entry).iter().copied().collect();
+        let mut emitter = Emitter {
+            program,
+            unit,
+            func,
+            facts,
+            is_atomic,
+            b,
+            shape,
+            ctx: params[0],
+            ret_area: None,
+            values: SecondaryMap::new(),
+            arrays: Vec::with_capacity(func.arrays.len()),
+            loops: Vec::new(),
+            shared_traps: SmallVec::new(),
+            fail_block: None,
+            exit_block: None,
+            result: None,
+            depth: None,
+            slots: [None, None],
+            sigs: Vec::new(),
+            funcs: Vec::new(),
+            elements: notrap.with_alias_region(Some(elements)),
+            words,
+            readonly: words.with_readonly().with_can_move(),
+        };
+        emitter.declare_arrays();
+        match shape {
+            Shape::Entry => emitter.unpack_entry(params[1], params[2]),
+            Shape::Body => emitter.unpack_body(&params),
+            Shape::Internal => emitter.unpack_internal(&params),
+        }
+        emitter.enter_recursion();
+        emitter
+    }
+
+    /// Gives every array variable its words; parameters get theirs when they are unpacked.
+    fn declare_arrays(&mut self) {
+        for (array, var) in self.func.arrays.iter() {
+            let binding = self.facts.bindings[array];
+            let is_fixed = binding != Binding::Variable;
+            let mut word = |is_fixed: bool| {
+                if is_fixed { Word::Const(0) } else { Word::Var(self.b.declare_var(clif::I64)) }
+            };
+            let data = word(is_fixed);
+            let owner = word(is_fixed && (var.ownership == Ownership::Borrowed || binding == Binding::Never));
+            let dims = (0..var.ty.rank).map(|_| word(is_fixed)).collect();
+            let strides = (0..var.ty.rank).map(|_| word(is_fixed)).collect();
+            if let Word::Var(owner) = owner {
+                let zero = self.b.ins().iconst(clif::I64, 0);
+                self.b.def_var(owner, zero);
+            }
+            let mut rep = ArrayRep { data, owner, dims, strides };
+            rep.fix_unit_stride(var.ty);
+            self.arrays.push(rep);
+        }
+    }
+
+    fn unpack_entry(&mut self, args: Value, ret: Value) {
+        self.ret_area = Some(ret);
+        let func = self.func;
+        self.unpack_words(&func.params, args);
+    }
+
+    /// Loads parameters from words at `base` that stay as they are.
+    fn unpack_words(&mut self, params: &[Param], base: Value) {
+        let mut offset = 0;
+        for param in params {
+            match param {
+                Param::Scalar(local) => {
+                    let dtype = self.func.locals[*local].dtype;
+                    let value = self.load_word(dtype, self.readonly, base, offset);
+                    self.set_param(*local, value);
+                    offset += 8;
+                }
+                Param::Array(array) => {
+                    self.unpack_array(*array, self.readonly, base, offset);
+                    offset += 8 * abi::array_words(self.func.arrays[*array].ty.rank) as i32;
+                }
+            }
+        }
+    }
+
+    fn unpack_body(&mut self, params: &[Value]) {
+        let (env, first, end, outputs) = (params[1], params[2], params[3], params[4]);
+        self.ret_area = Some(outputs);
+        let func = self.func;
+        let captures = func.params.len().saturating_sub(func.rets.len() + 2);
+        self.unpack_words(&func.params[..captures], env);
+        for (k, param) in func.params[captures..].iter().enumerate() {
+            let Param::Scalar(local) = *param else { continue };
+            let value = if k < func.rets.len() {
+                self.load_word(func.locals[local].dtype, self.words, outputs, 8 * k as i32)
+            } else if k == func.rets.len() {
+                first
+            } else {
+                end
+            };
+            self.set_param(local, value);
+        }
+    }
+
+    fn unpack_internal(&mut self, params: &[Value]) {
+        let func = self.func;
+        let mut next = 1;
+        for param in &func.params {
+            match *param {
+                Param::Scalar(local) => {
+                    self.set_param(local, params[next]);
+                    next += 1;
+                }
+                Param::Array(array) => {
+                    let ty = func.arrays[array].ty;
+                    let count = internal_words(ty);
+                    self.set_param_array(array, &params[next..next + count]);
+                    next += count;
+                }
+            }
+        }
+        if next < params.len() {
+            self.ret_area = Some(params[next]);
+        }
+    }
+
+    fn set_param(&mut self, local: LocalId, value: Value) {
+        if self.facts.assigned.contains(local) {
+            self.b.def_var(Variable::from_u32(local.as_u32()), value);
+        } else {
+            self.values[local] = value.into();
+        }
+    }
+
+    fn enter_recursion(&mut self) {
+        let Some(trap) = self.func.recursion else { return };
+        let depth = self.b.ins().load(clif::I64, self.words, self.ctx, context::DEPTH);
+        let too_deep =
+            self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, depth, abi::MAX_RECURSION as i64);
+        self.trap_if(too_deep, trap, &[]);
+        let limit = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::STACK_LIMIT);
+        let stack = self.b.ins().get_stack_pointer(clif::I64);
+        let is_out = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
+        self.fail_if(is_out, status::STACK);
+        let deeper = self.b.ins().iadd_imm_s(depth, 1);
+        self.b.ins().store(self.words, deeper, self.ctx, context::DEPTH);
+        self.depth = Some(depth);
+    }
+
+    /// Ends the function: shared blocks, sizes of the stack slots.
+    pub(super) fn finish(mut self, falls_through: bool) -> Result<(), String> {
+        if falls_through {
+            if !self.func.rets.is_empty() {
+                return Err(format!("`{}` ends without a result", self.func.name));
+            }
+            self.emit_return(&[]);
+        }
+        if let Some(block) = self.exit_block {
+            self.b.switch_to_block(block);
+            self.b.seal_block(block);
+            self.release_owned();
+            self.leave();
+        }
+        for (_, block) in std::mem::take(&mut self.shared_traps) {
+            self.b.seal_block(block);
+        }
+        if let Some(block) = self.fail_block {
+            self.b.switch_to_block(block);
+            self.b.seal_block(block);
+            let status = self.b.block_params(block)[0];
+            self.return_status(status);
+        }
+        for (slot, size) in self.slots.into_iter().flatten() {
+            self.b.func.sized_stack_slots[slot].size = size;
+        }
+        self.b.finalize(self.unit.frontend_config);
+        Ok(())
+    }
+
+    fn return_status(&mut self, status: Value) {
+        if self.shape == Shape::Internal
+            && let Some(dtype) = register_result(self.func)
+        {
+            let zero = self.zero(machine_type(dtype));
+            self.b.ins().return_(&[status, zero]);
+        } else {
+            self.b.ins().return_(&[status]);
+        }
+    }
+
+    /// A zero of any scalar type.
+    pub(super) fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            clif::F32 => self.b.ins().f32const(0.0),
+            clif::F64 => self.b.ins().f64const(0.0),
+            _ => self.b.ins().iconst(ty, 0),
+        }
+    }
+
+    /// Is this value the constant 0?
+    pub(super) fn is_zero(&self, value: Value) -> bool {
+        let value = self.b.func.dfg.resolve_aliases(value);
+        match self.b.func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) => matches!(
+                self.b.func.dfg.insts[inst],
+                InstructionData::UnaryImm { imm, .. } if imm.bits() == 0
+            ),
+            ValueDef::Param(..) | ValueDef::Union(..) => false,
+        }
+    }
+
+    // Exits.
+
+    /// Where errors end: returns its parameter.
+    fn fail_block(&mut self) -> Block {
+        if let Some(block) = self.fail_block {
+            return block;
+        }
+        let block = self.b.create_block();
+        self.b.append_block_param(block, clif::I32);
+        self.b.set_cold_block(block);
+        self.fail_block = Some(block);
+        block
+    }
+
+    /// Returns the status if it is not 0; goes on in a new block.
+    pub(super) fn propagate(&mut self, status: Value) {
+        let (fail, next) = (self.fail_block(), self.b.create_block());
+        self.b.ins().brif(status, fail, &[status.into()], next, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+    }
+
+    fn fail_if(&mut self, cond: Value, status: i32) {
+        let (fail, next) = (self.fail_block(), self.b.create_block());
+        let status = self.b.ins().iconst(clif::I32, i64::from(status as u32));
+        self.b.ins().brif(cond, fail, &[status.into()], next, &[]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+    }
+
+    /// Where a failed check goes: name the block in a branch, then call [`Emitter::fill_trap`]. Errors without
+    /// arguments share a block.
+    pub(super) fn trap_block(&mut self, trap: TrapId, args: &[ExprId]) -> TrapBlock {
+        if args.is_empty()
+            && let Some((_, block)) = self.shared_traps.iter().find(|(shared, _)| *shared == trap)
+        {
+            return TrapBlock { block: *block, is_new: false };
+        }
+        let block = self.b.create_block();
+        self.b.set_cold_block(block);
+        if args.is_empty() {
+            self.shared_traps.push((trap, block));
+        }
+        TrapBlock { block, is_new: true }
+    }
+
+    /// The contents of a trap block, after the branch to it.
+    pub(super) fn fill_trap(&mut self, target: TrapBlock, trap: TrapId, args: &[ExprId]) {
+        if !target.is_new {
+            return;
+        }
+        self.b.switch_to_block(target.block);
+        if !args.is_empty() {
+            self.b.seal_block(target.block);
+        }
+        self.emit_raise(trap, args);
+    }
+
+    /// Ends the current block with this error.
+    pub(super) fn emit_raise(&mut self, trap: TrapId, args: &[ExprId]) {
+        for (k, &arg) in args.iter().take(crate::ir::trap::MAX_TRAP_ARGS).enumerate() {
+            let dtype = self.func.exprs[arg].ty;
+            let value = self.expr(arg);
+            self.store_word(dtype, value, self.ctx, context::TRAP_ARGS + 8 * k as i32);
+        }
+        let fail = self.fail_block();
+        let status = self.b.ins().iconst(clif::I32, i64::from(trap.as_u32()) + 1);
+        self.b.ins().jump(fail, &[status.into()]);
+    }
+
+    /// Ends the function with an error if the condition is true; goes on in a new block.
+    pub(super) fn trap_if(&mut self, cond: Value, trap: TrapId, args: &[ExprId]) {
+        let next = self.b.create_block();
+        let target = self.trap_block(trap, args);
+        self.b.ins().brif(cond, target.block, &[], next, &[]);
+        self.fill_trap(target, trap, args);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
+    }
+
+    /// `return values`, with everything that a regular exit does.
+    pub(super) fn emit_return(&mut self, values: &[crate::ir::Operand]) {
+        use crate::ir::Operand;
+        let func = self.func;
+        let mut moved: SmallVec<[ArrayId; 4]> = SmallVec::new();
+        let in_register = if self.shape == Shape::Internal { register_result(func) } else { None };
+        let mut results: SmallVec<[(DType, Value); 8]> = SmallVec::new();
+        for value in values {
+            match *value {
+                Operand::Scalar(expr) => {
+                    let value = self.expr(expr);
+                    results.push((func.exprs[expr].ty, value));
+                }
+                Operand::Array(array) => {
+                    let owner = self.word(self.arrays[array.as_u32() as usize].owner);
+                    if func.arrays[array].ownership == Ownership::Owned && !moved.contains(&array) {
+                        moved.push(array);
+                    } else {
+                        self.retain(owner);
+                    }
+                    let words = self.array_words(array);
+                    results.extend(words.into_iter().map(|word| (DType::I64, word)));
+                }
+            }
+        }
+        for array in moved {
+            self.set_owner_zero(array);
+        }
+        let mut register = None;
+        if in_register.is_some() {
+            register = results.first().map(|(_, value)| *value);
+        } else if let Some(area) = self.ret_area {
+            for (k, (dtype, value)) in results.into_iter().enumerate() {
+                self.store_word(dtype, value, area, 8 * k as i32);
+            }
+        }
+        let owns = func.arrays.values().any(|array| array.ownership == Ownership::Owned);
+        if owns && self.facts.returns > 1 {
+            if let Some(value) = register {
+                let ty = self.b.func.dfg.value_type(value);
+                let var = *self.result.get_or_insert_with(|| self.b.declare_var(ty));
+                self.b.def_var(var, value);
+            }
+            let exit = *self.exit_block.get_or_insert_with(|| self.b.create_block());
+            self.b.ins().jump(exit, &[]);
+            return;
+        }
+        if owns {
+            self.release_owned();
+        }
+        self.leave_with(register);
+    }
+
+    fn leave(&mut self) {
+        let register = self.result.map(|var| self.b.use_var(var));
+        self.leave_with(register);
+    }
+
+    fn leave_with(&mut self, register: Option<Value>) {
+        if let Some(depth) = self.depth {
+            self.b.ins().store(self.words, depth, self.ctx, context::DEPTH);
+        }
+        let ok = self.b.ins().iconst(clif::I32, 0);
+        match register {
+            Some(value) => self.b.ins().return_(&[ok, value]),
+            None => self.b.ins().return_(&[ok]),
+        };
+    }
+
+    // Words in memory.
+
+    /// Loads a scalar from a word.
+    pub(super) fn load_word(&mut self, dtype: DType, flags: MemFlagsData, base: Value, offset: i32) -> Value {
+        // The word is extended already, so integers need no narrow load.
+        self.b.ins().load(machine_type(dtype), flags, base, offset)
+    }
+
+    /// Stores a scalar as a word.
+    pub(super) fn store_word(&mut self, dtype: DType, value: Value, base: Value, offset: i32) {
+        let word = self.to_word(dtype, value);
+        self.b.ins().store(self.words, word, base, offset);
+    }
+
+    /// The bits of a scalar as a word of 64 bits.
+    fn to_word(&mut self, dtype: DType, value: Value) -> Value {
+        match dtype {
+            DType::Bool => self.b.ins().uextend(clif::I64, value),
+            DType::F32 => {
+                let bits = self.b.ins().bitcast(clif::I32, MemFlagsData::new(), value);
+                self.b.ins().uextend(clif::I64, bits)
+            }
+            _ => value,
+        }
+    }
+
+    /// One of the two areas for words, at least this long; its address.
+    pub(super) fn area(&mut self, which: usize, words: usize) -> Value {
+        let size = 8 * words.max(1) as u32;
+        let slot = match &mut self.slots[which] {
+            Some((slot, largest)) => {
+                *largest = size.max(*largest);
+                *slot
+            }
+            empty @ None => {
+                let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3);
+                let slot = self.b.create_sized_stack_slot(data);
+                *empty = Some((slot, size));
+                slot
+            }
+        };
+        self.b.ins().stack_addr(clif::I64, slot, 0)
+    }
+
+    // Calls.
+
+    /// Calls position `index` of the table. The key spells parameters and result: `i` 64-bit, `w` 32-bit, `d`, `s`
+    /// floats; after `>` the result.
+    pub(super) fn call_table(&mut self, index: usize, key: SigKey, args: &[Value]) -> Option<Value> {
+        let sig = match self.sigs.iter().find(|(known, _)| *known == key) {
+            Some((_, sig)) => *sig,
+            None => {
+                let mut sig = Signature::new(self.unit.abilities.outer);
+                let mut is_result = false;
+                for letter in key.bytes() {
+                    let ty = match letter {
+                        b'>' => {
+                            is_result = true;
+                            continue;
+                        }
+                        b'w' => clif::I32,
+                        b'd' => clif::F64,
+                        b's' => clif::F32,
+                        _ => clif::I64,
+                    };
+                    if is_result {
+                        sig.returns.push(AbiParam::new(ty))
+                    } else {
+                        sig.params.push(AbiParam::new(ty))
+                    }
+                }
+                let sig = self.b.import_signature(sig);
+                self.sigs.push((key, sig));
+                sig
+            }
+        };
+        let functions = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::TABLE);
+        let function = self.b.ins().load(clif::I64, self.readonly, functions, 8 * index as i32);
+        let inst = self.b.ins().call_indirect(sig, function, args);
+        self.b.inst_results(inst).first().copied()
+    }
+
+    /// Calls `ALLOC`: the owner word.
+    pub(super) fn call_alloc(&mut self, bytes: Value, is_zeroed: bool) -> Value {
+        let flag = self.b.ins().iconst(clif::I32, i64::from(is_zeroed));
+        let result = self.call_table(table::ALLOC, "iiw>i", &[self.ctx, bytes, flag]);
+        result.unwrap_or(bytes)
+    }
+
+    /// A reference to another function of the image.
+    pub(super) fn callee(&mut self, id: FuncId) -> cranelift_codegen::ir::FuncRef {
+        if let Some((_, known)) = self.funcs.iter().find(|(known, _)| *known == id) {
+            return *known;
+        }
+        let sig = signature(self.unit, &self.program.funcs[id], Shape::Internal);
+        let signature = self.b.import_signature(sig);
+        let name = UserExternalName { namespace: 0, index: id.as_u32() };
+        let name = ExternalName::user(self.b.func.declare_imported_user_function(name));
+        let data = ExtFuncData { name, signature, colocated: true, patchable: false };
+        let callee = self.b.import_function(data);
+        self.funcs.push((id, callee));
+        callee
+    }
+
+    /// Marks what follows as coming from this place, if anybody asked.
+    pub(super) fn at(&mut self, span: Span) {
+        if let Some(lines) = &mut self.unit.lines {
+            self.b.set_srcloc(SourceLoc::new(lines.len() as u32));
+            lines.push(span);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The image: functions one after the other, calls between them resolved, nothing left to relocate.
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::ir::{ExternalName, UserFuncName};
+use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
+use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
+
+use super::isa::Abilities;
+use crate::base::Span;
+use crate::ir::{FuncId, ParallelBody};
+
+/// What the functions of one artifact share while their code is made.
+pub(super) struct Unit {
+    pub abilities: Abilities,
+    pub frontend_config: TargetFrontendConfig,
+    /// Parallel loops in order of their numbers, with the function of the body.
+    pub parallels: Vec<(FuncId, ParallelBody)>,
+    /// Places in the source by number, if asked for.
+    pub lines: Option<Vec<Span>>,
+}
+
+/// Code of functions, with the calls between them still open.
+#[derive(Default)]
+pub(super) struct Image {
+    pub code: Vec<u8>,
+    /// Start of each function.
+    starts: Vec<(FuncId, u32)>,
+    calls: Vec<Call>,
+    /// Offset in the image and number of a place, in order.
+    pub lines: Vec<(u32, u32)>,
+}
+
+/// A call from one function of the image to another.
+struct Call {
+    offset: u32,
+    kind: Reloc,
+    callee: FuncId,
+    addend: i64,
+}
+
+impl Image {
+    /// Appends a function; its offset. `id` is what calls name it by, if anything calls it.
+    pub(super) fn push(
+        &mut self,
+        id: Option<FuncId>,
+        names: &cranelift_codegen::ir::Function,
+        compiled: &CompiledCode,
+        isa: &dyn TargetIsa,
+        keeps_lines: bool,
+    ) -> Result<u32, String> {
+        let alignment = compiled.buffer.alignment.max(isa.function_alignment().preferred).max(16) as usize;
+        self.code.resize(self.code.len().next_multiple_of(alignment), 0);
+        let start = u32::try_from(self.code.len()).map_err(|_| "the image is too large")?;
+        self.code.extend_from_slice(compiled.code_buffer());
+        for reloc in compiled.buffer.relocs() {
+            let callee = match &reloc.target {
+                FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+                    let name = &names.params.user_named_funcs()[*name];
+                    FuncId::from_u32(name.index)
+                }
+                other => return Err(format!("relocation to {other:?} in {}", names.name)),
+            };
+            match reloc.kind {
+                Reloc::X86CallPCRel4 | Reloc::Arm64Call => {}
+                other => return Err(format!("relocation {other} in {}", names.name)),
+            }
+            self.calls.push(Call {
+                offset: start + reloc.offset,
+                kind: reloc.kind,
+                callee,
+                addend: reloc.addend,
+            });
+        }
+        if keeps_lines {
+            for line in compiled.buffer.get_srclocs_sorted() {
+                if !line.loc.is_default() {
+                    self.lines.push((start + line.start, line.loc.bits()));
+                }
+            }
+        }
+        if let Some(id) = id {
+            self.starts.push((id, start));
+        }
+        Ok(start)
+    }
+
+    /// Offset of a function.
+    pub(super) fn start_of(&self, id: FuncId) -> Result<u32, String> {
+        let found = self.starts.iter().find(|(known, _)| *known == id);
+        found.map(|(_, start)| *start).ok_or_else(|| format!("{id} is not in the image"))
+    }
+
+    /// Resolves the calls.
+    pub(super) fn link(&mut self) -> Result<(), String> {
+        for call in std::mem::take(&mut self.calls) {
+            let target = i64::from(self.start_of(call.callee)?);
+            let distance = target + call.addend - i64::from(call.offset);
+            let at = call.offset as usize;
+            let bytes: &mut [u8] = self.code.get_mut(at..at + 4).ok_or("a call outside the image")?;
+            let word = match call.kind {
+                Reloc::Arm64Call => {
+                    let old = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                    let limit = 1 << 27;
+                    if !(-limit..limit).contains(&distance) {
+                        return Err("a call too far".to_string());
+                    }
+                    (old & !0x03ff_ffff) | ((distance >> 2) as u32 & 0x03ff_ffff)
+                }
+                _ => i32::try_from(distance).map_err(|_| "a call too far")? as u32,
+            };
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+/// Cranelift's name of a function of the program.
+pub(super) fn name_of(id: FuncId) -> UserFuncName {
+    UserFuncName::user(0, id.as_u32())
+}

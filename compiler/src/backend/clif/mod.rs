@@ -1,0 +1,294 @@
+//! The Cranelift back end: a program to an image of machine code.
+//!
+//! In: a verified program, at any stage of the passes. Out: an [`Artifact`] whose code needs no relocation: calls
+//! between its functions are resolved here, everything else is reached through the table behind the context
+//! ([`crate::ir::abi`]). The code never traps, never unwinds and reads no memory but arrays, context and its own
+//! constants. Reads nothing of the machine it runs on: the processor is a value.
+//!
+//! `func` holds the state of one function and its frame, `stmt` and `expr` walk the tree, `arrays`, `calls` and
+//! `parallel` are what their names say, `image` puts functions together.
+
+mod arrays;
+mod calls;
+mod expr;
+mod facts;
+mod func;
+mod image;
+mod isa;
+mod parallel;
+mod stmt;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Function;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::print_errors::pretty_error;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use crate::base::target::Target;
+use crate::base::{EntityRef, Span};
+use crate::ir::{Artifact, EntryPoint, FuncId, Program, Signature};
+use facts::Reach;
+use func::{Emitter, Shape};
+use image::{Image, Unit};
+
+/// What may be chosen about the generated code apart from its meaning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CodegenOptions {
+    /// Keep the frame pointer, for profilers.
+    pub frame_pointers: bool,
+    /// Return the table of places in the source.
+    pub lines: bool,
+}
+
+/// Memory that is used again from one compilation to the next. One per thread.
+#[derive(Default)]
+pub struct Scratch {
+    context: Option<Box<cranelift_codegen::Context>>,
+    builder: FunctionBuilderContext,
+    isa: Option<(Target, bool, OwnedTargetIsa)>,
+}
+
+/// For stretches of the image in order: byte offset, and the place in the source that the code comes from.
+pub type LineTable = Vec<(u32, Span)>;
+
+impl Scratch {
+    /// Empty scratch memory; it grows with use.
+    #[must_use]
+    pub fn new() -> Scratch {
+        Scratch::default()
+    }
+
+    fn isa(&mut self, target: &Target, options: CodegenOptions) -> Result<OwnedTargetIsa, String> {
+        if let Some((known, frame_pointers, isa)) = &self.isa
+            && known == target
+            && *frame_pointers == options.frame_pointers
+        {
+            return Ok(isa.clone());
+        }
+        let isa = isa::build_isa(target, options)?;
+        self.isa = Some((target.clone(), options.frame_pointers, isa.clone()));
+        Ok(isa)
+    }
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
+/// Compiles a program.
+///
+/// # Errors
+/// Text of an internal error: a program that the verifier should have refused, or a target that Cranelift does not know.
+pub fn compile(
+    program: &Program,
+    signature: Signature,
+    target: &Target,
+    scratch: &mut Scratch,
+) -> Result<Artifact, String> {
+    compile_with(program, signature, target, scratch, CodegenOptions::default()).map(|(artifact, _)| artifact)
+}
+
+/// Compiles a program, with choices; the line table is empty unless asked for.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(
+    program: &Program,
+    signature: Signature,
+    target: &Target,
+    scratch: &mut Scratch,
+    options: CodegenOptions,
+) -> Result<(Artifact, LineTable), String> {
+    let isa = scratch.isa(target, options)?;
+    let mut context = scratch.context.take().unwrap_or_else(|| Box::new(cranelift_codegen::Context::new()));
+    let mut image = Image::default();
+    let mut entry = 0;
+    let mut builder = std::mem::take(&mut scratch.builder);
+    let result = build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
+        context.clear();
+        std::mem::swap(&mut context.func, func);
+        context
+            .compile(&*isa, &mut ControlPlane::default())
+            .map_err(|error| pretty_error(error.func, error.inner))?;
+        let compiled = context.compiled_code().ok_or("no code")?;
+        let offset = image.push(id, &context.func, compiled, &*isa, options.lines)?;
+        if is_entry {
+            entry = offset;
+        }
+        std::mem::swap(&mut context.func, func);
+        Ok(())
+    });
+    scratch.context = Some(context);
+    // After an error the builder is in the middle of a function; a fresh one takes its place.
+    let (unit, reach) = result?;
+    scratch.builder = builder;
+    image.link()?;
+    let mut parallels = Vec::with_capacity(unit.parallels.len());
+    for (id, mut body) in unit.parallels {
+        body.entry = EntryPoint { offset: image.start_of(id)? };
+        parallels.push(body);
+    }
+    let spans = unit.lines.unwrap_or_default();
+    let lines =
+        image.lines.iter().filter_map(|&(at, number)| Some((at, *spans.get(number as usize)?))).collect();
+    let artifact = Artifact {
+        signature,
+        code: image.code,
+        entry: EntryPoint { offset: entry },
+        parallels,
+        traps: program.traps.values().cloned().collect(),
+        messages: program.messages.values().cloned().collect(),
+        paths: program.paths.clone(),
+        remarks: program.remarks.clone(),
+        warnings: Vec::new(),
+        is_recursive: reach.order.iter().any(|&id| program.funcs[id].recursion.is_some()),
+    };
+    Ok((artifact, lines))
+}
+
+/// The Cranelift functions of a program as text, before Cranelift's own optimisations; an error as text too.
+#[must_use]
+pub fn print_clif(program: &Program, target: &Target) -> String {
+    let mut text = String::new();
+    let options = CodegenOptions::default();
+    let mut builder = FunctionBuilderContext::new();
+    let result = isa::build_isa(target, options).and_then(|isa| {
+        build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
+            let name = id.map_or("entry", |id| program.funcs[id].name.as_str());
+            let role = if is_entry { " (entry)" } else { "" };
+            let _ = writeln!(text, "; {name}{role}\n{}", func.display());
+            Ok(())
+        })
+    });
+    if let Err(error) = result {
+        let _ = writeln!(text, "; error: {error}");
+    }
+    text
+}
+
+/// What becomes of a finished function: the id that calls name it by, the function, and whether the host enters there.
+type Sink<'a> = dyn FnMut(Option<FuncId>, &mut Function, bool) -> Result<(), String> + 'a;
+
+/// Makes the Cranelift functions of all that is reachable, the entry first.
+fn build(
+    program: &Program,
+    target: &Target,
+    isa: &dyn TargetIsa,
+    options: CodegenOptions,
+    builder: &mut FunctionBuilderContext,
+    sink: &mut Sink<'_>,
+) -> Result<(Unit, Reach), String> {
+    let reach = facts::reach(program);
+    let mut unit = Unit {
+        abilities: isa::abilities(isa, target),
+        frontend_config: isa.frontend_config(),
+        parallels: Vec::new(),
+        lines: options.lines.then(Vec::new),
+    };
+    let mut clif = Function::new();
+    // A recursive entry is called from inside as well, so the host gets a function of its own.
+    let is_wrapped = reach.is_called.contains(program.entry);
+    if is_wrapped {
+        wrap_entry(program, &mut unit, &mut clif, builder)?;
+        sink(None, &mut clif, true)?;
+    }
+    for &id in &reach.order {
+        let func = &program.funcs[id];
+        let shape = if id == program.entry && !is_wrapped {
+            Shape::Entry
+        } else if reach.is_body.contains(id) {
+            Shape::Body
+        } else {
+            Shape::Internal
+        };
+        let facts = reach.facts[id.index()].as_ref().ok_or("a function without facts")?;
+        clif.clear();
+        clif.name = image::name_of(id);
+        clif.signature = func::signature(&unit, func, shape);
+        let b = FunctionBuilder::new(&mut clif, builder);
+        let is_atomic = reach.in_parallel.contains(id);
+        let mut emitter = Emitter::new(program, &mut unit, func, facts, shape, is_atomic, b);
+        emitter.at(func.span);
+        let falls_through = emitter.block(&func.body)?;
+        emitter.finish(falls_through)?;
+        sink(Some(id), &mut clif, shape == Shape::Entry)?;
+    }
+    Ok((unit, reach))
+}
+
+/// The host's way into a function that other functions call too: words to arguments, results to words.
+fn wrap_entry(
+    program: &Program,
+    unit: &mut Unit,
+    clif: &mut Function,
+    builder: &mut FunctionBuilderContext,
+) -> Result<(), String> {
+    let target = &program.funcs[program.entry];
+    // A function of its own with the same parameters that only calls it.
+    let mut func = crate::ir::Func {
+        name: target.name.clone(),
+        params: target.params.clone(),
+        rets: target.rets.clone(),
+        locals: target.locals.clone(),
+        arrays: target.arrays.clone(),
+        exprs: crate::base::PrimaryMap::new(),
+        loops: crate::base::PrimaryMap::new(),
+        body: Vec::new(),
+        fastmath: target.fastmath,
+        recursion: None,
+        span: target.span,
+    };
+    forward(&mut func, program.entry);
+    let facts = facts::collect(&func);
+    clif.clear();
+    clif.signature = func::signature(unit, &func, Shape::Entry);
+    let b = FunctionBuilder::new(clif, builder);
+    let mut emitter = Emitter::new(program, unit, &func, &facts, Shape::Entry, false, b);
+    let falls_through = emitter.block(&func.body)?;
+    emitter.finish(falls_through)
+}
+
+/// Gives a function the body `return callee(parameters)`.
+fn forward(func: &mut crate::ir::Func, callee: FuncId) {
+    use crate::ir::{ArrayVar, Local, Operand, Ownership, Param, Ret, Stmt, Target as Into};
+    let span = func.span;
+    for array in func.arrays.values_mut() {
+        array.ownership = Ownership::Borrowed;
+    }
+    let args = func
+        .params
+        .clone()
+        .into_iter()
+        .map(|param| match param {
+            Param::Scalar(local) => Operand::Scalar(func.read(local, span)),
+            Param::Array(array) => Operand::Array(array),
+        })
+        .collect();
+    let (mut results, mut values) = (Vec::new(), Vec::new());
+    for ret in func.rets.clone() {
+        match ret {
+            Ret::Scalar(dtype) => {
+                let local = func.locals.push(Local { name: "result".into(), dtype, span, is_user: false });
+                results.push(Into::Local(local));
+                values.push(Operand::Scalar(func.read(local, span)));
+            }
+            Ret::Array(ty) => {
+                let array = func.arrays.push(ArrayVar {
+                    name: "result".into(),
+                    ty,
+                    ownership: Ownership::Owned,
+                    span,
+                });
+                results.push(Into::Array(array));
+                values.push(Operand::Array(array));
+            }
+        }
+    }
+    func.body = vec![Stmt::Call { callee, args, results, span }, Stmt::Return { values }];
+}

@@ -1,0 +1,56 @@
+//! Parallel loops: the captures as words, one call of the runtime, the outputs back into locals.
+
+use cranelift_codegen::ir::{InstBuilder, types as clif};
+
+use super::func::Emitter;
+use crate::ir::abi::table;
+use crate::ir::artifact::ArrayReductionSlot;
+use crate::ir::{EntryPoint, Operand, ParallelBody, ParallelCall};
+
+impl Emitter<'_> {
+    /// `Parallel`.
+    pub(super) fn parallel(&mut self, call: &ParallelCall) {
+        let trip = self.expr(call.trip);
+        let env_words = self.operand_words(&call.captures);
+        let env = self.area(0, env_words);
+        self.store_operands(&call.captures, env);
+        let outputs = self.area(1, call.outputs.len());
+        for (k, (local, _)) in call.outputs.iter().enumerate() {
+            let value = self.read_local(*local);
+            self.store_word(self.func.locals[*local].dtype, value, outputs, 8 * k as i32);
+        }
+        let number = self.unit.parallels.len() as u32;
+        let array_reductions = call
+            .array_reductions
+            .iter()
+            .filter_map(|&(capture, op)| {
+                let Operand::Array(array) = *call.captures.get(capture)? else { return None };
+                let ty = self.func.arrays[array].ty;
+                let env_word = self.operand_words(&call.captures[..capture]) as u32;
+                Some(ArrayReductionSlot { env_word, dtype: ty.dtype, rank: ty.rank, op })
+            })
+            .collect();
+        let body = ParallelBody {
+            entry: EntryPoint { offset: 0 },
+            env_words: env_words as u32,
+            outputs: call
+                .outputs
+                .iter()
+                .map(|&(local, combine)| (self.func.locals[local].dtype, combine))
+                .collect(),
+            array_reductions,
+            cost_ns: call.cost_ns,
+            uses_random: call.uses_random,
+        };
+        self.unit.parallels.push((call.body, body));
+        let number = self.b.ins().iconst(clif::I32, i64::from(number));
+        let status = self.call_table(table::PARALLEL, "iwiii>w", &[self.ctx, number, env, trip, outputs]);
+        if let Some(status) = status {
+            self.propagate(status);
+        }
+        for (k, (local, _)) in call.outputs.iter().enumerate() {
+            let value = self.load_word(self.func.locals[*local].dtype, self.words, outputs, 8 * k as i32);
+            self.set_local(*local, value);
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Statements and control flow.
+//!
+//! Loops are rotated: the test stands at the bottom, and once before the loop where it is not known to hold.
+//!
+//! ```text
+//!   brif lo < hi, body(lo), exit          one test before
+//! body(i):
+//!   ...
+//!   next = i + step
+//!   brif next < hi, body(next), exit      one test per iteration
+//! ```
+//!
+//! For steps other than 1 and -1 the test is `i < hi - step`, which cannot overflow inside the loop.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Block, InstBuilder, Value, types as clif};
+
+use super::func::{Emitter, LoopFrame};
+use crate::ir::{ArrayId, BinaryOp, Check, ExprId, ExprKind, Loop, Place, ReduceOp, Stmt, TrapId};
+use crate::types::DType;
+use crate::types::dtype::Kind;
+
+/// Statements in the head of a `while` up to which the head is emitted twice, so that the loop is rotated.
+const ROTATED_HEAD: usize = 3;
+
+impl Emitter<'_> {
+    /// Emits statements in order; can control reach the end?
+    pub(super) fn block(&mut self, stmts: &[Stmt]) -> Result<bool, String> {
+        for stmt in stmts {
+            if !self.stmt(stmt)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) -> Result<bool, String> {
+        match stmt {
+            Stmt::Set { local, value } => {
+                let value = self.expr(*value);
+                self.set_local(*local, value);
+            }
+            Stmt::Store { array, place, lane, value } => self.store(*array, place, *lane, *value),
+            Stmt::Accumulate { array, place, lane, op, value } => {
+                self.accumulate(*array, place, *lane, *op, *value);
+            }
+            Stmt::SetArray { array, value } => self.set_array(*array, value),
+            Stmt::Release { array } => {
+                self.release(*array);
+                self.set_owner_zero(*array);
+            }
+            Stmt::If { cond, then, orelse } => return self.if_else(*cond, then, orelse),
+            Stmt::While { head, cond, body, .. } => return self.while_loop(head, *cond, body),
+            Stmt::Loop(l) => return self.counted_loop(l),
+            Stmt::Parallel(call) => self.parallel(call),
+            Stmt::Call { callee, args, results, span } => {
+                self.at(*span);
+                self.call(*callee, args, results);
+            }
+            Stmt::Runtime { function, args, results, trap } => self.runtime(*function, args, results, *trap),
+            Stmt::Check { check, trap, args } => self.check(check, *trap, args),
+            Stmt::Raise { trap, args } => {
+                self.emit_raise(*trap, args);
+                return Ok(false);
+            }
+            Stmt::Print { message, args } => self.print(*message, args),
+            Stmt::Fill { array, lanes } => self.fill(*array, lanes),
+            Stmt::CopyElements { to, from } => self.copy_elements(*to, *from),
+            Stmt::Break => {
+                let frame = self.loops.last().ok_or("`break` outside a loop")?;
+                let exit = frame.exit;
+                self.b.ins().jump(exit, &[]);
+                return Ok(false);
+            }
+            Stmt::Continue => {
+                let frame = self.loops.last_mut().ok_or("`continue` outside a loop")?;
+                frame.is_latch_used = true;
+                let latch = frame.latch;
+                self.b.ins().jump(latch, &[]);
+                return Ok(false);
+            }
+            Stmt::Return { values } => {
+                self.emit_return(values);
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn start(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+    }
+
+    // Elements.
+
+    fn store(&mut self, array: ArrayId, place: &Place, lane: u8, value: ExprId) {
+        let dtype = self.func.arrays[array].ty.dtype.part();
+        // A cast that only narrows an integer is done by the store.
+        let value = match self.func.exprs[value].kind {
+            ExprKind::Cast { arg }
+                if dtype.is_int() && dtype.size_bytes() < 8 && self.func.exprs[arg].ty.is_int() =>
+            {
+                arg
+            }
+            _ => value,
+        };
+        let value = self.expr(value);
+        let (address, disp) = self.address(array, place, lane);
+        self.store_element(dtype, value, address, disp);
+    }
+
+    fn accumulate(&mut self, array: ArrayId, place: &Place, lane: u8, op: ReduceOp, value: ExprId) {
+        let dtype = self.func.arrays[array].ty.dtype.part();
+        let wide = dtype.widened();
+        let value = self.expr(value);
+        let (address, disp) = self.address(array, place, lane);
+        let before = self.load_element(dtype, address, disp);
+        let before = self.cast(before, dtype, wide);
+        let op = match op {
+            ReduceOp::Add => BinaryOp::Add,
+            ReduceOp::Mul => BinaryOp::Mul,
+            ReduceOp::Min => BinaryOp::Min,
+            ReduceOp::Max => BinaryOp::Max,
+            ReduceOp::And => BinaryOp::And,
+            ReduceOp::Or => BinaryOp::Or,
+            ReduceOp::Xor => BinaryOp::Xor,
+        };
+        let after = self.binary_values(op, before, value, wide);
+        // The store cuts integers to their width; a truth value needs the test.
+        let after = if dtype.kind() == Kind::Bool { self.cast(after, wide, DType::Bool) } else { after };
+        self.store_element(dtype, after, address, disp);
+    }
+
+    fn check(&mut self, check: &Check, trap: TrapId, args: &[ExprId]) {
+        let next = self.b.create_block();
+        let target = self.trap_block(trap, args);
+        match check {
+            Check::Cond(cond) => {
+                self.at(self.func.exprs[*cond].span);
+                self.branch(*cond, next, target.block);
+            }
+            Check::Index { index, array, axis } => {
+                let is_valid = self.index_is_valid(*index, *array, *axis);
+                self.b.ins().brif(is_valid, next, &[], target.block, &[]);
+            }
+        }
+        self.fill_trap(target, trap, args);
+        self.start(next);
+    }
+
+    // Control flow.
+
+    fn if_else(&mut self, cond: ExprId, then: &[Stmt], orelse: &[Stmt]) -> Result<bool, String> {
+        if let ExprKind::Const(value) = self.func.exprs[cond].kind {
+            return self.block(if value.0 & 1 == 1 { then } else { orelse });
+        }
+        if then.is_empty() && orelse.is_empty() {
+            return Ok(true);
+        }
+        let then_block = self.b.create_block();
+        let merge = self.b.create_block();
+        let else_block = if orelse.is_empty() { merge } else { self.b.create_block() };
+        self.branch(cond, then_block, else_block);
+        let mut is_merge_reached = orelse.is_empty();
+        self.start(then_block);
+        if self.block(then)? {
+            self.b.ins().jump(merge, &[]);
+            is_merge_reached = true;
+        }
+        if !orelse.is_empty() {
+            self.start(else_block);
+            if self.block(orelse)? {
+                self.b.ins().jump(merge, &[]);
+                is_merge_reached = true;
+            }
+        }
+        if is_merge_reached {
+            self.start(merge);
+        }
+        Ok(is_merge_reached)
+    }
+
+    fn while_loop(&mut self, head: &[Stmt], cond: ExprId, body: &[Stmt]) -> Result<bool, String> {
+        let is_rotated = head.len() <= ROTATED_HEAD && head.iter().all(|stmt| stmt.blocks().is_empty());
+        let is_endless = matches!(self.func.exprs[cond].kind, ExprKind::Const(value) if value.0 & 1 == 1);
+        let (header, exit) = (self.b.create_block(), self.b.create_block());
+        if is_rotated && !is_endless {
+            // head; if cond { do { body; latch: head } while cond }
+            if !self.block(head)? {
+                return Ok(false);
+            }
+            self.branch(cond, header, exit);
+            self.b.switch_to_block(header);
+            let latch = self.b.create_block();
+            self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
+            let falls_through = self.block(body)?;
+            let frame = self.loops.pop().ok_or("loops do not nest")?;
+            if frame.is_latch_used {
+                if falls_through {
+                    self.b.ins().jump(latch, &[]);
+                }
+                self.start(latch);
+            }
+            if (falls_through || frame.is_latch_used) && self.block(head)? {
+                self.branch(cond, header, exit);
+            }
+            self.b.seal_block(header);
+            self.start(exit);
+            return Ok(true);
+        }
+        self.b.ins().jump(header, &[]);
+        self.b.switch_to_block(header);
+        if !self.block(head)? {
+            self.b.seal_block(header);
+            return Ok(false);
+        }
+        if !is_endless {
+            let body_block = self.b.create_block();
+            self.branch(cond, body_block, exit);
+            self.start(body_block);
+        }
+        self.loops.push(LoopFrame { exit, latch: header, is_latch_used: false });
+        if self.block(body)? {
+            self.b.ins().jump(header, &[]);
+        }
+        self.loops.pop();
+        self.b.seal_block(header);
+        // An endless loop without `break` leaves the exit without predecessors.
+        let is_exit_reached = !is_endless || breaks(body);
+        if is_exit_reached {
+            self.start(exit);
+        }
+        Ok(is_exit_reached)
+    }
+
+    fn counted_loop(&mut self, l: &Loop) -> Result<bool, String> {
+        if l.step == 0 {
+            return Err("loop with step 0".to_string());
+        }
+        let (const_lo, const_hi) = (self.const_int(l.lo), self.const_int(l.hi));
+        let (lo, hi) = (self.expr(l.lo), self.expr(l.hi));
+        let is_up = l.step > 0;
+        let code = if is_up { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
+        let (body, exit) = (self.b.create_block(), self.b.create_block());
+        let var = self.b.append_block_param(body, clif::I64);
+        let is_entered = match (const_lo, const_hi) {
+            (Some(lo), Some(hi)) => Some(if is_up { lo < hi } else { lo > hi }),
+            _ => None,
+        };
+        match is_entered {
+            Some(false) => {
+                return Ok(true);
+            }
+            Some(true) => {
+                self.b.ins().jump(body, &[lo.into()]);
+            }
+            None => {
+                let is_some = self.b.ins().icmp(code, lo, hi);
+                self.b.ins().brif(is_some, body, &[lo.into()], exit, &[]);
+            }
+        }
+        self.b.switch_to_block(body);
+        self.values[l.var] = var.into();
+        let latch = self.b.create_block();
+        self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
+        let falls_through = self.block(&l.body)?;
+        let frame = self.loops.pop().ok_or("loops do not nest")?;
+        let is_latch_reached = falls_through || frame.is_latch_used;
+        if frame.is_latch_used {
+            if falls_through {
+                self.b.ins().jump(latch, &[]);
+            }
+            self.start(latch);
+        }
+        if is_latch_reached {
+            let next = self.b.ins().iadd_imm_s(var, l.step);
+            let goes_on = self.goes_on(l.step, code, var, next, hi, const_hi);
+            self.b.ins().brif(goes_on, body, &[next.into()], exit, &[]);
+        }
+        self.b.seal_block(body);
+        self.values[l.var] = None.into();
+        let is_exit_reached = is_latch_reached || is_entered.is_none() || breaks(&l.body);
+        if is_exit_reached {
+            self.start(exit);
+        }
+        Ok(is_exit_reached)
+    }
+
+    /// Is there an iteration after this one?
+    fn goes_on(
+        &mut self,
+        step: i64,
+        code: IntCC,
+        var: Value,
+        next: Value,
+        hi: Value,
+        const_hi: Option<i64>,
+    ) -> Value {
+        if step == 1 || step == -1 {
+            return self.b.ins().icmp(code, next, hi);
+        }
+        // `var < hi - step`; where that bound is below all numbers there is no next iteration.
+        if let Some(hi) = const_hi {
+            return self.b.ins().icmp_imm_s(code, var, hi.saturating_sub(step));
+        }
+        let bound = self.b.ins().iadd_imm_s(hi, step.wrapping_neg());
+        let (extreme, nearest) = if step > 0 {
+            (i64::MIN, i64::MIN.wrapping_add(step))
+        } else {
+            (i64::MAX, i64::MAX.wrapping_add(step))
+        };
+        let overflows = self.b.ins().icmp_imm_s(code, hi, nearest);
+        let extreme = self.b.ins().iconst(clif::I64, extreme);
+        let bound = self.b.ins().select(overflows, extreme, bound);
+        self.b.ins().icmp(code, var, bound)
+    }
+}
+
+/// Does a `break` of this loop stand in its body?
+fn breaks(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Break => true,
+        Stmt::If { then, orelse, .. } => breaks(then) || breaks(orelse),
+        _ => false,
+    })
+}

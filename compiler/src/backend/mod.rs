@@ -1,0 +1,3 @@
+//! Engines that turn the IR into results: none imports another.
+
+pub mod clif;
