@@ -6,6 +6,7 @@ pub mod parse;
 pub mod print;
 mod strings;
 pub mod token;
+pub mod unparse;
 
 pub use parse::parse;
 

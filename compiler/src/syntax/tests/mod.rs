@@ -5,3 +5,4 @@ mod errors;
 mod recovery;
 mod robust;
 mod trees;
+mod unparse;

@@ -3,7 +3,7 @@
 use super::super::{parse, print};
 
 /// Valid programs that use the whole grammar.
-const PROGRAMS: &[&str] = &[
+pub(super) const PROGRAMS: &[&str] = &[
     r#"'''Doc.'''
 import numpy as np, math
 from numba import njit, prange as p
@@ -12,8 +12,8 @@ from math import (sqrt as s, exp,)
 N: int = 3
 A, (B, C) = 1, (2.5e3, 3j)
 
-@njit(parallel=True, fastmath={"x"} if False else True)
-def step(u: f64[:, ::1], out, /, k=0.1, *, flag: bool = True) -> f64[:]:
+@njit(parallel=True, fastmath="x" if False else True)
+def step(u: f64[:, ::1], out, k=0.1, *, flag: bool = True) -> f64[:]:
     """Doc
     of step."""
     for i, (a, b) in enumerate(zip(u, out)):
@@ -40,17 +40,18 @@ if __name__ == "__main__":
     "def f(x):\r\n\tif x:\r\n\t\treturn 1\r\n\telse:\r\n\t\treturn \\\r\n\t\t\t2\r\n",
 ];
 
-struct Random(u64);
+/// Xorshift.
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 }
