@@ -93,8 +93,11 @@ pub(super) struct Emitter<'a> {
     pub elements: MemFlagsData,
     /// The context and words of calls.
     pub words: MemFlagsData,
-    /// Words that do not change during the call.
+    /// Words that do not change during the call and are loaded near their use.
     pub readonly: MemFlagsData,
+    /// Words that do not change during the call and are loaded where they stand: Cranelift would sink loads that may
+    /// move into the loops that use them.
+    pub fixed: MemFlagsData,
 }
 
 /// Signature of a function behind the table: parameter types as a string of letters, for the cache.
@@ -218,6 +221,7 @@ impl<'a> Emitter<'a> {
             elements: notrap.with_alias_region(Some(elements)),
             words,
             readonly: words.with_readonly().with_can_move(),
+            fixed: words.with_readonly(),
         };
         emitter.declare_arrays();
         match shape {
@@ -264,12 +268,12 @@ impl<'a> Emitter<'a> {
             match param {
                 Param::Scalar(local) => {
                     let dtype = self.func.locals[*local].dtype;
-                    let value = self.load_word(dtype, self.readonly, base, offset);
+                    let value = self.load_word(dtype, self.fixed, base, offset);
                     self.set_param(*local, value);
                     offset += 8;
                 }
                 Param::Array(array) => {
-                    self.unpack_array(*array, self.readonly, base, offset);
+                    self.unpack_array(*array, self.fixed, base, offset);
                     offset += 8 * abi::array_words(self.func.arrays[*array].ty.rank) as i32;
                 }
             }
