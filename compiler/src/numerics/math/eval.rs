@@ -51,38 +51,7 @@ pub(super) fn two(function: MathFn2, x: f64, y: f64) -> f64 {
         MathFn2::Nextafter => libm::nextafter(x, y),
         MathFn2::Ldexp => libm::ldexp(x, y as i32),
         MathFn2::Remainder => libm::remainder(x, y),
-        MathFn2::Logaddexp => logaddexp(x, y),
-        MathFn2::Logaddexp2 => logaddexp2(x, y),
-    }
-}
-
-/// NumPy's formula: the larger argument plus `log1p(exp(-difference))`.
-fn logaddexp(x: f64, y: f64) -> f64 {
-    if x == y {
-        return x + std::f64::consts::LN_2; // Infinities of one sign too.
-    }
-    let difference = x - y;
-    if difference > 0.0 {
-        x + one(MathFn1::Log1p, one(MathFn1::Exp, -difference))
-    } else if difference <= 0.0 {
-        y + one(MathFn1::Log1p, one(MathFn1::Exp, difference))
-    } else {
-        difference
-    }
-}
-
-/// NumPy's formula: the larger argument plus `log1p(2^-difference) / ln 2`.
-fn logaddexp2(x: f64, y: f64) -> f64 {
-    if x == y {
-        return x + 1.0;
-    }
-    let difference = x - y;
-    let correction = |d: f64| std::f64::consts::LOG2_E * one(MathFn1::Log1p, one(MathFn1::Exp2, d));
-    if difference > 0.0 {
-        x + correction(-difference)
-    } else if difference <= 0.0 {
-        y + correction(difference)
-    } else {
-        difference
+        MathFn2::Logaddexp => explog::logaddexp(x, y),
+        MathFn2::Logaddexp2 => explog::logaddexp2(x, y),
     }
 }

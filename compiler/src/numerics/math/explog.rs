@@ -14,6 +14,8 @@ const PER_STEP: f64 = 184.664_965_233_787_3;
 const STEP: [f64; 3] = [0.005415212347998022, 1.2655086083012853e-13, 3.1258479278239995e-24];
 /// log 2 as a multiple of 2^-42 and the rest.
 const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
+/// log 2 as a pair.
+pub(super) const LN2_PAIR: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.3190468138462996e-17 };
 /// 1 / log 2.
 const LOG2_E: Dd = Dd { hi: std::f64::consts::LOG2_E, lo: 2.0355273740931033e-17 };
 /// 1 / log 10.
@@ -238,7 +240,6 @@ pub(super) fn log1p(x: f64) -> f64 {
 
 /// log(sqrt(x^2 + y^2)) with about 60 good bits, also where the root is near 1.
 pub(in crate::numerics) fn log_hypot(x: f64, y: f64) -> f64 {
-    const LN2_PAIR: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.3190468138462996e-17 };
     if x.is_infinite() || y.is_infinite() {
         return f64::INFINITY;
     }
@@ -301,4 +302,33 @@ pub(super) fn pow(x: f64, y: f64) -> f64 {
     }
     let product = two_prod(y, log.hi);
     sign * exp_of(fast_two_sum(product.hi, product.lo + y * log.lo))
+}
+
+/// log(e^x + e^y): the larger argument plus `log(1 + e^-difference)`, on pairs, since the two may cancel.
+pub(super) fn logaddexp(x: f64, y: f64) -> f64 {
+    log_of_sum(x, y, Dd::from(1.0))
+}
+
+/// log2(2^x + 2^y), the same way.
+pub(super) fn logaddexp2(x: f64, y: f64) -> f64 {
+    log_of_sum(x, y, LN2_PAIR)
+}
+
+/// The logarithm of the sum of the powers of a base with this natural logarithm.
+fn log_of_sum(x: f64, y: f64, log_base: Dd) -> f64 {
+    let (large, small) = if x >= y { (x, y) } else { (y, x) };
+    if x == y && x.is_infinite() || x.is_nan() || y.is_nan() {
+        return x + y;
+    }
+    let difference = two_sum(small, -large);
+    if !(difference.hi > -1100.0) {
+        return large;
+    }
+    let exponent = difference.mul(log_base);
+    if exponent.hi < -700.0 {
+        return large;
+    }
+    let correction = log_dd(exp_dd(exponent).add_f64(1.0));
+    let correction = if log_base.hi == 1.0 { correction } else { correction.mul(LOG2_E) };
+    correction.add_f64(large).round()
 }

@@ -1,8 +1,9 @@
 //! The gamma function and its logarithm: Stirling's series from 14 on, the recurrence below it, the series in
 //! zeta values near 1 and 2 (M. Abramowitz, I. Stegun, 6.1.15, 6.1.33, 6.1.40), on pairs of numbers.
 
-use super::dd::{Dd, two_sum};
-use super::explog::{exp_of, exp_parts, log_dd, pow2, scale};
+use super::dd::{Dd, fast_two_sum, two_sum};
+use super::explog::{LN2_PAIR, exp_of, exp_parts, log_dd, pow2, scale};
+use super::gamma_zeros;
 
 /// From here on Stirling's series has an error below 2^-66.
 const STIRLING_FROM: f64 = 14.0;
@@ -71,7 +72,7 @@ pub(super) fn lgamma(x: f64) -> f64 {
         return log_gamma_near_two(x).sub(log_dd(two_sum(1.0, x).mul_f64(x))).round();
     }
     if x >= -20.0 {
-        return log_gamma_shifted(x);
+        return log_gamma_near_zero(x).unwrap_or_else(|| log_gamma_shifted(x));
     }
     // Reflection; no zeros here, so the logarithm of pi / |x sin(pi x)| needs no extra bits.
     let size = -x;
@@ -79,6 +80,17 @@ pub(super) fn lgamma(x: f64) -> f64 {
     let reflected = log_dd(Dd::from(std::f64::consts::PI / sine)).sub(log_dd(Dd::from(size)));
     // Above 2^52 every number is whole, so the series is in its range.
     reflected.sub(log_gamma_stirling(Dd::from(size))).round()
+}
+
+/// The Taylor polynomial about a zero of log |gamma| where the value is below 0.02: the recurrence has absolute
+/// precision only.
+fn log_gamma_near_zero(x: f64) -> Option<f64> {
+    let ((zero, zero_low), (slope, slope_low), terms) =
+        gamma_zeros::ZEROS.iter().find(|((zero, _), (slope, _), _)| (x - zero).abs() * slope.abs() < 0.02)?;
+    let distance = fast_two_sum(x - zero, -zero_low);
+    let t = distance.hi;
+    let tail = t * t * terms.iter().rev().fold(0.0, |sum, term| sum * t + term);
+    Some(distance.mul(Dd { hi: *slope, lo: *slope_low }).add_f64(tail).round())
 }
 
 /// `x + n`, at least 14, and the product `x (x + 1) ... (x + n - 1)` as a number near 1 and an exponent of two.
@@ -98,10 +110,9 @@ fn shift_up(x: f64) -> (Dd, Dd, i64) {
 
 /// log |gamma(x)| through the recurrence; absolute error about 2^-60 times its largest term.
 fn log_gamma_shifted(x: f64) -> f64 {
-    const LN2: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.319046813846299_6e-17 };
     let (shifted, product, exponent) = shift_up(x);
     let size = if product.hi < 0.0 { product.neg() } else { product };
-    let log_product = log_dd(size).add(LN2.mul_f64(exponent as f64));
+    let log_product = log_dd(size).add(LN2_PAIR.mul_f64(exponent as f64));
     log_gamma_stirling(shifted).sub(log_product).round()
 }
 

@@ -1,7 +1,7 @@
 //! Hyperbolic functions and their inverses, from the pairs of `explog.rs`; near 0 from their series.
 
 use super::dd::{Dd, two_prod, two_sum};
-use super::explog::{exp_dd, exp_parts, log_dd, scale};
+use super::explog::{LN2_PAIR, exp_dd, exp_parts, log_dd, scale};
 
 /// `x + x * (a1 x^2 + a2 x^4 + ...)`, for small x.
 #[inline(always)]
@@ -130,6 +130,5 @@ pub(super) fn atanh(x: f64) -> f64 {
 
 /// log(2x) for large x; the terms left out of the inverse functions are below 2^-66.
 fn log_of_double(x: f64) -> f64 {
-    const LN2: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.319046813846299_6e-17 };
-    log_dd(Dd::from(x)).add(LN2).round()
+    log_dd(Dd::from(x)).add(LN2_PAIR).round()
 }

@@ -11,6 +11,7 @@ mod erf;
 mod eval;
 mod explog;
 mod gamma;
+mod gamma_zeros;
 mod hyperbolic;
 mod tables;
 

@@ -1,4 +1,7 @@
 //! The distributions of `np.random.Generator`, which `default_rng` makes.
+//!
+//! The tails take `log1p` from the `libm` crate, which has the algorithm of the C library that NumPy calls, and not from
+//! `math`, whose rounding is closer to the true value.
 
 use super::BitSource;
 use super::ziggurat_tables::{EXP_F, EXP_K, EXP_W, NORMAL_F, NORMAL_K, NORMAL_W};
@@ -83,8 +86,8 @@ pub fn standard_normal(source: &mut impl BitSource) -> f64 {
 /// The distance of a draw from the tail beyond `NORMAL_TAIL`.
 fn normal_tail(source: &mut impl BitSource) -> f64 {
     loop {
-        let x = -NORMAL_TAIL_INVERSE * MathFn1::Log1p.eval_f64(-source.next_f64());
-        let y = -MathFn1::Log1p.eval_f64(-source.next_f64());
+        let x = -NORMAL_TAIL_INVERSE * libm::log1p(-source.next_f64());
+        let y = -libm::log1p(-source.next_f64());
         if y + y > x * x {
             return NORMAL_TAIL + x;
         }
@@ -107,7 +110,7 @@ pub fn standard_exponential(source: &mut impl BitSource) -> f64 {
             return x;
         }
         if layer == 0 {
-            return EXP_TAIL - MathFn1::Log1p.eval_f64(-source.next_f64());
+            return EXP_TAIL - libm::log1p(-source.next_f64());
         }
         let height = (EXP_F[layer - 1] - EXP_F[layer]) * source.next_f64() + EXP_F[layer];
         if height < MathFn1::Exp.eval_f64(-x) {

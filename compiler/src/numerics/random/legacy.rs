@@ -1,7 +1,6 @@
 //! The distributions of `np.random.*` (`RandomState`): frozen by NumPy, so that old seeds keep their numbers.
 
-use super::BitSource;
-use crate::numerics::math::MathFn1;
+use super::{BitSource, c_log};
 
 /// Uniform in [low, high): `low + (high - low) * u`.
 pub fn uniform(source: &mut impl BitSource, low: f64, high: f64) -> f64 {
@@ -20,7 +19,7 @@ pub fn standard_normal(source: &mut impl BitSource, kept: &mut Option<f64>) -> f
         let y = 2.0 * source.next_f64() - 1.0;
         let square = x * x + y * y;
         if square < 1.0 && square != 0.0 {
-            let factor = (-2.0 * MathFn1::Log.eval_f64(square) / square).sqrt();
+            let factor = (-2.0 * c_log::log(square) / square).sqrt();
             *kept = Some(factor * x);
             return factor * y;
         }
@@ -34,7 +33,7 @@ pub fn normal(source: &mut impl BitSource, kept: &mut Option<f64>, mean: f64, de
 
 /// Exponential with mean 1: `-log(1 - u)`.
 pub fn standard_exponential(source: &mut impl BitSource) -> f64 {
-    -MathFn1::Log.eval_f64(1.0 - source.next_f64())
+    -c_log::log(1.0 - source.next_f64())
 }
 
 /// Uniform whole number in [low, high), for `low < high` (checked before; otherwise `low`): bits under the smallest

@@ -9,6 +9,7 @@
 //!
 //! A source of bits is a [`BitSource`]; the distributions take any.
 
+mod c_log;
 pub mod generator;
 pub mod legacy;
 mod mt19937;

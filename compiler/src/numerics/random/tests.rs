@@ -9,19 +9,6 @@ fn check(name: &str, first: &[f64], checksum: u64, count: u64, mut draw: impl Fn
     });
 }
 
-/// The same for draws that go through a logarithm, where NumPy has the rounding of its C library: the first values must
-/// be equal, of the others the lowest 20 bits are rounded off before they are summed.
-fn check_rounded(name: &str, first: &[f64], checksum: u64, count: u64, mut draw: impl FnMut() -> f64) {
-    let mut values = first.iter();
-    check_bits(name, &[], checksum, count, || {
-        let value = draw();
-        if let Some(expected) = values.next() {
-            assert_eq!(value, *expected, "{name}");
-        }
-        value.to_bits().wrapping_add(1 << 19) >> 20
-    });
-}
-
 fn check_bits(name: &str, first: &[u64], checksum: u64, count: u64, mut draw: impl FnMut() -> u64) {
     let mut sum = 0;
     for index in 0..count {
@@ -67,18 +54,18 @@ fn legacy_floats() {
         || legacy::uniform(&mut source, -1.0, 3.0),
     );
     let (mut source, mut kept) = (Mt19937::new(42), None);
-    check_rounded(
+    check(
         "normal",
         &[0.4967141530112327, -0.13826430117118466, 0.6476885381006925, 1.5230298564080254],
-        0x24a9_2ce8_fb23_a3df,
+        0xcc00_e402_28fe_0612,
         MILLION,
         || legacy::standard_normal(&mut source, &mut kept),
     );
     let mut source = Mt19937::new(42);
-    check_rounded(
+    check(
         "exponential",
         &[0.4692680899768591, 3.010121430917521, 1.3167456935454493, 0.9129425537759532],
-        0x54f0_4a14_7d54_b456,
+        0xa7a3_7567_b3dd_3cb4,
         MILLION,
         || legacy::standard_exponential(&mut source),
     );
@@ -139,26 +126,26 @@ fn generator_floats() {
         || generator::uniform(&mut source, -1.0, 3.0),
     );
     let mut source = Pcg64::new(42);
-    check_rounded(
+    check(
         "normal",
         &[0.30471707975443135, -1.0399841062404955, 0.7504511958064572, 0.9405647163912139],
-        0x788a_d83d_e218_9085,
+        0x983f_c5af_f161_1455,
         MILLION,
         || generator::standard_normal(&mut source),
     );
     let mut source = Pcg64::new(7);
-    check_rounded(
+    check(
         "scaled normal",
         &[1.002460306714965, 1.5974910750169398, 0.45172428927556485, -0.7811836775145484],
-        0x6baf_1f13_d23c_eb79,
+        0xf546_b4b6_4bf2_7135,
         MILLION,
         || generator::normal(&mut source, 1.0, 2.0),
     );
     let mut source = Pcg64::new(42);
-    check_rounded(
+    check(
         "exponential",
         &[2.4042086039659947, 2.3361896558244535, 2.384760999874255, 0.2797942898515832],
-        0x4f12_5944_85c7_7ff0,
+        0xec53_1c57_fb4b_1e5d,
         MILLION,
         || generator::standard_exponential(&mut source),
     );
