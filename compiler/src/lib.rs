@@ -10,5 +10,6 @@ pub mod base;
 pub mod infer;
 pub mod ir;
 pub mod numerics;
+pub mod passes;
 pub mod syntax;
 pub mod types;

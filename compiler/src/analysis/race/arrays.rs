@@ -123,6 +123,10 @@ fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result
                 {
                     requirements.push(disjoint(write, other));
                 }
+                // Combining the same element is what reductions do.
+                Proof::Same if write.kind == other.kind && write.kind != AccessKind::Write => {
+                    doubt = doubt.or(Some(report::not_provable(func, region, write, other)));
+                }
                 Proof::Same => certain = certain.or(Some(report::conflict(func, region, write, other))),
                 Proof::Unknown => doubt = doubt.or(Some(report::not_provable(func, region, write, other))),
             }
@@ -250,10 +254,16 @@ fn axis_apart(
     let facts = &values.facts[..region.facts.min(values.facts.len())];
     let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
     let ((c, r), (d, s)) = (x.split(counter)?, y.split(counter)?);
-    if c != d || atoms.varies(&c, region.mark) {
+    let step = region.l.step.unsigned_abs() as i64;
+    if c != d {
+        // Even and odd elements.
+        let (c, d) = (c.as_int()?.checked_mul(step)?, d.as_int()?.checked_mul(step)?);
+        let m = crate::numerics::int::gcd_i64(c, d);
+        return residues_differ(atoms, region, m, &r, &s).then(Vec::new);
+    }
+    if atoms.varies(&c, region.mark) {
         return None;
     }
-    let step = region.l.step.unsigned_abs() as i64;
     // e = s - r; its bounds over both iterations.
     let (r_lo, r_hi) = (atoms.bounds(&r, Side::Lower, &is_new), atoms.bounds(&r, Side::Upper, &is_new));
     let (s_lo, s_hi) = (atoms.bounds(&s, Side::Lower, &is_new), atoms.bounds(&s, Side::Upper, &is_new));

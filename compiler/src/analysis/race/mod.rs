@@ -418,7 +418,8 @@ impl<'a> Walker<'a, '_> {
         if self.prints {
             warnings.push(report::effects_in_order(region));
         }
-        let is_parallel = errors.is_empty() && warnings.is_empty();
+        let is_without_errors = errors.is_empty();
+        let is_parallel = is_without_errors && warnings.is_empty();
         let mut array_reductions = arrays.reductions;
         if is_parallel {
             // Loops inside run within the iterations.
@@ -449,7 +450,7 @@ impl<'a> Walker<'a, '_> {
         });
         self.report.diagnostics.extend(errors);
         // A loop inside a parallel loop is serial anyway; its own doubts do not matter.
-        if self.parallel_depth == 0 {
+        if self.parallel_depth == 0 && is_without_errors {
             self.report.diagnostics.extend(warnings.into_iter().take(1));
         }
     }

@@ -1,0 +1,80 @@
+//! Small constructors of expressions that several passes use.
+
+use crate::analysis::affine::AtomOp;
+use crate::analysis::values::{Factor, Sum};
+use crate::base::Span;
+use crate::ir::{BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, UnaryOp};
+use crate::types::DType;
+
+/// `left op right` of type `i64`.
+pub(super) fn int_binary(func: &mut Func, op: BinaryOp, left: ExprId, right: ExprId, span: Span) -> ExprId {
+    func.expr(ExprKind::Binary { op, left, right }, DType::I64, span)
+}
+
+/// `left op right`.
+pub(super) fn compare(func: &mut Func, op: CompareOp, left: ExprId, right: ExprId, span: Span) -> ExprId {
+    func.expr(ExprKind::Compare { op, left, right }, DType::Bool, span)
+}
+
+/// `not arg`.
+pub(super) fn not(func: &mut Func, arg: ExprId, span: Span) -> ExprId {
+    func.expr(ExprKind::Unary { op: UnaryOp::Not, arg }, DType::Bool, span)
+}
+
+/// A truth value.
+pub(super) fn bool_const(func: &mut Func, value: bool, span: Span) -> ExprId {
+    func.expr(ExprKind::Const(Const::int(i64::from(value))), DType::Bool, span)
+}
+
+/// All of the conditions; `None` for none.
+pub(super) fn all_of(func: &mut Func, conditions: &[ExprId], span: Span) -> Option<ExprId> {
+    conditions.iter().copied().reduce(|left, right| {
+        func.expr(ExprKind::Binary { op: BinaryOp::And, left, right }, DType::Bool, span)
+    })
+}
+
+/// The sum as an expression (wrapping).
+pub(super) fn sum(func: &mut Func, sum: &Sum, span: Span) -> ExprId {
+    let mut total: Option<ExprId> = None;
+    for (coefficient, factors) in &sum.terms {
+        let mut term: Option<ExprId> = None;
+        for f in factors {
+            let factor = factor(func, f, span);
+            term = Some(match term {
+                None => factor,
+                Some(left) => int_binary(func, BinaryOp::Mul, left, factor, span),
+            });
+        }
+        let term = match (term, *coefficient) {
+            (None, value) => func.int(value, span),
+            (Some(term), 1) => term,
+            (Some(term), value) => {
+                let value = func.int(value, span);
+                int_binary(func, BinaryOp::Mul, term, value, span)
+            }
+        };
+        total = Some(match total {
+            None => term,
+            Some(left) => int_binary(func, BinaryOp::Add, left, term, span),
+        });
+    }
+    total.unwrap_or_else(|| func.int(0, span))
+}
+
+fn factor(func: &mut Func, factor: &Factor, span: Span) -> ExprId {
+    match factor {
+        Factor::Local(local) => func.read(*local, span),
+        Factor::Dim(array, axis) => func.expr(ExprKind::Dim { array: *array, axis: *axis }, DType::I64, span),
+        Factor::Op(op, left, right) => {
+            let (left, right) = (sum(func, left, span), sum(func, right, span));
+            let op = match op {
+                AtomOp::FloorDiv => BinaryOp::FloorDiv,
+                AtomOp::Mod => BinaryOp::Mod,
+                AtomOp::Min => BinaryOp::Min,
+                AtomOp::Max => BinaryOp::Max,
+                AtomOp::Mul => BinaryOp::Mul,
+            };
+            int_binary(func, op, left, right, span)
+        }
+    }
+}

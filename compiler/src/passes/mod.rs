@@ -1,0 +1,66 @@
+//! The passes: IR in, IR out, one idea per file. They never speak to the user except by remarks, and never change what
+//! a program computes, raises or prints, bit for bit.
+//!
+//! `parallelize` comes first and apart from the list, because it carries out what the race check decided. The list is
+//! data: `kjit emit ir --after NAME` stops after the pass of that name.
+
+mod build;
+pub mod outline;
+pub mod parallelize;
+
+use crate::ir::{Program, verify};
+
+/// One row of the list.
+pub struct Pass {
+    /// For `--after` and reports.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub line: &'static str,
+    /// Does it.
+    pub run: fn(&mut Program, &mut PassReport),
+}
+
+/// What the passes did.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PassReport {
+    /// Pass and number of changes, in order.
+    pub counts: Vec<(&'static str, usize)>,
+    /// The first invariant that a pass broke, with the pass's name.
+    pub violation: Option<(&'static str, String)>,
+    changes: usize,
+}
+
+impl PassReport {
+    /// A pass made that many changes.
+    pub fn add(&mut self, changes: usize) {
+        self.changes += changes;
+    }
+
+    /// Changes of all runs of a pass.
+    #[must_use]
+    pub fn count(&self, name: &str) -> usize {
+        self.counts.iter().filter(|(pass, _)| *pass == name).map(|(_, count)| count).sum()
+    }
+}
+
+/// Every pass, in order.
+pub const PASSES: &[Pass] =
+    &[Pass { name: "outline", line: "bodies of parallel loops become functions", run: outline::outline }];
+
+/// Runs the list, up to and including the pass named `after` (its last occurrence). With `verify_each` the verifier runs after every pass, and the
+/// first violation ends the run.
+pub fn run_passes(program: &mut Program, after: Option<&str>, verify_each: bool) -> PassReport {
+    let mut report = PassReport::default();
+    let last = after.and_then(|name| PASSES.iter().rposition(|pass| pass.name == name));
+    let count = last.map_or(PASSES.len(), |position| position + 1);
+    for pass in &PASSES[..count] {
+        report.changes = 0;
+        (pass.run)(program, &mut report);
+        report.counts.push((pass.name, report.changes));
+        if verify_each && let Err(violations) = verify(program) {
+            report.violation = violations.first().map(|v| (pass.name, v.to_string()));
+            break;
+        }
+    }
+    report
+}

@@ -1,0 +1,226 @@
+//! Makes the body of each parallel loop a function that runs a range of iterations.
+//!
+//! ```text
+//! parallel i in lo .. hi reduce(s +) {        func f_loop0(x: f64[:], lo: i64, s: f64, first: i64, end: i64) -> f64 {
+//!   s = s + x[i]                                for i in lo + first .. lo + end { s = s + x[i] }
+//! }                                    ==>      return s
+//!                                             }
+//!                                             s = fork f_loop0(x, lo, s) trip max(hi - lo, 0) cost 1.6 combine(+)
+//! ```
+//!
+//! In: parallel loops as `parallelize` leaves them. Captures are what the body reads before it writes it; arrays are
+//! borrowed from the caller for the loop. What the body binds for itself stays local to it.
+
+use super::{PassReport, build};
+use crate::analysis::{cost, liveness};
+use crate::base::PrimaryMap;
+use crate::ir::walk::{self, Renaming};
+use crate::ir::{
+    BinaryOp, Block, Combine, ExprId, ExprKind, Func, FuncId, Loop, LoopKind, LoopOrigin, Operand, Ownership,
+    ParallelCall, Param, Program, Ret, Stmt,
+};
+use crate::types::DType;
+
+/// Outlines every parallel loop.
+pub fn outline(program: &mut Program, report: &mut PassReport) {
+    let ids: Vec<FuncId> = program.funcs.keys().collect();
+    for id in ids {
+        let mut body = std::mem::take(&mut program.funcs[id].body);
+        let mut count = 0;
+        outline_in(program, id, &mut body, &mut count);
+        program.funcs[id].body = body;
+        report.add(count);
+    }
+}
+
+fn outline_in(program: &mut Program, id: FuncId, block: &mut Block, count: &mut usize) {
+    let mut position = 0;
+    while position < block.len() {
+        match &mut block[position] {
+            Stmt::Loop(l) if l.kind == LoopKind::Parallel => {
+                let l = l.clone();
+                let replacement = outlined(program, id, &l, *count);
+                *count += 1;
+                let added = replacement.len();
+                block.splice(position..=position, replacement);
+                position += added;
+                continue;
+            }
+            other => {
+                for inner in other.blocks_mut() {
+                    outline_in(program, id, inner, count);
+                }
+            }
+        }
+        position += 1;
+    }
+}
+
+fn outlined(program: &mut Program, id: FuncId, l: &Loop, number: usize) -> Block {
+    let cost_ns = cost::block_ns(program, &program.funcs[id], &l.body).max(0.1);
+    let uses_random = cost::uses_random(program, &l.body);
+    let source = &mut program.funcs[id];
+    let info = source.loops[l.id].clone();
+    let span = info.span;
+    let (lo, hi) = (source.temp("lo", DType::I64, span), source.temp("hi", DType::I64, span));
+
+    let mut outputs = Vec::new();
+    for reduction in &l.reductions {
+        let position = outputs.len() as u32;
+        outputs.push((reduction.local, Combine::Reduce(reduction.op)));
+        outputs.extend(reduction.companions.iter().map(|&companion| (companion, Combine::With(position))));
+    }
+    outputs.extend(l.last_values.iter().map(|&local| (local, Combine::Last)));
+
+    let read_first = liveness::read_first(source, &l.body);
+    let mut scalars: Vec<_> = read_first
+        .locals
+        .iter()
+        .filter(|&local| local != l.var && outputs.iter().all(|&(output, _)| output != local))
+        .collect();
+    scalars.push(lo);
+    let mut arrays: Vec<_> = read_first.arrays.iter().collect();
+    for reduction in &l.array_reductions {
+        if !arrays.contains(&reduction.array) {
+            arrays.push(reduction.array);
+        }
+    }
+
+    let mut body = Func {
+        name: format!("{}_loop{number}", source.name).into(),
+        params: Vec::new(),
+        rets: outputs.iter().map(|&(local, _)| Ret::Scalar(source.locals[local].dtype)).collect(),
+        locals: PrimaryMap::new(),
+        arrays: PrimaryMap::new(),
+        exprs: PrimaryMap::new(),
+        loops: PrimaryMap::new(),
+        body: Vec::new(),
+        fastmath: source.fastmath,
+        recursion: None,
+        span,
+    };
+    let mut names = Renaming::default();
+    for &array in &arrays {
+        let inner = names.array(source, &mut body, array);
+        body.arrays[inner].ownership = Ownership::Borrowed;
+        body.params.push(Param::Array(inner));
+    }
+    for &local in scalars.iter().chain(outputs.iter().map(|(local, _)| local)) {
+        let inner = names.local(source, &mut body, local);
+        body.params.push(Param::Scalar(inner));
+    }
+    let (first, end) = (body.temp("first", DType::I64, span), body.temp("end", DType::I64, span));
+    body.params.extend([Param::Scalar(first), Param::Scalar(end)]);
+
+    let var = names.local(source, &mut body, l.var);
+    let inner_lo = names.local(source, &mut body, lo);
+    let mut bound = |limit| {
+        let (base, limit) = (body.read(inner_lo, span), body.read(limit, span));
+        let offset = if l.step == 1 {
+            limit
+        } else {
+            let step = body.int(l.step, span);
+            build::int_binary(&mut body, BinaryOp::Mul, limit, step, span)
+        };
+        build::int_binary(&mut body, BinaryOp::Add, base, offset, span)
+    };
+    let (from, to) = (bound(first), bound(end));
+    let statements = walk::copy_block_into(source, &l.body, &mut body, &mut names);
+    let inner_id = body.loops.push(crate::ir::LoopInfo { span, origin: LoopOrigin::For });
+    let returned = outputs
+        .iter()
+        .map(|&(local, _)| {
+            let inner = names.local(source, &mut body, local);
+            Operand::Scalar(body.read(inner, span))
+        })
+        .collect();
+    body.body = vec![
+        Stmt::Loop(Box::new(Loop {
+            id: inner_id,
+            kind: LoopKind::Serial,
+            var,
+            lo: from,
+            hi: to,
+            step: l.step,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body: statements,
+        })),
+        Stmt::Return { values: returned },
+    ];
+
+    let trip = trip_count(source, l, lo, hi);
+    let mut captures: Vec<Operand> = arrays.iter().map(|&array| Operand::Array(array)).collect();
+    captures.extend(scalars.iter().map(|&local| Operand::Scalar(source.read(local, span))));
+    let array_reductions = l
+        .array_reductions
+        .iter()
+        .filter_map(|r| arrays.iter().position(|&a| a == r.array).map(|position| (position, r.op)))
+        .collect();
+    let body = program.funcs.push(body);
+    vec![
+        Stmt::Set { local: lo, value: l.lo },
+        Stmt::Set { local: hi, value: l.hi },
+        Stmt::Parallel(Box::new(ParallelCall {
+            id: l.id,
+            body,
+            captures,
+            trip,
+            outputs,
+            array_reductions,
+            cost_ns,
+            uses_random,
+        })),
+    ]
+}
+
+/// Number of iterations of `lo .. hi step s`: `max(hi - lo + s - 1, 0) // s`, and mirrored for negative steps.
+fn trip_count(func: &mut Func, l: &Loop, lo: crate::ir::LocalId, hi: crate::ir::LocalId) -> ExprId {
+    let span = func.loops[l.id].span;
+    let (lo, hi) = (func.read(lo, span), func.read(hi, span));
+    let (from, to) = if l.step > 0 { (lo, hi) } else { (hi, lo) };
+    let length = build::int_binary(func, BinaryOp::Sub, to, from, span);
+    let step = l.step.unsigned_abs() as i64;
+    let rounded = if step == 1 {
+        length
+    } else {
+        let slack = func.int(step - 1, span);
+        build::int_binary(func, BinaryOp::Add, length, slack, span)
+    };
+    // The difference may overflow: an empty range stays empty by comparing the bounds themselves.
+    let zero = func.int(0, span);
+    let steps = if step == 1 {
+        rounded
+    } else {
+        let step = func.int(step, span);
+        build::int_binary(func, BinaryOp::FloorDiv, rounded, step, span)
+    };
+    let (from, to) = (func.clone_expr(from), func.clone_expr(to));
+    let is_some = build::compare(func, crate::ir::CompareOp::Lt, from, to, span);
+    func.expr(ExprKind::Select { cond: is_some, then: steps, orelse: zero }, DType::I64, span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::text::{parse_program, print_program};
+    use crate::ir::verify;
+
+    #[test]
+    fn reductions_become_outputs() {
+        let text = "entry func f(x: f64[:], h: i64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  at: i64 = 0\n  \
+                    parallel i in 1 .. n step 2 reduce(s max with at) accumulate(h +) {\n    \
+                    if x[i] > s {\n      s = x[i]\n      at = i\n    }\n    h[at] += 1\n  }\n  return s\n}\n";
+        let mut program = parse_program(text).unwrap();
+        outline(&mut program, &mut PassReport::default());
+        assert_eq!(verify(&program), Ok(()));
+        let printed = print_program(&program);
+        let expected = "entry func f(x: f64[:], h: i64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  at: i64 = 0\n  %lo: i64 = 1\n  %hi: i64 = n\n  \
+             s, at = fork f_loop0(x, h, %lo) trip select(%lo < %hi, (%hi - %lo + 1) // 2, 0) cost";
+        assert!(printed.starts_with(expected), "{printed}");
+        let body = "func f_loop0(x: f64[:], h: i64[:], %lo: i64, s: f64, at: i64, %first: i64, %end: i64) -> f64, i64 {\n  \
+             for i in %lo + %first * 2 .. %lo + %end * 2 step 2 {\n    if x[i] > s {\n";
+        assert!(printed.contains(body), "{printed}");
+    }
+}
