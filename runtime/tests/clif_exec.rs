@@ -175,9 +175,29 @@ fn float_minimum_keeps_the_left_unless_the_right_is_less() {
 #[test]
 fn casts_follow_numerics() {
     use kjit_compiler::numerics::cast;
-    let floats = [0.0, -0.0, 2.9, -2.9, 1e10, -1e10, 9.3e18, 1.8446744073709550e19, 2e19, -1e300, 1e300, 200.0, -129.0]
-        .into_iter()
-        .chain([f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 9.223372036854775808e18, -9.223372036854775808e18]);
+    let floats = [
+        0.0,
+        -0.0,
+        2.9,
+        -2.9,
+        1e10,
+        -1e10,
+        9.3e18,
+        1.8446744073709550e19,
+        2e19,
+        -1e300,
+        1e300,
+        200.0,
+        -129.0,
+    ]
+    .into_iter()
+    .chain([
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        9.223372036854775808e18,
+        -9.223372036854775808e18,
+    ]);
     for to in [DType::I8, DType::U8, DType::I16, DType::U16, DType::I32, DType::U32, DType::I64, DType::U64] {
         let kernel = support::cast_kernel(DType::F64, to);
         let from_int = support::cast_kernel(DType::I64, to);
@@ -210,13 +230,26 @@ fn casts_follow_numerics() {
 
 #[test]
 fn narrow_elements_extend_and_cut() {
-    for (dtype, bits) in [(DType::I8, 8u32), (DType::U8, 8), (DType::I16, 16), (DType::U16, 16), (DType::I32, 32), (DType::U32, 32)] {
+    for (dtype, bits) in [
+        (DType::I8, 8u32),
+        (DType::U8, 8),
+        (DType::I16, 16),
+        (DType::U16, 16),
+        (DType::I32, 32),
+        (DType::U32, 32),
+    ] {
         // x[0] += v; return x[0]
         let mut f = Build::new("f");
         let x = f.array_param(ArrayTy::new(dtype, 1));
         let v = f.scalar_param(DType::I64);
         let (zero, value) = (f.int(0), f.get(v));
-        f.push(Stmt::Accumulate { array: x, place: support::place(&[zero]), lane: 0, op: ReduceOp::Add, value });
+        f.push(Stmt::Accumulate {
+            array: x,
+            place: support::place(&[zero]),
+            lane: 0,
+            op: ReduceOp::Add,
+            value,
+        });
         let zero = f.int(0);
         let loaded = f.load(x, &[zero]);
         let wide = f.expr(ExprKind::Cast { arg: loaded }, DType::I64);
@@ -270,7 +303,11 @@ fn loops_count_as_python_does() {
                 }
                 let (status, ret) = kernel.call(&[Arg::I64(lo), Arg::I64(hi)], 2);
                 let last = if wanted == 0 { 0 } else { i128::from(lo) + (wanted - 1) * i128::from(step) };
-                assert_eq!((status, ret[0] as i128, i128::from(ret[1] as i64)), (0, wanted, last), "{lo} {hi} {step}");
+                assert_eq!(
+                    (status, ret[0] as i128, i128::from(ret[1] as i64)),
+                    (0, wanted, last),
+                    "{lo} {hi} {step}"
+                );
             }
         }
     }

@@ -77,8 +77,13 @@ impl Kernel {
 
     pub fn compile_for(program: Program, target: &Target) -> Kernel {
         let func = &program.funcs[program.entry];
-        let signature =
-            Signature { name: func.name.clone(), params: Vec::new(), ret: Ty::None, writes: Vec::new(), ret_names: Vec::new() };
+        let signature = Signature {
+            name: func.name.clone(),
+            params: Vec::new(),
+            ret: Ty::None,
+            writes: Vec::new(),
+            ret_names: Vec::new(),
+        };
         if std::env::var_os("KJIT_TEST_CLIF").is_some() {
             eprintln!("{}", clif::print_clif(&program, target));
         }
@@ -168,7 +173,8 @@ unsafe extern "C" fn alloc(ctx: *mut Context, bytes: u64, is_zeroed: u32) -> u64
     if bytes > 1 << 30 {
         return 0;
     }
-    let layout = std::alloc::Layout::from_size_align(bytes as usize + abi::HEADER_BYTES, 64).expect("a layout");
+    let layout =
+        std::alloc::Layout::from_size_align(bytes as usize + abi::HEADER_BYTES, 64).expect("a layout");
     // SAFETY: the layout is not empty.
     unsafe {
         let memory = std::alloc::alloc(layout);
@@ -186,14 +192,21 @@ unsafe extern "C" fn free(ctx: *mut Context, owner: u64) {
     unsafe {
         let memory = owner as *mut u8;
         let bytes = memory.add(SIZE_BYTES).cast::<u64>().read();
-        let layout = std::alloc::Layout::from_size_align(bytes as usize + abi::HEADER_BYTES, 64).expect("a layout");
+        let layout =
+            std::alloc::Layout::from_size_align(bytes as usize + abi::HEADER_BYTES, 64).expect("a layout");
         std::alloc::dealloc(memory, layout);
         (*ctx).live -= 1;
     }
 }
 
 /// Runs the chunks one after the other; outputs of later chunks start from the identity, as the plan says.
-unsafe extern "C" fn parallel(ctx: *mut Context, number: u32, env: *const u64, trip: u64, outputs: *mut u64) -> i32 {
+unsafe extern "C" fn parallel(
+    ctx: *mut Context,
+    number: u32,
+    env: *const u64,
+    trip: u64,
+    outputs: *mut u64,
+) -> i32 {
     type Body = extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64) -> i32;
     // SAFETY: called by generated code with the words it promises.
     unsafe {

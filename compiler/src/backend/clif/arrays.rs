@@ -133,12 +133,16 @@ impl Emitter<'_> {
     }
 
     fn load_bound(&mut self, ty: ArrayTy, flags: MemFlagsData, base: Value, mut offset: i32) -> Bound {
+        // Owners of parameters are mostly unused: such a load may move, so it may go away.
+        let owner_flags = if flags.readonly() { flags.with_can_move() } else { flags };
+        let owner = self.b.ins().load(clif::I64, owner_flags, base, offset + 8);
+        let data = self.b.ins().load(clif::I64, flags, base, offset);
+        offset += 8 * abi::ARRAY_HEAD_WORDS as i32;
         let mut load = || {
             let value = self.b.ins().load(clif::I64, flags, base, offset);
             offset += 8;
             value
         };
-        let (data, owner) = (load(), load());
         let dims = (0..ty.rank).map(|_| load()).collect();
         let strides = if ty.layout == Layout::Strided {
             (0..ty.rank).map(|_| load()).collect()
