@@ -59,13 +59,13 @@ mod tests {
     fn floats_truncate() {
         assert_eq!((f64_to_i64(2.9), f64_to_i64(-2.9), f64_to_i64(-0.0)), (2, -2, 0));
         assert_eq!(f64_to_i64(9.223372036854775e18), 9223372036854774784);
-        assert_eq!(f64_to_i64(-9.223372036854775808e18), i64::MIN);
+        assert_eq!(f64_to_i64(i64::MIN as f64), i64::MIN);
         assert_eq!(f32_to_i64(16777216.0), 16777216);
     }
 
     #[test]
     fn what_does_not_fit_is_the_minimum() {
-        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 9.223372036854775808e18, -1e19, 1e300] {
+        for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, TWO_63, -1e19, 1e300] {
             assert_eq!(f64_to_i64(x), i64::MIN, "{x}");
         }
         assert_eq!(f32_to_i64(f32::NAN), i64::MIN);
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn unsigned_uses_all_bits() {
-        assert_eq!(f64_to_u64(1.8446744073709550e19), 18446744073709549568);
+        assert_eq!(f64_to_u64(1.844674407370955e19), 18446744073709549568);
         assert_eq!(f64_to_u64(9.3e18), 9300000000000000000);
         assert_eq!(f64_to_u64(-1.0), u64::MAX);
         assert_eq!((f64_to_u64(f64::NAN), f64_to_u64(f64::INFINITY), f64_to_u64(2e19)), (1 << 63, 0, 0));

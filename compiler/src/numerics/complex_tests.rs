@@ -1,3 +1,6 @@
+// Expected values are what they are.
+#![allow(clippy::approx_constant, clippy::excessive_precision)]
+
 use super::*;
 
 /// Function, argument, value by mpmath with 200 bits.

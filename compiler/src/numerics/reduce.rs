@@ -155,6 +155,8 @@ pub fn dot_f32(len: usize, left: impl Fn(usize) -> f32, right: impl Fn(usize) ->
 mod tests {
     //! Expected values by NumPy 2.4.6.
 
+    #![allow(clippy::excessive_precision)]
+
     use super::*;
 
     #[rustfmt::skip]

@@ -82,11 +82,9 @@ impl FormatSpec {
         if chars.len() > at + 1 {
             return Err("Invalid format specifier".to_owned());
         }
-        let allows_grouping = match (grouping, ty) {
-            (None, _) | (_, None | Some('d' | 'e' | 'f' | 'g' | 'E' | 'F' | 'G' | '%')) => true,
-            (Some('_'), Some('b' | 'o' | 'x' | 'X')) => true,
-            _ => false,
-        };
+        let is_decimal = matches!(ty, None | Some('d' | 'e' | 'f' | 'g' | 'E' | 'F' | 'G' | '%'));
+        let allows_grouping =
+            is_decimal || (grouping == Some('_') && matches!(ty, Some('b' | 'o' | 'x' | 'X')));
         if let (false, Some(grouping), Some(ty)) = (allows_grouping, grouping, ty) {
             return Err(format!("Cannot specify '{grouping}' with '{ty}'."));
         }

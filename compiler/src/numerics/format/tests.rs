@@ -1,5 +1,8 @@
 //! Expected texts by CPython 3.11 and NumPy 2.4.6.
 
+// Expected values are what they are.
+#![allow(clippy::approx_constant, clippy::excessive_precision)]
+
 use super::*;
 
 #[rustfmt::skip]

@@ -12,7 +12,7 @@ use super::tables;
 /// Error function.
 pub(super) fn erf(x: f64) -> f64 {
     let size = x.abs();
-    if !(size >= 1.25) {
+    if size < 1.25 || size.is_nan() {
         return libm::erf(x);
     }
     if size >= 6.0 {

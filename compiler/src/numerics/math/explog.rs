@@ -321,7 +321,7 @@ fn log_of_sum(x: f64, y: f64, log_base: Dd) -> f64 {
         return x + y;
     }
     let difference = two_sum(small, -large);
-    if !(difference.hi > -1100.0) {
+    if difference.hi <= -1100.0 || difference.hi.is_nan() {
         return large;
     }
     let exponent = difference.mul(log_base);

@@ -28,8 +28,7 @@ pub(super) fn sinh(x: f64) -> f64 {
     if size < 0.3 {
         return odd_series(x, &TERMS);
     }
-    // Also false for NaN.
-    if !(size <= 711.0) {
+    if size > 711.0 || size.is_nan() {
         return x + x;
     }
     let value = if size > 40.0 {
@@ -44,7 +43,7 @@ pub(super) fn sinh(x: f64) -> f64 {
 /// Hyperbolic cosine.
 pub(super) fn cosh(x: f64) -> f64 {
     let size = x.abs();
-    if !(size <= 711.0) {
+    if size > 711.0 || size.is_nan() {
         return size + size;
     }
     if size > 40.0 {
@@ -88,7 +87,7 @@ pub(super) fn asinh(x: f64) -> f64 {
     if size < 1e-4 {
         return odd_series(x, &[-1.0 / 6.0, 3.0 / 40.0, -5.0 / 112.0]);
     }
-    if !(size < f64::INFINITY) {
+    if !size.is_finite() {
         return x;
     }
     let value = if size > 1e10 {
@@ -104,7 +103,7 @@ pub(super) fn acosh(x: f64) -> f64 {
     if x < 1.0 {
         return f64::NAN;
     }
-    if !(x < f64::INFINITY) {
+    if !x.is_finite() {
         return x;
     }
     if x > 1e10 {
@@ -122,7 +121,7 @@ pub(super) fn atanh(x: f64) -> f64 {
     if size == 1.0 {
         return f64::INFINITY.copysign(x);
     }
-    if !(size < 1.0) {
+    if size > 1.0 || size.is_nan() {
         return f64::NAN;
     }
     (log_dd(two_sum(1.0, size).div(two_sum(1.0, -size))).round() * 0.5).copysign(x)

@@ -1,9 +1,9 @@
 //! The mathematical functions of one and of two arguments: their names and one evaluator for each width.
 //!
-//! `f64` results are at most 1 ULP from the true value; the bound measured for each function stands at its
-//! implementation and in `docs/numerics.md`. `f32` results are the `f64` result rounded once, so at most
-//! 0.5001 ULP. An argument outside the domain gives NaN or an infinity as in NumPy, never an error.
-//! The sign and payload of a NaN are not specified.
+//! `f64` results are at most 1 ULP from the true value. The bound at each function is the largest distance measured on
+//! 10^5 to 5 10^5 arguments against MPFR with 200 bits (`docs/numerics.md`), rounded up. `f32` results are the
+//! `f64` result rounded once, so at most 0.501 ULP. An argument outside the domain gives NaN or an infinity as in
+//! NumPy, never an error. The sign and payload of a NaN are not specified.
 
 mod angle;
 mod dd;
@@ -51,53 +51,53 @@ functions! {
     /// A function of one floating-point argument.
     MathFn1 {
         Sqrt "sqrt" "Square root, correctly rounded; NaN below zero.",
-        Exp "exp" "e^x.",
-        Exp2 "exp2" "2^x.",
-        Expm1 "expm1" "e^x - 1 without cancellation.",
-        Log "log" "Natural logarithm; -inf at 0, NaN below.",
-        Log2 "log2" "Logarithm to base 2, exact for powers of two.",
-        Log10 "log10" "Logarithm to base 10.",
-        Log1p "log1p" "log(1 + x) without cancellation.",
-        Sin "sin" "Sine of radians, with full range reduction.",
-        Cos "cos" "Cosine of radians, with full range reduction.",
-        Tan "tan" "Tangent of radians, with full range reduction.",
-        Asin "asin" "Inverse sine in [-pi/2, pi/2].",
-        Acos "acos" "Inverse cosine in [0, pi].",
-        Atan "atan" "Inverse tangent in [-pi/2, pi/2].",
-        Sinh "sinh" "Hyperbolic sine.",
-        Cosh "cosh" "Hyperbolic cosine.",
-        Tanh "tanh" "Hyperbolic tangent.",
-        Asinh "asinh" "Inverse hyperbolic sine.",
-        Acosh "acosh" "Inverse hyperbolic cosine; NaN below 1.",
-        Atanh "atanh" "Inverse hyperbolic tangent; NaN outside [-1, 1].",
+        Exp "exp" "e^x. At most 0.51 ULP.",
+        Exp2 "exp2" "2^x. At most 0.51 ULP, 0.74 where the result is subnormal.",
+        Expm1 "expm1" "e^x - 1 without cancellation. At most 0.56 ULP.",
+        Log "log" "Natural logarithm; -inf at 0, NaN below. At most 0.501 ULP.",
+        Log2 "log2" "Logarithm to base 2, exact for powers of two. At most 0.501 ULP.",
+        Log10 "log10" "Logarithm to base 10. At most 0.501 ULP.",
+        Log1p "log1p" "log(1 + x) without cancellation. At most 0.501 ULP.",
+        Sin "sin" "Sine of radians, with full range reduction. At most 0.76 ULP.",
+        Cos "cos" "Cosine of radians, with full range reduction. At most 0.76 ULP.",
+        Tan "tan" "Tangent of radians, with full range reduction. At most 0.79 ULP.",
+        Asin "asin" "Inverse sine in [-pi/2, pi/2]. At most 0.87 ULP.",
+        Acos "acos" "Inverse cosine in [0, pi]. At most 0.87 ULP.",
+        Atan "atan" "Inverse tangent in [-pi/2, pi/2]. At most 0.75 ULP.",
+        Sinh "sinh" "Hyperbolic sine. At most 0.53 ULP.",
+        Cosh "cosh" "Hyperbolic cosine. At most 0.51 ULP.",
+        Tanh "tanh" "Hyperbolic tangent. At most 0.52 ULP.",
+        Asinh "asinh" "Inverse hyperbolic sine. At most 0.501 ULP.",
+        Acosh "acosh" "Inverse hyperbolic cosine; NaN below 1. At most 0.501 ULP.",
+        Atanh "atanh" "Inverse hyperbolic tangent; NaN outside [-1, 1]. At most 0.501 ULP.",
         Cbrt "cbrt" "Real cube root, correctly rounded.",
-        Erf "erf" "Error function.",
-        Erfc "erfc" "1 - erf(x) without cancellation.",
-        Gamma "gamma" "Gamma function; NaN at negative integers.",
-        Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers.",
-        Floor "floor" "Largest whole number that is not above x.",
-        Ceil "ceil" "Smallest whole number that is not below x.",
-        Trunc "trunc" "The whole part of x.",
-        Rint "rint" "Nearest whole number, ties to even: `np.rint`, and Python's `round(x)`.",
-        Fabs "fabs" "Absolute value.",
-        Degrees "degrees" "Radians to degrees: x * (180 / pi).",
-        Radians "radians" "Degrees to radians: x * (pi / 180).",
+        Erf "erf" "Error function. At most 0.94 ULP.",
+        Erfc "erfc" "1 - erf(x) without cancellation. At most 0.87 ULP.",
+        Gamma "gamma" "Gamma function; NaN at negative integers. At most 0.52 ULP.",
+        Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers. At most 0.91 ULP.",
+        Floor "floor" "Largest whole number that is not above x. Exact.",
+        Ceil "ceil" "Smallest whole number that is not below x. Exact.",
+        Trunc "trunc" "The whole part of x. Exact.",
+        Rint "rint" "Nearest whole number, ties to even: `np.rint`, and Python's `round(x)`. Exact.",
+        Fabs "fabs" "Absolute value. Exact.",
+        Degrees "degrees" "Radians to degrees: x * (180 / pi). At most 0.82 ULP.",
+        Radians "radians" "Degrees to radians: x * (pi / 180). At most 0.66 ULP.",
     }
 }
 
 functions! {
     /// A function of two floating-point arguments.
     MathFn2 {
-        Pow "pow" "x^y as in C; NaN for negative x with a y that is not whole.",
-        Atan2 "atan2" "The angle of the point (second, first argument): atan2(y, x).",
-        Hypot "hypot" "sqrt(x^2 + y^2) without overflow.",
+        Pow "pow" "x^y as in C; NaN for negative x with a y that is not whole. At most 0.51 ULP.",
+        Atan2 "atan2" "The angle of the point (second, first argument): atan2(y, x). At most 0.501 ULP.",
+        Hypot "hypot" "sqrt(x^2 + y^2) without overflow. At most 0.98 ULP.",
         Fmod "fmod" "Remainder with the sign of x, exact.",
-        Copysign "copysign" "The magnitude of x with the sign of y.",
-        Nextafter "nextafter" "The next number after x towards y.",
+        Copysign "copysign" "The magnitude of x with the sign of y. Exact.",
+        Nextafter "nextafter" "The next number after x towards y. Exact.",
         Ldexp "ldexp" "x * 2^y, rounded once; y is truncated to a whole number.",
         Remainder "remainder" "IEEE remainder: x - n*y with n the nearest whole number to x/y, exact.",
-        Logaddexp "logaddexp" "log(e^x + e^y) without overflow.",
-        Logaddexp2 "logaddexp2" "log2(2^x + 2^y) without overflow.",
+        Logaddexp "logaddexp" "log(e^x + e^y) without overflow. At most 0.51 ULP, away from where the result vanishes.",
+        Logaddexp2 "logaddexp2" "log2(2^x + 2^y) without overflow. At most 0.51 ULP, away from where the result vanishes.",
     }
 }
 

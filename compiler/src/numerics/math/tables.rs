@@ -1,6 +1,9 @@
 //! Tables of the exponential, the logarithm, the inverse tangent and the error function, values split into a
 //! number and the rounding error that it leaves (computed with 300 bits, MPFR and mpmath).
 
+// A few entries happen to be well-known constants.
+#![allow(clippy::approx_constant)]
+
 /// `2^(i/128)` as high and low part.
 pub(super) const EXP2: [(f64, f64); 128] = [
     (1.0, 0.0),
