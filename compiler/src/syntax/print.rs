@@ -254,7 +254,7 @@ impl Printer<'_> {
                 out.push(')');
             }
             ExprKind::IfElse { cond, body, orelse } => {
-                self.write_list("if-else", &[*cond, *body, *orelse], out)
+                self.write_list("if-else", &[*cond, *body, *orelse], out);
             }
             ExprKind::Call { callee, args, keywords } => {
                 out.push_str("(call ");

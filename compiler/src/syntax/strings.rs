@@ -107,11 +107,10 @@ pub(super) fn find_end_of_fstring(source: &str, opening: &Opening) -> Result<usi
             b'}' | b')' | b']' if depth > 0 && !is_spec => depth -= 1,
             b'(' | b'[' if !in_text => depth += 1,
             b':' if depth == 1 => is_spec = true,
-            b'\'' | b'"' if in_text => {
-                if byte == opening.delimiter {
-                    return if depth == 0 { Ok(at + 1) } else { Err(end_of_line(bytes, at)) };
-                }
+            b'\'' | b'"' if in_text && byte == opening.delimiter => {
+                return if depth == 0 { Ok(at + 1) } else { Err(end_of_line(bytes, at)) };
             }
+            b'\'' | b'"' if in_text => {}
             b'\'' | b'"' => {
                 let nested = Opening::of(source, at, at + 1);
                 if nested.is_triple {
@@ -139,7 +138,7 @@ pub(super) fn decode_escape(
     at: usize,
     end: usize,
     out: &mut String,
-) -> Result<usize, Diagnostic> {
+) -> Result<usize, Box<Diagnostic>> {
     let bytes = &source.as_bytes()[..end];
     let Some(&letter) = bytes.get(at + 1) else {
         out.push('\\');
@@ -168,12 +167,9 @@ pub(super) fn decode_escape(
             return Ok(at + 1 + digits);
         }
         b'N' => {
-            return Err(Diagnostic::error(
-                Code::K202,
-                Span::new(at, at + 2),
-                "characters by name in a string",
-            )
-            .help("write the character itself, or its code as `\\u03b1`"));
+            let what = "characters by name in a string";
+            let diagnostic = Diagnostic::error(Code::K202, Span::new(at, at + 2), what);
+            return Err(Box::new(diagnostic.help("write the character itself, or its code as `\\u03b1`")));
         }
         _ => {
             // Python keeps the backslash of an escape that it does not know.
@@ -191,26 +187,34 @@ fn decode_hex(
     end: usize,
     width: usize,
     out: &mut String,
-) -> Result<usize, Diagnostic> {
+) -> Result<usize, Box<Diagnostic>> {
     let bytes = &source.as_bytes()[..end];
     let digits = bytes[at + 2..].iter().take(width).take_while(|b| b.is_ascii_hexdigit()).count();
     let escape = Span::new(at, at + 2 + digits);
     if digits < width {
         let letter = bytes[at + 1] as char;
-        return Err(Diagnostic::error(Code::K001, escape, "escape that ends too early")
+        let diagnostic = Diagnostic::error(Code::K001, escape, "escape that ends too early")
             .primary(format!("`\\{letter}` takes {width} hexadecimal digits"))
-            .help("write `\\\\` for a backslash"));
+            .help("write `\\\\` for a backslash");
+        return Err(Box::new(diagnostic));
     }
     let value = u32::from_str_radix(&source[at + 2..at + 2 + width], 16).unwrap_or(u32::MAX);
     match char::from_u32(value) {
         Some(c) => out.push(c),
-        None => return Err(Diagnostic::error(Code::K001, escape, "escape that names no character")),
+        None => {
+            return Err(Box::new(Diagnostic::error(Code::K001, escape, "escape that names no character")));
+        }
     }
     Ok(at + 2 + width)
 }
 
 /// The value of a literal's body without replacement fields.
-pub(super) fn decode(source: &str, start: usize, end: usize, is_raw: bool) -> Result<String, Diagnostic> {
+pub(super) fn decode(
+    source: &str,
+    start: usize,
+    end: usize,
+    is_raw: bool,
+) -> Result<String, Box<Diagnostic>> {
     let mut out = String::with_capacity(end - start);
     let mut at = start;
     while at < end {
@@ -228,7 +232,7 @@ pub(super) fn decode_step(
     end: usize,
     is_raw: bool,
     out: &mut String,
-) -> Result<usize, Diagnostic> {
+) -> Result<usize, Box<Diagnostic>> {
     let bytes = &source.as_bytes()[..end];
     match bytes[at] {
         b'\\' if !is_raw => decode_escape(source, at, end, out),

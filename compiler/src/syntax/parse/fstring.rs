@@ -46,7 +46,7 @@ impl Parser<'_> {
                 }
                 _ => match strings::decode_step(self.source, at, end, opening.is_raw, text) {
                     Ok(after) => at = after,
-                    Err(diagnostic) => return Err(self.report(diagnostic)),
+                    Err(diagnostic) => return Err(self.report(*diagnostic)),
                 },
             }
         }
@@ -104,7 +104,7 @@ impl Parser<'_> {
             while from < at {
                 match strings::decode_step(self.source, from, at, is_raw, &mut decoded) {
                     Ok(after) => from = after,
-                    Err(diagnostic) => return Err(self.report(diagnostic)),
+                    Err(diagnostic) => return Err(self.report(*diagnostic)),
                 }
             }
             spec = Symbol::new(decoded);

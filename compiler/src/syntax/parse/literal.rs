@@ -58,7 +58,7 @@ impl Parser<'_> {
                     let (opening, end) = Opening::of_token(self.source, token.span);
                     match strings::decode(self.source, opening.body, end, opening.is_raw) {
                         Ok(part) => text.push_str(&part),
-                        Err(diagnostic) => return Err(self.report(diagnostic)),
+                        Err(diagnostic) => return Err(self.report(*diagnostic)),
                     }
                 }
                 Tok::FString => {

@@ -163,7 +163,7 @@ impl Parser<'_> {
 
     fn import_line(&mut self) {
         loop {
-            let import = if self.at(Tok::Import) { self.import() } else { self.from_import() };
+            let import = if self.at(Tok::Import) { self.import() } else { self.import_from() };
             if import.is_err() {
                 break;
             }
@@ -206,7 +206,7 @@ impl Parser<'_> {
     }
 
     /// `from a.b import c as d, (e)`.
-    fn from_import(&mut self) -> Parsed<()> {
+    fn import_from(&mut self) -> Parsed<()> {
         let from = self.bump().span;
         if matches!(self.kind(), Tok::Dot | Tok::Ellipsis) {
             let span = from.to(self.peek().span);

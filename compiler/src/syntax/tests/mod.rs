@@ -2,6 +2,8 @@
 
 mod acceptance;
 mod errors;
+mod facts;
+mod pages;
 mod recovery;
 mod robust;
 mod trees;
