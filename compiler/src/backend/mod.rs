@@ -1,3 +1,4 @@
 //! Engines that turn the IR into results: none imports another.
 
 pub mod clif;
+pub mod interp;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Code, Span, Symbol};
+use crate::numerics::format::{self, FormatSpec};
 use crate::types::DType;
 
 crate::define_id!(
@@ -49,4 +50,59 @@ pub enum Piece {
         /// Python's format specification; empty for `str()`.
         spec: Symbol,
     },
+}
+
+/// The text of a message with its values, as words, in place of the holes.
+///
+/// ```
+/// use kjit_compiler::ir::trap::{Message, Piece, format_message};
+/// use kjit_compiler::types::DType;
+/// let value = Piece::Value { dtype: DType::I64, spec: "".into() };
+/// let message = Message { pieces: vec![Piece::Text("index ".into()), value] };
+/// assert_eq!(format_message(&message, &[(-3_i64) as u64]), "index -3");
+/// ```
+///
+/// A missing value is 0; a specification that does not fit (inference refuses those) counts as empty.
+#[must_use]
+pub fn format_message(message: &Message, args: &[u64]) -> String {
+    let mut text = String::new();
+    let mut args = args.iter().copied();
+    for piece in &message.pieces {
+        match piece {
+            Piece::Text(part) => text.push_str(part),
+            Piece::Value { dtype, spec } => {
+                let first = args.next().unwrap_or(0);
+                let second = if dtype.is_complex() { args.next().unwrap_or(0) } else { 0 };
+                text.push_str(&format_value(*dtype, spec, first, second));
+            }
+        }
+    }
+    text
+}
+
+fn format_value(dtype: DType, spec: &str, first: u64, second: u64) -> String {
+    let single = |bits: u64| f32::from_bits(bits as u32);
+    if !spec.is_empty() {
+        let formatted = FormatSpec::parse(spec).and_then(|spec| match dtype {
+            DType::Bool => spec.format_bool(first != 0),
+            DType::I8 | DType::I16 | DType::I32 | DType::I64 => spec.format_int(i128::from(first as i64)),
+            DType::U8 | DType::U16 | DType::U32 | DType::U64 => spec.format_int(i128::from(first)),
+            DType::F32 => spec.format_f64(f64::from(single(first))),
+            DType::F64 => spec.format_f64(f64::from_bits(first)),
+            DType::C64 => spec.format_complex(f64::from(single(first)), f64::from(single(second))),
+            DType::C128 => spec.format_complex(f64::from_bits(first), f64::from_bits(second)),
+        });
+        if let Ok(text) = formatted {
+            return text;
+        }
+    }
+    match dtype {
+        DType::Bool => format::repr_bool(first != 0).to_string(),
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 => (first as i64).to_string(),
+        DType::U8 | DType::U16 | DType::U32 | DType::U64 => first.to_string(),
+        DType::F32 => format::repr_f32(single(first)),
+        DType::F64 => format::repr_f64(f64::from_bits(first)),
+        DType::C64 => format::repr_complex_f32(single(first), single(second)),
+        DType::C128 => format::repr_complex(f64::from_bits(first), f64::from_bits(second)),
+    }
 }

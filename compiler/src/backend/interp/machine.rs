@@ -1,0 +1,681 @@
+//! Frames, statements, expressions.
+
+use rustc_hash::FxHashSet;
+
+use super::code::{Code as Steps, Op};
+use super::fork::Fork;
+use super::memory::{Array, BufferId, Memory};
+use super::{ArrayArg, Failure, Host, Limits, Outcome, Stop, Value, Warning, internal};
+use crate::base::{Code, EntityRef, Span};
+use crate::ir::abi::MAX_RECURSION;
+use crate::ir::eval;
+use crate::ir::expr::{BinaryOp, ExprId, ExprKind, Place, UnaryOp};
+use crate::ir::func::{ArrayId, Func, FuncId, Ownership, Param, Program};
+use crate::ir::parallel::ReduceOp;
+use crate::ir::stmt::{ArrayValue, Check, Loop, Operand, Stmt, Target, ViewAxis};
+use crate::ir::trap::{TrapId, format_message};
+use crate::numerics::random::KernelRandom;
+use crate::types::DType;
+use crate::types::ty::MAX_RANK;
+
+/// What loop variables hold after their loop: nothing may depend on it.
+const NO_VALUE: u64 = 0xdead_dead_dead_dead;
+/// Steps between two questions to the host; a power of two.
+const STEPS_PER_POLL: u64 = 4096;
+
+/// A number or an array.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Word {
+    Scalar(u64),
+    Array(Array),
+}
+
+pub(super) struct Machine<'p, 'h> {
+    pub(super) program: &'p Program,
+    codes: &'p [Steps<'p>],
+    pub(super) memory: Memory,
+    pub(super) host: &'h mut dyn Host,
+    pub(super) limits: &'h Limits,
+    pub(super) random: KernelRandom,
+    warnings: Vec<Warning>,
+    warned: FxHashSet<Warning>,
+    steps: u64,
+    depth: u64,
+    /// The function that runs.
+    pub(super) frame: Frame<'p>,
+    /// Its callers, outermost first.
+    callers: Vec<Frame<'p>>,
+}
+
+pub(super) struct Frame<'p> {
+    pub(super) func: &'p Func,
+    ops: &'p [Op<'p>],
+    at: usize,
+    pub(super) locals: Vec<u64>,
+    pub(super) arrays: Vec<Option<Array>>,
+    /// Of each counted loop: the value of its variable, iterations that are left.
+    loops: Vec<(i64, u128)>,
+    then: Then<'p>,
+}
+
+/// What happens with the results.
+pub(super) enum Then<'p> {
+    /// They leave the machine.
+    Leave,
+    /// They go to the caller's variables.
+    Bind(&'p [Target]),
+    /// They are those of one chunk.
+    Combine(Box<Fork<'p>>),
+}
+
+impl<'p, 'h> Machine<'p, 'h> {
+    pub(super) fn new(
+        program: &'p Program,
+        codes: &'p [Steps<'p>],
+        memory: Memory,
+        host: &'h mut dyn Host,
+        limits: &'h Limits,
+    ) -> Machine<'p, 'h> {
+        let frame = Frame::new(program, codes, program.entry, Then::Leave);
+        Machine {
+            program,
+            codes,
+            memory,
+            host,
+            limits,
+            random: KernelRandom::new(limits.random_seed),
+            warnings: Vec::new(),
+            warned: FxHashSet::default(),
+            steps: 0,
+            depth: 0,
+            frame,
+            callers: Vec::new(),
+        }
+    }
+
+    pub(super) fn into_outcome(self, result: Result<Vec<Word>, Stop>) -> Outcome {
+        let value = |word: Word| match word {
+            Word::Scalar(word) => Value::Scalar(word),
+            Word::Array(array) => Value::Array(ArrayArg {
+                buffer: array.buffer,
+                offset: array.offset,
+                shape: array.shape().to_vec(),
+                strides: array.strides().to_vec(),
+            }),
+        };
+        let result = result.map(|words| words.into_iter().map(value).collect()).map_err(|stop| *stop);
+        Outcome { result, memory: self.memory, warnings: self.warnings, steps: self.steps }
+    }
+
+    pub(super) fn run_entry(&mut self, args: &[Word]) -> Result<Vec<Word>, Stop> {
+        self.bind_params(args)?;
+        let results = self.run()?;
+        // What is alive now belongs to the results.
+        let owned = results.iter().filter(|word| match word {
+            Word::Scalar(_) => false,
+            Word::Array(array) => self.memory.is_counted(array.buffer),
+        });
+        let (expected, found) = (owned.count() as u64, self.memory.references());
+        if expected != found {
+            return internal(format!("{found} references are left at the end, not {expected}"));
+        }
+        Ok(results)
+    }
+
+    // Calls.
+
+    /// Starts a function; its caller goes on when it returns.
+    pub(super) fn enter(&mut self, func: FuncId, args: &[Word], then: Then<'p>) -> Result<(), Stop> {
+        let frame = Frame::new(self.program, self.codes, func, then);
+        self.callers.push(std::mem::replace(&mut self.frame, frame));
+        self.bind_params(args)
+    }
+
+    fn bind_params(&mut self, args: &[Word]) -> Result<(), Stop> {
+        let func = self.frame.func;
+        for (param, arg) in func.params.iter().zip(args) {
+            match (param, arg) {
+                (Param::Scalar(local), Word::Scalar(word)) => self.frame.locals[local.index()] = *word,
+                (Param::Array(array), Word::Array(value)) => self.set_array(*array, *value)?,
+                (Param::Scalar(_), Word::Array(_)) | (Param::Array(_), Word::Scalar(_)) => {
+                    return internal(format!("a wrong argument of `{}`", func.name));
+                }
+            }
+        }
+        if let Some(trap) = func.recursion {
+            if self.depth == MAX_RECURSION {
+                return Err(trap_without_args(trap, None));
+            }
+            self.depth += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the function; the machine's results if it was the entry.
+    fn leave(&mut self, results: Vec<Word>) -> Result<Option<Vec<Word>>, Stop> {
+        for result in &results {
+            if let Word::Array(array) = result {
+                self.memory.retain(array.buffer)?;
+            }
+        }
+        let func = self.frame.func;
+        for (id, info) in &func.arrays {
+            if let (Ownership::Owned, Some(array)) = (info.ownership, self.frame.arrays[id.index()]) {
+                self.memory.release(array.buffer)?;
+            }
+        }
+        self.depth -= u64::from(func.recursion.is_some());
+        let Some(caller) = self.callers.pop() else { return Ok(Some(results)) };
+        let done = std::mem::replace(&mut self.frame, caller);
+        match done.then {
+            Then::Leave => return internal("the entry has a caller"),
+            Then::Bind(targets) => self.bind_results(targets, &results)?,
+            Then::Combine(fork) => self.chunk_done(fork, &results)?,
+        }
+        Ok(None)
+    }
+
+    pub(super) fn bind_results(&mut self, targets: &[Target], results: &[Word]) -> Result<(), Stop> {
+        for (target, result) in targets.iter().zip(results) {
+            match (target, result) {
+                (Target::Local(local), Word::Scalar(word)) => self.frame.locals[local.index()] = *word,
+                (Target::Array(array), Word::Array(value)) => {
+                    let old = self.frame.arrays[array.index()];
+                    self.set_array(*array, *value)?;
+                    if let Some(old) = old {
+                        self.memory.release(old.buffer)?;
+                    }
+                }
+                (Target::Local(_), Word::Array(_)) | (Target::Array(_), Word::Scalar(_)) => {
+                    return internal("a wrong result");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn operands(&mut self, operands: &[Operand]) -> Result<Vec<Word>, Stop> {
+        operands
+            .iter()
+            .map(|operand| match operand {
+                Operand::Scalar(value) => self.eval(*value).map(Word::Scalar),
+                Operand::Array(array) => self.array(*array).map(Word::Array),
+            })
+            .collect()
+    }
+
+    // Steps.
+
+    fn run(&mut self) -> Result<Vec<Word>, Stop> {
+        loop {
+            let op = self.frame.ops[self.frame.at];
+            self.frame.at += 1;
+            if self.steps >= self.limits.steps {
+                return Err(Box::new(Failure::StepLimit));
+            }
+            self.steps += 1;
+            if self.steps % STEPS_PER_POLL == 0 && self.host.interrupted() {
+                return Err(Box::new(Failure::Interrupted));
+            }
+            match op {
+                Op::Plain(stmt) => self.stmt(stmt)?,
+                Op::Unless(cond, target) => {
+                    if self.eval(cond)? == 0 {
+                        self.frame.at = target;
+                    }
+                }
+                Op::Jump(target) => self.frame.at = target,
+                Op::LoopStart { l, slot, exit } => {
+                    let (lo, hi) = (self.eval(l.lo)? as i64, self.eval(l.hi)? as i64);
+                    let trip = trip_count(lo, hi, l.step);
+                    self.frame.loops[slot] = (lo, trip);
+                    self.frame.locals[l.var.index()] = lo as u64;
+                    if trip == 0 {
+                        self.frame.at = exit;
+                    }
+                }
+                Op::LoopNext { l, slot, body } => self.next_iteration(l, slot, body)?,
+                Op::LoopExit(l) => self.frame.locals[l.var.index()] = NO_VALUE,
+                Op::Call(stmt) => {
+                    let Stmt::Call { callee, args, results, span: _ } = stmt else {
+                        return internal("a call that is none");
+                    };
+                    let args = self.operands(args)?;
+                    self.enter(*callee, &args, Then::Bind(results))?;
+                }
+                Op::Fork(call) => self.fork(call)?,
+                Op::Return(values) => {
+                    let results = self.operands(values)?;
+                    if let Some(results) = self.leave(results)? {
+                        return Ok(results);
+                    }
+                }
+            }
+        }
+    }
+
+    fn next_iteration(&mut self, l: &Loop, slot: usize, body: usize) -> Result<(), Stop> {
+        let (value, left) = &mut self.frame.loops[slot];
+        if self.frame.locals[l.var.index()] != *value as u64 {
+            return internal(format!("the variable of {} was changed by its body", l.id));
+        }
+        *left -= 1;
+        if *left > 0 {
+            *value = value.wrapping_add(l.step);
+            self.frame.locals[l.var.index()] = *value as u64;
+            self.frame.at = body;
+        }
+        Ok(())
+    }
+
+    fn stmt(&mut self, stmt: &'p Stmt) -> Result<(), Stop> {
+        match stmt {
+            Stmt::Set { local, value } => self.frame.locals[local.index()] = self.eval(*value)?,
+            Stmt::Store { array, place, lane, value } => {
+                let (target, offset, part) = self.element(*array, place, *lane)?;
+                let word = self.eval(*value)?;
+                self.memory.write(target.buffer, offset, part, word)?;
+            }
+            Stmt::Accumulate { array, place, lane, op, value } => {
+                let (target, offset, part) = self.element(*array, place, *lane)?;
+                let word = self.eval(*value)?;
+                self.accumulate(target.buffer, offset, part, *op, word, *value)?;
+            }
+            Stmt::SetArray { array, value } => self.bind_array(*array, value)?,
+            Stmt::Release { array } => {
+                if self.frame.func.arrays[*array].ownership == Ownership::Owned {
+                    if let Some(old) = self.frame.arrays[array.index()].take() {
+                        self.memory.release(old.buffer)?;
+                    }
+                }
+            }
+            Stmt::Runtime { function, args, results, trap } => {
+                let args = self.operands(args)?;
+                let found = self.service(*function, &args, *trap)?;
+                self.bind_results(results, &found)?;
+            }
+            Stmt::Check { check, trap, args } => {
+                let holds = match check {
+                    Check::Cond(cond) => self.eval(*cond)? != 0,
+                    Check::Index { index, array, axis } => {
+                        let extent = self.array(*array)?.shape[usize::from(*axis)];
+                        let index = self.eval(*index)? as i64;
+                        -extent <= index && index < extent
+                    }
+                };
+                if !holds {
+                    return self.trap(*trap, args);
+                }
+            }
+            Stmt::Raise { trap, args } => return self.trap(*trap, args),
+            Stmt::Print { message, args } => {
+                let args = args.iter().map(|&arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+                let line = format_message(&self.program.messages[*message], &args);
+                self.host.print(&line);
+            }
+            Stmt::Fill { array, lanes } => {
+                let lanes = lanes.iter().map(|&lane| self.eval(lane)).collect::<Result<Vec<_>, _>>()?;
+                let (target, dtype) = (self.array(*array)?, self.frame.func.arrays[*array].ty.dtype);
+                self.fill(&target, dtype, &lanes)?;
+            }
+            Stmt::CopyElements { to, from } => self.copy_elements(*to, *from)?,
+            Stmt::If { .. }
+            | Stmt::While { .. }
+            | Stmt::Loop(_)
+            | Stmt::Parallel(_)
+            | Stmt::Call { .. }
+            | Stmt::Break
+            | Stmt::Continue
+            | Stmt::Return { .. } => return internal("control flow that was not flattened"),
+        }
+        Ok(())
+    }
+
+    fn trap<T>(&mut self, trap: TrapId, args: &[ExprId]) -> Result<T, Stop> {
+        let args = args.iter().map(|&arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
+        Err(Box::new(Failure::Trap { trap, args, detail: None }))
+    }
+
+    // Arrays.
+
+    pub(super) fn array(&self, array: ArrayId) -> Result<Array, Stop> {
+        match self.frame.arrays[array.index()] {
+            Some(found) => Ok(found),
+            None => internal(format!("{array} of `{}` is not bound", self.frame.func.name)),
+        }
+    }
+
+    fn set_array(&mut self, array: ArrayId, value: Array) -> Result<(), Stop> {
+        let ty = self.frame.func.arrays[array].ty;
+        if !value.fits(ty) {
+            return internal(format!(
+                "{array} of `{}` is {ty}, but bound to shape {:?} with strides {:?}",
+                self.frame.func.name,
+                value.shape(),
+                value.strides()
+            ));
+        }
+        self.frame.arrays[array.index()] = Some(value);
+        Ok(())
+    }
+
+    fn bind_array(&mut self, array: ArrayId, value: &ArrayValue) -> Result<(), Stop> {
+        let (new, has_reference) = match value {
+            ArrayValue::Same(base) => (self.array(*base)?, false),
+            ArrayValue::View { base, axes } => (self.view(*base, axes)?, false),
+            ArrayValue::Transpose { base, order } => {
+                let base = self.array(*base)?;
+                let mut new = base;
+                for (axis, &from) in order.iter().enumerate() {
+                    new.shape[axis] = base.shape[usize::from(from)];
+                    new.strides[axis] = base.strides[usize::from(from)];
+                }
+                (new, false)
+            }
+            ArrayValue::Part { base, lane } => {
+                let part = self.frame.func.arrays[*base].ty.dtype.part();
+                let mut new = self.array(*base)?;
+                new.offset += i64::from(*lane) * part.size_bytes() as i64;
+                (new, false)
+            }
+            ArrayValue::Alloc { shape, is_zeroed, trap } => {
+                let shape =
+                    shape.iter().map(|&n| self.eval(n).map(|n| n as i64)).collect::<Result<Vec<_>, _>>()?;
+                let dtype = self.frame.func.arrays[array].ty.dtype;
+                match self.allocate(&shape, dtype, *is_zeroed)? {
+                    Some(new) => (new, true),
+                    None => return Err(trap_without_args(*trap, None)),
+                }
+            }
+        };
+        let old = self.frame.arrays[array.index()];
+        self.set_array(array, new)?;
+        if self.frame.func.arrays[array].ownership == Ownership::Owned {
+            if !has_reference {
+                self.memory.retain(new.buffer)?;
+            }
+            if let Some(old) = old {
+                self.memory.release(old.buffer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A new C-contiguous array, or `None` if it does not fit into memory.
+    pub(super) fn allocate(
+        &mut self,
+        shape: &[i64],
+        dtype: DType,
+        is_zeroed: bool,
+    ) -> Result<Option<Array>, Stop> {
+        let mut bytes = dtype.size_bytes() as u64;
+        let mut fits = true;
+        for &extent in shape {
+            let Ok(extent) = u64::try_from(extent) else {
+                return internal(format!("an allocation with the extents {shape:?}"));
+            };
+            match bytes.checked_mul(extent) {
+                Some(product) => bytes = product,
+                None => fits = false,
+            }
+        }
+        if shape.contains(&0) {
+            (bytes, fits) = (0, true);
+        }
+        if !fits {
+            return Ok(None);
+        }
+        let Some(buffer) = self.memory.allocate(bytes, is_zeroed, self.limits.memory_bytes) else {
+            return Ok(None);
+        };
+        match Array::contiguous(buffer, shape, dtype.size_bytes()) {
+            Some(array) => Ok(Some(array)),
+            None => internal("an allocation of too high a rank"),
+        }
+    }
+
+    fn view(&mut self, base: ArrayId, axes: &[ViewAxis]) -> Result<Array, Stop> {
+        let base = self.array(base)?;
+        let (mut shape, mut strides) = ([0; MAX_RANK as usize], [0; MAX_RANK as usize]);
+        let (mut offset, mut from, mut rank) = (base.offset, 0, 0);
+        for axis in axes {
+            if rank == usize::from(MAX_RANK) && !matches!(axis, ViewAxis::Index(_)) {
+                return internal("a view of too high a rank");
+            }
+            match axis {
+                ViewAxis::Index(index) => {
+                    let index = self.eval(*index)? as i64;
+                    if !(0..base.shape[from]).contains(&index) {
+                        return internal(format!("view with index {index} of {}", base.shape[from]));
+                    }
+                    offset += index * base.strides[from];
+                    from += 1;
+                    continue;
+                }
+                ViewAxis::Slice { start, len, step } => {
+                    let start = self.eval(*start)? as i64;
+                    let (len, step) = (self.eval(*len)? as i64, self.eval(*step)? as i64);
+                    let extent = i128::from(base.shape[from]);
+                    let last = i128::from(start) + (i128::from(len) - 1) * i128::from(step);
+                    let is_inside = (0..extent).contains(&i128::from(start)) && (0..extent).contains(&last);
+                    if len < 0 || step == 0 || (len > 0 && !is_inside) {
+                        return internal(format!(
+                            "view of {len} elements from {start} by {step}, of {extent}"
+                        ));
+                    }
+                    if len > 0 {
+                        offset += start * base.strides[from];
+                    }
+                    shape[rank] = len;
+                    strides[rank] = base.strides[from].wrapping_mul(step);
+                    from += 1;
+                }
+                ViewAxis::Whole => {
+                    shape[rank] = base.shape[from];
+                    strides[rank] = base.strides[from];
+                    from += 1;
+                }
+                ViewAxis::New => {
+                    shape[rank] = 1;
+                    strides[rank] = 0;
+                }
+            }
+            rank += 1;
+        }
+        Ok(Array { buffer: base.buffer, offset, rank: rank as u8, shape, strides })
+    }
+
+    /// The array, the byte offset of a part of an element, and the part's type.
+    fn element(&mut self, array: ArrayId, place: &Place, lane: u8) -> Result<(Array, i64, DType), Stop> {
+        let found = self.array(array)?;
+        let part = self.frame.func.arrays[array].ty.dtype.part();
+        let start = match place {
+            Place::Index(indices) => {
+                let mut offset = found.offset;
+                for (axis, &index) in indices.iter().enumerate() {
+                    let value = self.eval(index)? as i64;
+                    if !(0..found.shape[axis]).contains(&value) {
+                        let (func, extent) = (&self.frame.func.name, found.shape[axis]);
+                        return internal(format!(
+                            "index {value} of {extent} in axis {axis} of {array} in `{func}`"
+                        ));
+                    }
+                    offset += value * found.strides[axis];
+                }
+                offset
+            }
+            Place::Address { address, disp_bytes } => {
+                let address = (self.eval(*address)? as i64).wrapping_add(i64::from(*disp_bytes));
+                Memory::offset_of(&found, address)?
+            }
+        };
+        Ok((found, start + i64::from(lane) * part.size_bytes() as i64, part))
+    }
+
+    fn accumulate(
+        &mut self,
+        buffer: BufferId,
+        offset: i64,
+        part: DType,
+        op: ReduceOp,
+        word: u64,
+        value: ExprId,
+    ) -> Result<(), Stop> {
+        let (old, is_written) = self.memory.read(buffer, offset, part)?;
+        let wide = part.widened();
+        if !is_written {
+            self.warn(Code::K713, value);
+        }
+        let arithmetic = match op {
+            ReduceOp::Add => Some(BinaryOp::Add),
+            ReduceOp::Mul => Some(BinaryOp::Mul),
+            ReduceOp::Min | ReduceOp::Max | ReduceOp::And | ReduceOp::Or | ReduceOp::Xor => None,
+        };
+        if arithmetic.is_some_and(|op| part == DType::I64 && eval::overflows(op, part, old, word)) {
+            self.warn(Code::K714, value);
+        }
+        let (new, _) = op.combine(wide, eval::cast(part, wide, old), word);
+        self.memory.write(buffer, offset, part, eval::cast(wide, part, new))?;
+        Ok(())
+    }
+
+    pub(super) fn fill(&mut self, array: &Array, dtype: DType, lanes: &[u64]) -> Result<(), Stop> {
+        let part = dtype.part();
+        let memory = &mut self.memory;
+        array.for_each_offset(|offset| {
+            for (lane, &word) in lanes.iter().enumerate() {
+                memory.write(array.buffer, offset + (lane * part.size_bytes()) as i64, part, word)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn copy_elements(&mut self, to: ArrayId, from: ArrayId) -> Result<(), Stop> {
+        let size = self.frame.func.arrays[to].ty.dtype.size_bytes();
+        let (to, from) = (self.array(to)?, self.array(from)?);
+        if to.shape() != from.shape() {
+            return internal(format!("a copy from shape {:?} to {:?}", from.shape(), to.shape()));
+        }
+        let mut content = Vec::new();
+        let memory = &mut self.memory;
+        from.for_each_offset(|offset| memory.read_raw(from.buffer, offset, size, &mut content))?;
+        let mut elements = content.chunks_exact(size);
+        to.for_each_offset(|offset| match elements.next() {
+            Some(element) => memory.write_raw(to.buffer, offset, element),
+            None => Ok(()),
+        })?;
+        Ok(())
+    }
+
+    fn warn(&mut self, code: Code, expr: ExprId) {
+        let warning = Warning { code, span: self.span(expr) };
+        if self.warned.insert(warning) {
+            self.warnings.push(warning);
+        }
+    }
+
+    fn span(&self, expr: ExprId) -> Span {
+        self.frame.func.exprs[expr].span
+    }
+
+    // Expressions.
+
+    pub(super) fn eval(&mut self, id: ExprId) -> Result<u64, Stop> {
+        let func = self.frame.func;
+        let expr = &func.exprs[id];
+        let ty = expr.ty;
+        Ok(match &expr.kind {
+            ExprKind::Const(value) => value.0,
+            ExprKind::Local(local) => self.frame.locals[local.index()],
+            ExprKind::Load { array, place, lane } => {
+                let (found, offset, part) = self.element(*array, place, *lane)?;
+                let (word, is_written) = self.memory.read(found.buffer, offset, part)?;
+                if !is_written {
+                    self.warn(Code::K713, id);
+                }
+                word
+            }
+            ExprKind::Dim { array, axis } => self.array(*array)?.shape[usize::from(*axis)] as u64,
+            ExprKind::Stride { array, axis } => self.array(*array)?.strides[usize::from(*axis)] as u64,
+            ExprKind::Base { array } => Memory::address(&self.array(*array)?) as u64,
+            ExprKind::Overlaps { a, b } => {
+                let (x, y) = (self.array(*a)?, self.array(*b)?);
+                let size = |array: ArrayId| func.arrays[array].ty.dtype.size_bytes();
+                let overlap = match (x.extent(size(*a)), y.extent(size(*b))) {
+                    (Some((x0, x1)), Some((y0, y1))) => x.buffer == y.buffer && x0 < y1 && y0 < x1,
+                    _ => false,
+                };
+                u64::from(overlap)
+            }
+            ExprKind::Unary { op, arg } => {
+                let value = self.eval(*arg)?;
+                let may_overflow = matches!(op, UnaryOp::Neg | UnaryOp::Abs) && ty == DType::I64;
+                if may_overflow && value == i64::MIN as u64 {
+                    self.warn(Code::K714, id);
+                }
+                eval::unary(*op, ty, value)
+            }
+            ExprKind::Binary { op, left, right } => {
+                let (a, b) = (self.eval(*left)?, self.eval(*right)?);
+                if eval::overflows(*op, ty, a, b) {
+                    self.warn(Code::K714, id);
+                }
+                eval::binary(*op, ty, a, b)
+            }
+            ExprKind::Compare { op, left, right } => {
+                let operand_ty = func.exprs[*left].ty;
+                let (a, b) = (self.eval(*left)?, self.eval(*right)?);
+                u64::from(eval::compare(*op, operand_ty, a, b))
+            }
+            ExprKind::Select { cond, then, orelse } => {
+                let (cond, a, b) = (self.eval(*cond)?, self.eval(*then)?, self.eval(*orelse)?);
+                if cond != 0 { a } else { b }
+            }
+            ExprKind::Cast { arg } => {
+                let from = func.exprs[*arg].ty;
+                eval::cast(from, ty, self.eval(*arg)?)
+            }
+            ExprKind::Wrap { index, extent } => eval::wrap(self.eval(*index)?, self.eval(*extent)?),
+            ExprKind::Math1 { function, arg } => eval::math1(*function, ty, self.eval(*arg)?),
+            ExprKind::Math2 { function, left, right } => {
+                let (a, b) = (self.eval(*left)?, self.eval(*right)?);
+                eval::math2(*function, ty, a, b)
+            }
+            ExprKind::Fma { a, b, c } => {
+                let (a, b, c) = (self.eval(*a)?, self.eval(*b)?, self.eval(*c)?);
+                eval::fma(ty, a, b, c)
+            }
+            ExprKind::Interrupted => u64::from(self.host.interrupted()),
+        })
+    }
+}
+
+impl<'p> Frame<'p> {
+    fn new(program: &'p Program, codes: &'p [Steps<'p>], id: FuncId, then: Then<'p>) -> Frame<'p> {
+        let func = &program.funcs[id];
+        let code = &codes[id.index()];
+        Frame {
+            func,
+            ops: &code.ops,
+            at: 0,
+            locals: vec![0; func.locals.len()],
+            arrays: vec![None; func.arrays.len()],
+            loops: vec![(0, 0); code.slots],
+            then,
+        }
+    }
+}
+
+pub(super) fn trap_without_args(trap: TrapId, detail: Option<String>) -> Stop {
+    Box::new(Failure::Trap { trap, args: Vec::new(), detail })
+}
+
+/// How many values `lo, lo + step, ...` lie before `hi`.
+fn trip_count(lo: i64, hi: i64, step: i64) -> u128 {
+    let (distance, step) = if step > 0 {
+        (i128::from(hi) - i128::from(lo), i128::from(step))
+    } else {
+        (i128::from(lo) - i128::from(hi), -i128::from(step))
+    };
+    if distance <= 0 { 0 } else { ((distance - 1) / step + 1) as u128 }
+}
