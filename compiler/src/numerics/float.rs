@@ -330,7 +330,7 @@ mod tests {
         assert!(floordiv_f64(0.0, 0.0).is_nan() && mod_f64(1.0, 0.0).is_nan());
         assert!(floordiv_f64(f64::INFINITY, 1.0).is_nan() && mod_f64(f64::INFINITY, 1.0).is_nan());
         assert_eq!((floordiv_f32(-7.0, 2.0), mod_f32(-7.0, 2.0)), (-4.0, 1.0));
-        assert_eq!((floordiv_f32(1.0, 0.1), mod_f32(1.0, 0.1)), (9.0, 0.099999985));
+        assert_eq!((floordiv_f32(1.0, 0.1), mod_f32(1.0, 0.1)), (9.0, 0.09999999));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `atan` and `atan2` on pairs of numbers: the quotient is kept as a pair, so that no rounding before the last
 //! one counts. Method: table of `atan(i/64)` and the addition theorem.
 
-use super::dd::{Dd, fast_two_sum, two_prod};
+use super::dd::{Dd, fast_two_sum, split, two_sum};
 use super::explog::pow2;
 use super::tables;
 
@@ -16,7 +16,13 @@ fn atan_quotient(small: f64, large: f64) -> Dd {
     let t = if index == 0 {
         Dd::from(small).div(Dd::from(large))
     } else {
-        two_prod(-middle, large).add_f64(small).div(two_prod(middle, small).add_f64(large))
+        // The products of the halves are exact, since the middle has 7 bits.
+        let (large_hi, large_lo) = split(large);
+        let (small_hi, small_lo) = split(small);
+        let above = two_sum(small, -middle * large_hi);
+        let below = fast_two_sum(large, middle * small_hi);
+        let above = two_sum(above.hi, above.lo - middle * large_lo);
+        above.div(Dd { hi: below.hi, lo: below.lo + middle * small_lo })
     };
     let square = t.hi * t.hi;
     let poly =

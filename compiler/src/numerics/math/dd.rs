@@ -108,8 +108,9 @@ impl Dd {
     #[inline(always)]
     pub(super) fn div(self, other: Dd) -> Dd {
         let quotient = self.hi / other.hi;
-        let rest = self.sub(other.mul_f64(quotient));
-        fast_two_sum(quotient, rest.hi / other.hi)
+        let product = two_prod(quotient, other.hi);
+        let rest = ((self.hi - product.hi) - product.lo) + (self.lo - quotient * other.lo);
+        fast_two_sum(quotient, rest / other.hi)
     }
 
     /// The square root of a positive number; relative error about 2^-102.
@@ -119,7 +120,8 @@ impl Dd {
         if root == 0.0 {
             return Dd::from(root);
         }
-        let rest = self.sub(two_prod(root, root));
-        fast_two_sum(root, rest.hi / (2.0 * root))
+        let square = two_prod(root, root);
+        let rest = ((self.hi - square.hi) - square.lo) + self.lo;
+        fast_two_sum(root, rest / (2.0 * root))
     }
 }

@@ -142,7 +142,7 @@ pub(super) fn expm1_small(x: f64) -> Dd {
 struct Reduced {
     exponent: i64,
     c: f64,
-    /// The upper 26 bits of the significand, so that the product with `c` (10 bits) is exact.
+    /// The significand rounded to 23 bits: the product with `c` (10 bits) is exact, and minus 1 has 26 bits.
     z_hi: f64,
     z_lo: f64,
     whole: f64,
@@ -158,7 +158,8 @@ fn reduce(x: f64) -> Reduced {
     let exponent = (offset as i64) >> 52;
     let (c, log_hi, log_lo) = tables::LOG[((offset >> 45) & 127) as usize];
     let z_bits = bits.wrapping_sub((exponent as u64) << 52);
-    let z_hi = f64::from_bits(z_bits & !0x7ff_ffff);
+    // Rounded, so that below 1 the parts do not cancel.
+    let z_hi = f64::from_bits((z_bits + 0x2000_0000) & !0x3fff_ffff);
     let z_lo = f64::from_bits(z_bits) - z_hi;
     let exponent = exponent - extra;
     let k = exponent as f64;
@@ -180,13 +181,17 @@ pub(super) fn log_dd(x: Dd) -> Dd {
     // Two factors, since one may be out of range; bits lost to underflow do not count.
     let half = parts.exponent / 2;
     let low = if x.lo == 0.0 { 0.0 } else { x.lo * pow2(-half) * pow2(half - parts.exponent) };
-    let r = two_sum(parts.z_hi * parts.c - 1.0, parts.z_lo * parts.c);
+    let upper = parts.z_hi * parts.c - 1.0;
+    let lower = parts.z_lo * parts.c;
+    let r = two_sum(upper, lower);
     let r = two_sum(r.hi, r.lo + low * parts.c);
     let t = r.hi;
-    let square = two_prod(t, t);
+    // The square of the upper part is exact, of the rest only the first digits count.
+    let square = upper * upper;
+    let square_rest = (lower + low * parts.c) * (upper + t);
     let first = two_sum(parts.whole, t);
-    let second = two_sum(first.hi, -0.5 * square.hi);
-    let rest = parts.rest + (r.lo - t * r.lo) - 0.5 * square.lo + t * square.hi * log_tail(t);
+    let second = two_sum(first.hi, -0.5 * square);
+    let rest = parts.rest + r.lo - 0.5 * square_rest + t * (square + square_rest) * log_tail(t);
     fast_two_sum(second.hi, second.lo + (first.lo + rest))
 }
 

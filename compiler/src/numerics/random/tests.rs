@@ -231,11 +231,11 @@ fn seeds_of_one_and_two_words() {
 fn a_stored_generator_continues() {
     let mut words = Pcg64::new(1).to_words();
     let mut draw = |f: fn(&mut Pcg64) -> f64| Pcg64::with_words(&mut words, f);
-    assert_eq!(draw(|g| g.next_f64()), Some(0.5118216247002567));
+    assert_eq!(draw(BitSource::next_f64), Some(0.5118216247002567));
     assert_eq!(draw(|g| generator::integers(g, 0, 10) as f64), Some(7.0));
-    assert_eq!(draw(|g| generator::standard_normal(g)), Some(0.33043707618338714));
+    assert_eq!(draw(generator::standard_normal), Some(0.33043707618338714));
     assert_eq!(draw(|g| generator::integers(g, 0, 10) as f64), Some(9.0));
-    assert_eq!(draw(|g| g.next_f64()), Some(0.9486494471372439));
+    assert_eq!(draw(BitSource::next_f64), Some(0.9486494471372439));
     assert_eq!(draw(|g| generator::integers(g, 0, 1 << 40) as f64), Some(342862307391.0));
     let state = (u128::from(words[0]) << 64) | u128::from(words[1]);
     let increment = (u128::from(words[2]) << 64) | u128::from(words[3]);
@@ -243,7 +243,7 @@ fn a_stored_generator_continues() {
         (state, increment),
         (216676376075457487203159048251690499413, 194290289479364712180083596243593368443)
     );
-    assert_eq!(Pcg64::with_words(&mut [0; 3], |g| g.next_u64()), None);
+    assert_eq!(Pcg64::with_words(&mut [0; 3], BitSource::next_u64), None);
 }
 
 #[test]
