@@ -55,6 +55,34 @@ pub fn division(left: DType, is_left_weak: bool, right: DType, is_right_weak: bo
     if both.is_float() || both.is_complex() { both } else { DType::F64 }
 }
 
+/// The type of `left & right`, `|`, `^` between two scalars: truth values stay truth values.
+#[must_use]
+pub fn bitwise(left: DType, is_left_weak: bool, right: DType, is_right_weak: bool) -> DType {
+    if left == DType::Bool && right == DType::Bool {
+        return DType::Bool;
+    }
+    scalars(left, is_left_weak, right, is_right_weak)
+}
+
+/// The type of `left << right` and `left >> right` of integers: the left operand's, at least 64 bits wide.
+#[must_use]
+pub fn shift(left: DType) -> DType {
+    left.widened()
+}
+
+/// The type of `left ** right`: as arithmetic, but an integer to a negative constant is a float.
+#[must_use]
+pub fn power(
+    left: DType,
+    is_left_weak: bool,
+    right: DType,
+    is_right_weak: bool,
+    is_right_negative_const: bool,
+) -> DType {
+    let both = scalars(left, is_left_weak, right, is_right_weak);
+    if is_right_negative_const && !both.is_float() && !both.is_complex() { DType::F64 } else { both }
+}
+
 /// The type of a variable where two paths join, or `None` if there is none that keeps both values meaningful.
 #[must_use]
 pub fn join(a: DType, b: DType) -> Option<DType> {

@@ -1,0 +1,614 @@
+//! The words of errors that are said in more than one place, or need more than a line.
+
+use super::function::FnCtx;
+use super::{EvalError, annotations, index, suggest};
+use crate::base::{Code, Diagnostic, Span, Symbol};
+use crate::syntax::ast::{Ast, BinaryOp, BoolOp, CompareOp, ExprId, Function, Name, Param, UnaryOp};
+use crate::types::builtins;
+use crate::types::{ArrayTy, DType, Ty};
+
+/// Sorts by place; of names that are unknown or unassigned at several places the first remains.
+pub(super) fn sort(diags: &mut Vec<Diagnostic>) {
+    diags.sort_by(|a, b| (a.primary.span, a.code).cmp(&(b.primary.span, b.code)));
+    let mut seen = rustc_hash::FxHashSet::default();
+    diags.retain(|diag| {
+        let place = match diag.code {
+            Code::K101 => Span::default(),
+            _ => diag.primary.span,
+        };
+        seen.insert((diag.code, place, diag.message.clone()))
+    });
+}
+
+pub(super) fn internal(span: Span, text: &str) -> Diagnostic {
+    Diagnostic::error(Code::K901, span, format!("internal error in type inference: {text}"))
+        .help("please report this with the source")
+}
+
+pub(super) fn unknown_entry(ast: &Ast, name: &str) -> Diagnostic {
+    let names = || ast.functions.iter().map(|f| f.name.name.as_str());
+    let diag = Diagnostic::error(Code::K104, Span::default(), format!("there is no function `{name}`"));
+    match suggest::nearest(name, names()) {
+        Some(near) => diag.help(format!("did you mean `{near}`?")),
+        None if ast.functions.is_empty() => diag.help("the file defines no functions"),
+        None => diag.help(format!("the file defines {}", list(names()))),
+    }
+}
+
+/// `a`, `b`, `c`, at most eight.
+fn list<'s>(names: impl Iterator<Item = &'s str>) -> String {
+    let mut all: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if all.len() > 8 {
+        all.truncate(8);
+        all.push("...".to_owned());
+    }
+    all.join(", ")
+}
+
+pub(super) fn constant(name: &Name, e: &EvalError) -> Diagnostic {
+    Diagnostic::error(e.code, e.span, format!("the module constant `{}` cannot be evaluated", name.name))
+        .primary(e.text.clone())
+        .help("constants are numbers, strings, types, tuples and arithmetic on them; compute others in a function")
+}
+
+pub(super) fn default_value(param: &Param, e: &EvalError) -> Diagnostic {
+    Diagnostic::error(e.code, e.span, format!("the default of `{}` is not a constant", param.name.name))
+        .primary(e.text.clone())
+        .help("use `None` as the default and compute the value in the function")
+}
+
+pub(super) fn too_deep(span: Span, name: &str) -> Diagnostic {
+    Diagnostic::error(Code::K008, span, "nested too deeply")
+        .primary(format!("while typing `{name}`"))
+        .help("split the expression, or call fewer functions within each other")
+}
+
+pub(super) fn untyped_recursion(name: &Name) -> Diagnostic {
+    Diagnostic::error(Code::K309, name.span, format!("`{}` calls itself on every path", name.name))
+        .primary("the type of its result cannot be found")
+        .help(format!("return a value without calling `{}` on one path, or annotate the result: `-> f64`", name.name))
+}
+
+pub(super) fn too_many_entry_args(function: &Function, given: usize) -> Diagnostic {
+    let name = &function.name.name;
+    arg_count(function.head_span, name, function.params.len(), function.params.len(), given)
+}
+
+pub(super) fn missing_entry_arg(function: &Function, param: &Param) -> Diagnostic {
+    Diagnostic::error(Code::K304, param.name.span, format!("`{}` needs a value for `{}`", function.name.name, param.name.name))
+        .primary("has no default")
+        .help(format!("give one: `{}=...`", param.name.name))
+}
+
+pub(super) fn entry_annotation(ast: &Ast, param: &Param, ty: &Ty) -> Diagnostic {
+    let place = annotations::place(ast, param);
+    Diagnostic::error(Code::K306, place, format!("`{}` is annotated with another type than `{ty}`", param.name.name))
+        .primary(format!("given `{ty}`"))
+        .help("pass a value of the annotated type, or leave the annotation out")
+}
+
+pub(super) fn needs_annotation(param: &Param) -> Diagnostic {
+    let name = &param.name.name;
+    Diagnostic::error(Code::K305, param.name.span, format!("the type of `{name}` is not known"))
+        .primary("no annotation")
+        .help(format!("annotate it: `{name}: f64`, `{name}: f64[:]`, or give it a default"))
+}
+
+pub(super) fn annotation(span: Span, ty: &Ty, param: &Param, place: Span, annotated: Option<&Ty>) -> Diagnostic {
+    let annotated_text = annotated.map(ToString::to_string).unwrap_or_default();
+    let diag = Diagnostic::error(
+        Code::K306,
+        span,
+        format!("`{}` is annotated with `{annotated_text}`, given `{ty}`", param.name.name),
+    )
+    .primary(format!("this is `{ty}`"))
+    .label(place, "annotated here");
+    match (ty, annotated) {
+        (Ty::Scalar(_), Some(Ty::Scalar(to))) => diag.help(format!("convert it: `{to}(...)`")),
+        (Ty::Array(from), Some(Ty::Array(to))) if from.dtype != to.dtype && from.rank == to.rank => {
+            diag.help(format!("convert its elements: `.astype(np.{})`", to.dtype.numpy_name()))
+        }
+        (Ty::Array(from), Some(Ty::Array(to))) if from.dtype == to.dtype && from.rank == to.rank => {
+            diag.help(format!("pass a contiguous copy, or annotate with `{}`", ArrayTy { layout: crate::types::Layout::Strided, ..*to }))
+        }
+        _ => diag.help(format!("annotate the parameter with `{ty}`, or leave the annotation out")),
+    }
+}
+
+pub(super) fn local_annotation(span: Span, name: &str, ty: &Ty, annotated: &Ty) -> Diagnostic {
+    Diagnostic::error(Code::K306, span, format!("`{name}` is annotated with `{annotated}`, assigned `{ty}`"))
+        .primary(format!("this is `{ty}`"))
+        .help(match annotated {
+            Ty::Scalar(to) if matches!(ty, Ty::Scalar(_)) => format!("convert it: `{to}(...)`"),
+            _ => "leave the annotation out".to_owned(),
+        })
+}
+
+pub(super) fn return_annotation(span: Span, ty: &Ty, annotated: Option<Span>, annotation: &Ty) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K306, span, format!("returns `{ty}`, annotated with `{annotation}`"))
+        .primary(format!("this is `{ty}`"))
+        .help(match annotation {
+            Ty::Scalar(to) if matches!(ty, Ty::Scalar(_)) => format!("convert it: `{to}(...)`"),
+            _ => format!("annotate the function with `-> {ty}`"),
+        });
+    match annotated {
+        Some(place) => diag.label(place, "annotated here"),
+        None => diag,
+    }
+}
+
+pub(super) fn unknown_type(span: Span, text: &str) -> Diagnostic {
+    let short = text.rsplit('.').next().unwrap_or(text);
+    let diag = Diagnostic::error(Code::K305, span, "unknown type annotation").primary("not a type");
+    let near = suggest::nearest(short, DType::ALL.iter().map(|d| d.name()).chain(DType::ALL.iter().map(|d| d.numpy_name())));
+    diag.help(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write `f64`, `i64`, `bool`, `f64[:]`, or leave the annotation out".to_owned(),
+    })
+}
+
+pub(super) fn unassigned(span: Span, name: &str, first: Span, deleted: Span) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K102, span, format!("`{name}` has no value here")).primary("read here");
+    if deleted != Span::default() {
+        return diag.label(deleted, "deleted here").help("use it before `del`, or leave the `del` out");
+    }
+    if first.start > span.start { diag.label(first, "assigned here, later") } else { diag.label(first, "assigned here, on another path") }
+        .help(format!("assign `{name}` before it is read"))
+}
+
+pub(super) fn maybe_unassigned(span: Span, name: &str, place: Span) -> Diagnostic {
+    Diagnostic::error(Code::K102, span, format!("`{name}` may have no value here"))
+        .primary("read here")
+        .label(place, "assigned only on some paths")
+        .help(format!("give `{name}` a value before the `if`, or in its `else`"))
+}
+
+pub(super) fn two_types(span: Span, name: &str, places: &((Ty, Span), (Ty, Span))) -> Diagnostic {
+    let ((a, first), (b, second)) = places;
+    Diagnostic::error(Code::K302, span, format!("`{name}` is `{a}` on one path and `{b}` on another"))
+        .primary("read here")
+        .label(*first, format!("`{a}` assigned here"))
+        .label(*second, format!("`{b}` assigned here"))
+        .help("use two variables, or convert one of the values")
+}
+
+pub(super) fn returns(span: Span, ty: &Ty, first_place: Span, first: &Ty) -> Diagnostic {
+    Diagnostic::error(Code::K307, span, format!("returns `{ty}` here and `{first}` elsewhere"))
+        .primary(format!("this is `{ty}`"))
+        .label(first_place, format!("this is `{first}`"))
+        .help("return the same type on every path")
+}
+
+pub(super) fn falls_off(function: &Function, ty: &Ty, place: Span) -> Diagnostic {
+    Diagnostic::error(Code::K307, function.name.span, format!("`{}` ends without `return` on some path", function.name.name))
+        .primary("gives `None` there")
+        .label(place, format!("gives `{ty}` here"))
+        .help("end the function with a `return` of the same type, or with `raise`")
+}
+
+pub(super) fn nothing_returned(span: Span) -> Diagnostic {
+    Diagnostic::warning(Code::K307, span, "this function returns nothing")
+        .primary("gives `None`")
+        .help("call it without assigning its result")
+}
+
+pub(super) fn unpack(span: Span, targets: usize, value: Span, values: usize) -> Diagnostic {
+    Diagnostic::error(Code::K312, span, format!("{targets} names for {values} values"))
+        .primary(if targets == 1 { "1 name".to_owned() } else { format!("{targets} names") })
+        .label(value, if values == 1 { "1 value".to_owned() } else { format!("{values} values") })
+        .help("give one name per value; `_` for those that are not needed")
+}
+
+pub(super) fn branches(a_span: Span, a: &Ty, b_span: Span, b: &Ty) -> Diagnostic {
+    Diagnostic::error(Code::K302, b_span, format!("this expression is `{a}` or `{b}`"))
+        .primary(format!("this is `{b}`"))
+        .label(a_span, format!("this is `{a}`"))
+        .help(mixing_help(a, b))
+}
+
+pub(super) fn bool_operands(a_span: Span, a: &Ty, b_span: Span, b: &Ty, op: BoolOp) -> Diagnostic {
+    let word = if op == BoolOp::And { "and" } else { "or" };
+    Diagnostic::error(Code::K301, b_span, format!("`{word}` gives one of its operands, which are `{a}` and `{b}`"))
+        .primary(format!("this is `{b}`"))
+        .label(a_span, format!("this is `{a}`"))
+        .help(mixing_help(a, b))
+}
+
+fn mixing_help(a: &Ty, b: &Ty) -> &'static str {
+    match (a, b) {
+        (Ty::Scalar(DType::Bool), Ty::Scalar(_)) | (Ty::Scalar(_), Ty::Scalar(DType::Bool)) => {
+            "compare the number, such as `n != 0`, so that both are truth values"
+        }
+        _ => "make both the same type",
+    }
+}
+
+pub(super) fn compare_symbol(op: CompareOp) -> &'static str {
+    match op {
+        CompareOp::Eq => "==",
+        CompareOp::Ne => "!=",
+        CompareOp::Lt => "<",
+        CompareOp::Le => "<=",
+        CompareOp::Gt => ">",
+        CompareOp::Ge => ">=",
+        CompareOp::Is => "is",
+        CompareOp::IsNot => "is not",
+        CompareOp::In => "in",
+        CompareOp::NotIn => "not in",
+    }
+}
+
+pub(super) fn operands(span: Span, symbol: &str, a: (Span, &Ty), b: (Span, &Ty)) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{}` and `{}`", a.1, b.1))
+        .label(a.0, format!("this is `{}`", a.1))
+        .label(b.0, format!("this is `{}`", b.1));
+    match (a.1, b.1) {
+        (Ty::None, _) | (_, Ty::None) => diag.help("test for `None` first: `if x is None:`"),
+        (Ty::Str(_), _) | (_, Ty::Str(_)) => diag.help("strings are for messages, modes and paths; put values into them with f\"...\""),
+        (Ty::Tuple(_), _) | (_, Ty::Tuple(_)) => diag.help("take the items: `t[0]`, or unpack them: `a, b = t`"),
+        _ => diag,
+    }
+}
+
+pub(super) fn operand(span: Span, op: UnaryOp, at: Span, ty: &Ty) -> Diagnostic {
+    let symbol = match op {
+        UnaryOp::Neg => "-",
+        UnaryOp::Pos => "+",
+        UnaryOp::Invert => "~",
+        UnaryOp::Not => "not",
+    };
+    Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{ty}`")).label(at, format!("this is `{ty}`"))
+}
+
+const LATER: &str = "array expressions come in a later version";
+
+/// The loop over all elements: heads, the index, the depth of the body.
+fn loop_heads(array: &str, rank: u8) -> (String, String, String) {
+    let names = ["i", "j", "k", "l", "m", "n", "o", "p"];
+    let names = &names[..usize::from(rank).min(names.len())];
+    let mut heads = String::new();
+    for (axis, name) in names.iter().enumerate() {
+        heads.push_str(&format!("{}for {name} in range({array}.shape[{axis}]):\n", "    ".repeat(axis)));
+    }
+    (heads, names.join(", "), "    ".repeat(names.len()))
+}
+
+/// K206 for the outermost array expression that is being typed.
+pub(super) fn array_expr(f: &FnCtx<'_, '_>, span: Span) -> Diagnostic {
+    let root = f.array_root;
+    let place = root.map_or(span, |root| f.span(root));
+    let mut largest: Option<(u8, String)> = None;
+    if let Some(root) = root {
+        largest_array(f, root, &mut largest);
+    }
+    let diag = Diagnostic::error(Code::K206, place, "element-wise expressions on whole arrays are not supported yet")
+        .primary("an array expression")
+        .note(LATER);
+    let (Some(root), Some((rank, array))) = (root, largest) else { return diag.help("write a loop over the elements") };
+    let (heads, names, indent) = loop_heads(&array, rank);
+    let target = f.target_name.as_ref().map_or("out", Symbol::as_str);
+    let element = f.render_with(root, Some((&names, rank)));
+    diag.help(format!("write the loop:\n{target} = np.empty({array}.shape)\n{heads}{indent}{target}[{names}] = {element}"))
+}
+
+/// The array with the most axes in an expression, as text.
+fn largest_array(f: &FnCtx<'_, '_>, id: ExprId, largest: &mut Option<(u8, String)>) {
+    use crate::syntax::ast::ExprKind;
+    if let Some(info) = f.exprs.get(&id)
+        && let Ty::Array(array) = &info.ty
+        && largest.as_ref().is_none_or(|(rank, _)| array.rank > *rank)
+        && array.rank > 0
+    {
+        *largest = Some((array.rank, f.render(id)));
+    }
+    match &f.ast.exprs[id].kind {
+        ExprKind::Binary { left, right, .. } => {
+            largest_array(f, *left, largest);
+            largest_array(f, *right, largest);
+        }
+        ExprKind::Unary { operand, .. } => largest_array(f, *operand, largest),
+        ExprKind::Compare { first, rest } => {
+            largest_array(f, *first, largest);
+            for (_, right) in rest {
+                largest_array(f, *right, largest);
+            }
+        }
+        ExprKind::Call { args, .. } => {
+            for &arg in args {
+                largest_array(f, arg, largest);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// K206 for `a += ...` on a whole array.
+pub(super) fn array_update(f: &FnCtx<'_, '_>, span: Span, name: &str, rank: u8, op: BinaryOp, value: ExprId) -> Diagnostic {
+    let (heads, names, indent) = loop_heads(name, rank);
+    let element = f.render_with(value, Some((&names, rank)));
+    Diagnostic::error(Code::K206, span, format!("`{}=` on the whole array `{name}` is not supported yet", op.symbol()))
+        .primary("an array expression")
+        .note(LATER)
+        .help(format!("write the loop:\n{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
+}
+
+/// K206 for `a[1:] += ...`.
+pub(super) fn array_view_update(f: &FnCtx<'_, '_>, span: Span, target: ExprId, rank: u8, op: BinaryOp, value: ExprId) -> Diagnostic {
+    let text = f.render(target);
+    let (heads, names, indent) = loop_heads("part", rank);
+    let element = f.render_with(value, Some((&names, rank)));
+    Diagnostic::error(Code::K206, span, format!("`{}=` on a part of an array is not supported yet", op.symbol()))
+        .primary("an array expression")
+        .note(LATER)
+        .help(format!("write the loop:\npart = {text}\n{heads}{indent}part[{names}] {}= {element}", op.symbol()))
+}
+
+/// `a @ b`.
+pub(super) fn matmul(f: &FnCtx<'_, '_>, span: Span, left: ExprId, right: ExprId) -> Diagnostic {
+    let (a, b) = (f.render(left), f.render(right));
+    Diagnostic::error(Code::K206, span, "`@` on arrays is not supported yet").primary("an array expression").note(LATER).help(format!(
+        "write the loops: `c[i, j] += {a}[i, k] * {b}[k, j]` for `i`, `k`, `j`"
+    ))
+}
+
+/// `x[mask]`, `x[indices]`.
+pub(super) fn index_by_array(f: &FnCtx<'_, '_>, id: ExprId, base: ExprId, by: ExprId, array: ArrayTy) -> Diagnostic {
+    let (base, by_text) = (f.render(base), f.render(by));
+    let diag = Diagnostic::error(Code::K206, f.span(id), "an array as an index is not supported yet")
+        .primary("an array expression")
+        .label(f.span(by), format!("this is `{}`", Ty::Array(array)))
+        .note(LATER);
+    diag.help(if array.dtype == DType::Bool {
+        format!("write the loop:\nfor i in range({by_text}.shape[0]):\n    if {by_text}[i]:\n        ... {base}[i] ...")
+    } else {
+        format!("write the loop:\nfor i in range({by_text}.shape[0]):\n    ... {base}[{by_text}[i]] ...")
+    })
+}
+
+pub(super) fn index_ty(span: Span, text: &str, ty: &Ty) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K402, span, format!("an index must be an integer, not `{ty}`")).primary(format!("this is `{ty}`"));
+    match ty {
+        Ty::Scalar(dtype) if dtype.is_float() => {
+            diag.help(format!("convert it: `int({text})`; for a whole quotient write `//`"))
+        }
+        Ty::Scalar(DType::Bool) => diag.help(format!("convert it: `int({text})`")),
+        Ty::Tuple(_) => diag.help("write the indices one by one: `x[i, j]`"),
+        _ => diag.help("index with integers, slices, `...` or `None`"),
+    }
+}
+
+pub(super) fn too_many_indices(span: Span, name: &str, base: Span, array: ArrayTy, count: usize) -> Diagnostic {
+    Diagnostic::error(Code::K401, span, format!("{count} indices for `{name}`, which has {}", index::axes_text(array.rank)))
+        .label(base, format!("this is `{array}`"))
+        .help(if array.rank == 0 { "an array without axes has one element: `x[()]`" } else { "give at most one index per axis" })
+}
+
+pub(super) fn arg_count(span: Span, name: &str, least: usize, most: usize, given: usize) -> Diagnostic {
+    let wanted = match (least, most) {
+        (_, 0) => "no arguments".to_owned(),
+        (1, 1) => "1 argument".to_owned(),
+        (least, most) if least == most => format!("{most} arguments"),
+        (least, 99) => format!("{least} or more arguments"),
+        (0, most) => format!("at most {most} argument{}", if most == 1 { "" } else { "s" }),
+        (least, most) => format!("{least} to {most} arguments"),
+    };
+    Diagnostic::error(Code::K304, span, format!("`{name}` takes {wanted}, given {given}"))
+        .primary(if given > most { "too many" } else { "too few" })
+        .help(if most == 0 { format!("write `{name}()`") } else { format!("give `{name}` {wanted}") })
+}
+
+pub(super) fn unknown_keyword(function: &str, name: &Name, known: &[&str]) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K207, name.span, format!("`{function}` has no argument `{}`", name.name));
+    match suggest::nearest(&name.name, known.iter().copied()) {
+        Some(near) => diag.help(format!("did you mean `{near}`?")),
+        None if known.is_empty() => diag.help("give the values in order, without names"),
+        None => diag.help(format!("it has {}", list(known.iter().copied()))),
+    }
+}
+
+pub(super) fn arg_ty(span: Span, function: &str, wanted: &str, ty: &Ty) -> Diagnostic {
+    Diagnostic::error(Code::K303, span, format!("`{function}` needs {wanted}, not `{ty}`")).primary(format!("this is `{ty}`"))
+}
+
+pub(super) fn not_constant(span: Span, function: &str, argument: &str, wanted: &str) -> Diagnostic {
+    Diagnostic::error(Code::K313, span, format!("`{argument}` of `{function}` must be known at compile time"))
+        .primary("has its value only at run time")
+        .help(format!("write {wanted}"))
+}
+
+pub(super) fn unknown_name(span: Span, name: &str, near: Option<&str>) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K101, span, format!("unknown name `{name}`")).primary("not found");
+    diag.help(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define `{name}`, or make it a parameter"),
+    })
+}
+
+/// A path of a known module that leads nowhere.
+pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
+    let (module, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let shown = match module {
+        "numpy" => "np".to_owned(),
+        other => other.replace("numpy.", "np."),
+    };
+    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `{shown}.{name}`")).primary("not supported");
+    if let Some(near) = suggest::nearest(name, builtins::names(module)) {
+        return diag.help(format!("did you mean `{shown}.{near}`?"));
+    }
+    let other = ["math", "numpy", "cmath", "numpy.random"]
+        .iter()
+        .find(|other| **other != module && builtins::lookup(&format!("{other}.{name}")).is_some());
+    match other {
+        Some(other) => diag.help(format!("write `{}.{name}`", if *other == "numpy" { "np" } else { other })),
+        None => diag.help(replacement(name).unwrap_or("write it as a loop, or as a function of your own")),
+    }
+}
+
+/// What to write for well-known functions that are not there.
+fn replacement(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "dot" | "matmul" | "vdot" | "inner" => "write the loop: `s += a[i] * b[i]`",
+        "where" => "write `a if cond else b` on numbers, in a loop",
+        "append" | "concatenate" | "hstack" | "vstack" | "stack" => "make an array that is large enough and assign its parts: `out[:n] = a`",
+        "cumsum" => "write the loop: `s += x[i]`, `out[i] = s`",
+        "clip" => "write `min(max(x, low), high)` on numbers, in a loop",
+        "diff" => "write the loop: `out[i] = x[i + 1] - x[i]`",
+        "sort" | "argsort" => "sort before the call, or write the loops",
+        "std" | "var" => "write the loop: sum of `(x[i] - mean) ** 2`",
+        "median" | "percentile" | "quantile" => "compute it outside the kernel",
+        "reshape" | "ravel" | "flatten" => "make an array of the new shape and copy in a loop",
+        "shuffle" | "permutation" | "choice" => "draw positions with `np.random.randint` in a loop",
+        "fsum" => "write the loop, or `np.sum`",
+        "eye" | "identity" => "write `np.zeros((n, n))` and set `a[i, i] = 1.0` in a loop",
+        "dist" => "write `math.sqrt` of the sum of squares",
+        "modf" | "frexp" => "write `x - math.trunc(x)` for the fraction",
+        _ => return None,
+    })
+}
+
+/// Functions of Python that kernels do not have, with what to write.
+pub(super) fn known_python(span: Span, path: &str) -> Option<Diagnostic> {
+    let help = match path {
+        "isinstance" | "type" | "hasattr" | "getattr" => "types are known at compile time; compare `x.dtype` or `x.ndim`",
+        "sorted" => "sort before the call, or write the loops",
+        "list" | "dict" | "set" | "frozenset" | "bytearray" => "use an array: `np.empty(n)`",
+        "map" | "filter" | "iter" | "next" => "write a loop",
+        "open" | "input" | "exec" | "eval" | "globals" | "locals" => "do it outside the kernel",
+        "str" | "repr" | "format" => "put the value into an f-string: f\"{x}\"",
+        "tuple" => "write the items: `(a, b)`",
+        "slice" => "write the slice in the index: `x[a:b]`",
+        "chr" | "ord" | "hex" | "bin" | "oct" | "id" | "hash" | "super" | "vars" | "dir" | "callable" => {
+            "kernels work on numbers and arrays; do it outside"
+        }
+        _ => return None,
+    };
+    Some(
+        Diagnostic::error(Code::K205, span, format!("kernels have no `{path}`")).primary("not supported").help(help),
+    )
+}
+
+pub(super) fn unknown_attribute(name: &Name, base: &str, ty: &Ty, is_method: bool) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K103, name.span, format!("`{base}` has no attribute `{}`", name.name))
+        .primary(format!("`{base}` is `{ty}`"));
+    if is_method {
+        return diag.help(format!("`{}` is a method; call it: `{base}.{}(...)`", name.name, name.name));
+    }
+    near_member(diag, name, base, ty)
+}
+
+pub(super) fn unknown_method(name: &Name, base: &str, ty: &Ty) -> Diagnostic {
+    let diag = Diagnostic::error(Code::K103, name.span, format!("`{base}` has no method `{}`", name.name))
+        .primary(format!("`{base}` is `{ty}`"));
+    if let (Ty::Tuple(_), "append") | (Ty::Array(_), "append" | "extend" | "insert") = (ty, name.name.as_str()) {
+        return diag.help("make an array that is large enough, and count its elements");
+    }
+    near_member(diag, name, base, ty)
+}
+
+fn near_member(diag: Diagnostic, name: &Name, base: &str, ty: &Ty) -> Diagnostic {
+    let table = match ty {
+        Ty::Array(_) => "array",
+        Ty::Rng => "generator",
+        Ty::None | Ty::Scalar(_) | Ty::Tuple(_) | Ty::Str(_) => {
+            return diag.help(match ty {
+                Ty::Scalar(_) => "numbers have `real` and `imag`",
+                _ => "only arrays, numbers and generators have attributes",
+            });
+        }
+    };
+    match suggest::nearest(&name.name, builtins::names(table)) {
+        Some(near) => diag.help(format!("did you mean `{base}.{near}`?")),
+        None => diag.help(
+            replacement(&name.name).map_or_else(|| format!("it has {}", list(builtins::names(table).take(7))), str::to_owned),
+        ),
+    }
+}
+
+/// A value that cannot become text.
+pub(super) fn unprintable(span: Span, text: &str, ty: &Ty) -> Option<Diagnostic> {
+    match ty {
+        Ty::None | Ty::Scalar(_) | Ty::Str(_) => None,
+        Ty::Tuple(items) => items.iter().find_map(|item| unprintable(span, text, item)),
+        Ty::Array(_) | Ty::Rng => Some(
+            Diagnostic::error(Code::K303, span, format!("a value of type `{ty}` cannot be printed"))
+                .primary(format!("this is `{ty}`"))
+                .help(if matches!(ty, Ty::Array(_)) {
+                    format!("print elements, `{text}[0]`, or a summary, `{text}.sum()`")
+                } else {
+                    "print the numbers that it draws".to_owned()
+                }),
+        ),
+    }
+}
+
+/// K314 if the format specification is wrong, or wrong for the type; K303 if the value cannot be text at all.
+pub(super) fn format_spec(span: Span, ty: &Ty, spec: &str) -> Option<Diagnostic> {
+    if let Some(diag) = unprintable(span, "x", ty) {
+        return Some(diag);
+    }
+    if spec.is_empty() {
+        return None;
+    }
+    let wrong = |text: String| Some(Diagnostic::error(Code::K314, span, text).primary(format!("this is `{ty}`")));
+    let Some(kind) = format_kind(spec) else {
+        return wrong(format!("the format {spec:?} cannot be read")).map(|d| d.help("write a width and digits, such as `{x:8.3f}`"));
+    };
+    let (allowed, help) = match ty {
+        Ty::Scalar(dtype) if dtype.is_float() => ("eEfFgGn%", "numbers have the formats `f`, `e`, `g` and `%`"),
+        Ty::Scalar(dtype) if dtype.is_complex() => ("eEfFgGn", "complex numbers have the formats `f`, `e` and `g`"),
+        Ty::Scalar(_) => ("bcdeEfFgGnoxX%", "integers have the formats `d`, `x`, `o`, `b`, `f`, `e`, `g` and `%`"),
+        Ty::Str(_) => ("s", "strings have the format `s`"),
+        Ty::None | Ty::Tuple(_) | Ty::Array(_) | Ty::Rng => {
+            return wrong(format!("a value of type `{ty}` has no formats")).map(|d| d.help("leave the format out"));
+        }
+    };
+    let is_int = matches!(ty, Ty::Scalar(dtype) if dtype.is_int() || *dtype == DType::Bool);
+    if let Some(kind) = kind.0
+        && !allowed.contains(kind)
+    {
+        return wrong(format!("the format `{kind}` does not fit `{ty}`")).map(|d| d.help(help));
+    }
+    // Digits after the point are not for whole numbers in whole formats.
+    if is_int && kind.1 && kind.0.is_none_or(|kind| "bcdnoxX".contains(kind)) {
+        return wrong("digits after the point do not fit an integer".to_owned())
+            .map(|d| d.help("write the format of a float: `{x:.3f}`"));
+    }
+    None
+}
+
+/// Reads `[[fill]align][sign][z][#][0][width][,_][.digits][type]`: its type, and whether it has digits.
+fn format_kind(spec: &str) -> Option<(Option<char>, bool)> {
+    let chars: Vec<char> = spec.chars().collect();
+    let mut at = 0;
+    let is_align = |c: Option<&char>| matches!(c, Some('<' | '>' | '=' | '^'));
+    if is_align(chars.get(1)) {
+        at = 2;
+    } else if is_align(chars.first()) {
+        at = 1;
+    }
+    let mut skip = |set: &str, is_many: bool| {
+        let start = at;
+        while chars.get(at).is_some_and(|c| set.contains(*c)) {
+            at += 1;
+            if !is_many {
+                break;
+            }
+        }
+        at - start
+    };
+    skip("+- ", false);
+    skip("z", false);
+    skip("#", false);
+    let width = skip("0123456789", true);
+    skip(",_", false);
+    let has_digits = skip(".", false) == 1;
+    let digits = if has_digits { skip("0123456789", true) } else { 0 };
+    if (has_digits && digits == 0) || digits > 3 || width > 4 {
+        return None;
+    }
+    match &chars[at..] {
+        [] => Some((None, has_digits)),
+        [kind] if kind.is_ascii_alphabetic() || *kind == '%' => Some((Some(*kind), has_digits)),
+        _ => None,
+    }
+}
