@@ -24,7 +24,7 @@ pub fn parse_annotation(ast: &Ast, annotation: ExprId) -> Result<Option<Ty>, Box
 /// K104 if there is no such function, K305 if an annotation is no type or is missing.
 pub fn annotated_signature(ast: &Ast, function: &str) -> Result<Vec<ArgTy>, Vec<Diagnostic>> {
     let options = Options::default();
-    let mut ctx = Ctx::new(ast, &options, &super::NoHost);
+    let ctx = Ctx::new(ast, &options, &super::NoHost);
     let Some(&index) = ctx.functions.get(function) else {
         return Err(vec![messages::unknown_entry(ast, function)]);
     };
@@ -70,7 +70,8 @@ pub(super) fn convert(ty: &Ty, annotation: Option<&Ty>) -> Option<Ty> {
             (from.dtype == to.dtype && from.rank == to.rank && is_layout).then_some(Ty::Array(*from))
         }
         (Ty::Tuple(from), Ty::Tuple(to)) if from.len() == to.len() => {
-            let items: Option<Vec<Ty>> = from.iter().zip(to.iter()).map(|(a, b)| convert(a, Some(b))).collect();
+            let items: Option<Vec<Ty>> =
+                from.iter().zip(to.iter()).map(|(a, b)| convert(a, Some(b))).collect();
             items.map(|items| Ty::Tuple(items.into()))
         }
         // `x: f64 = None`: the annotation is for the value that is given.
@@ -109,7 +110,8 @@ impl Ctx<'_> {
                         "tuple" | "typing.Tuple" | "Tuple" | "kjit.tuple" | "kjit.Tuple" | "builtins.tuple"
                     )
                 {
-                    let items: Result<Vec<Option<Ty>>, _> = indices.iter().map(|&i| self.annotation(i)).collect();
+                    let items: Result<Vec<Option<Ty>>, _> =
+                        indices.iter().map(|&i| self.annotation(i)).collect();
                     let items: Option<Vec<Ty>> = items?.into_iter().collect();
                     return Ok(items.map(|items| Ty::Tuple(items.into())));
                 }
@@ -138,12 +140,12 @@ impl Ctx<'_> {
                 }
             }
             // `f64 | None`.
-            ExprKind::Binary { left, right, .. } => match (self.annotation(*left)?, self.annotation(*right)?) {
+            ExprKind::Binary { left, right, .. } => match (self.annotation(*left)?, self.annotation(*right)?)
+            {
                 (Some(Ty::None), other) | (other, Some(Ty::None)) => Ok(other),
-                _ => Err(Box::new(
-                    Diagnostic::error(Code::K305, expr.span, "a choice of types")
-                        .help("leave the annotation out: a function is compiled for every type it is called with"),
-                )),
+                _ => Err(Box::new(Diagnostic::error(Code::K305, expr.span, "a choice of types").help(
+                    "leave the annotation out: a function is compiled for every type it is called with",
+                ))),
             },
             ExprKind::Tuple(items) => {
                 let items: Result<Vec<Option<Ty>>, _> = items.iter().map(|&i| self.annotation(i)).collect();
@@ -201,9 +203,26 @@ impl Ctx<'_> {
 
 /// Annotations that say nothing that types need.
 const NO_CONSTRAINT: &[&str] = &[
-    "numpy.ndarray", "numpy.typing.NDArray", "numpy.typing.ArrayLike", "typing.Any", "Any", "object", "numpy.random.Generator",
-    "npt.NDArray", "npt.ArrayLike", "str", "kjit.ndarray", "kjit.array", "ndarray", "NDArray", "Callable", "typing.Callable",
-    "list", "tuple", "numpy.number", "numpy.generic",
+    "numpy.ndarray",
+    "numpy.typing.NDArray",
+    "numpy.typing.ArrayLike",
+    "typing.Any",
+    "Any",
+    "object",
+    "numpy.random.Generator",
+    "npt.NDArray",
+    "npt.ArrayLike",
+    "str",
+    "kjit.ndarray",
+    "kjit.array",
+    "ndarray",
+    "NDArray",
+    "Callable",
+    "typing.Callable",
+    "list",
+    "tuple",
+    "numpy.number",
+    "numpy.generic",
 ];
 
 fn named_path(path: &str) -> Option<Option<Ty>> {
@@ -211,7 +230,9 @@ fn named_path(path: &str) -> Option<Option<Ty>> {
         return Some(None);
     }
     match path {
-        "None" | "numba.void" | "numba.none" | "numba.types.void" | "kjit.void" => return Some(Some(Ty::None)),
+        "None" | "numba.void" | "numba.none" | "numba.types.void" | "kjit.void" => {
+            return Some(Some(Ty::None));
+        }
         _ => {}
     }
     match builtins::lookup(path) {
@@ -293,7 +314,7 @@ impl<'t> TypeText<'t> {
         if name.is_empty() {
             return None;
         }
-        if matches!(name, "tuple" | "Tuple" | "typing.Tuple") && (self.eat("[") || self.eat("((") ) {
+        if matches!(name, "tuple" | "Tuple" | "typing.Tuple") && (self.eat("[") || self.eat("((")) {
             let mut items = Vec::new();
             loop {
                 items.push(self.ty(ctx)??);

@@ -72,7 +72,12 @@ fn or(slot: Option<ExprId>, default: ArgSource) -> ArgSource {
 
 impl FnCtx<'_, '_> {
     /// A built-in whose arguments are matched to its parameters.
-    pub(super) fn typed_builtin(&mut self, site: CallSite<'_>, builtin: Builtin, slots: &[Option<ExprId>]) -> Val {
+    pub(super) fn typed_builtin(
+        &mut self,
+        site: CallSite<'_>,
+        builtin: Builtin,
+        slots: &[Option<ExprId>],
+    ) -> Val {
         let mut vals: Vec<Val> = Vec::with_capacity(slots.len());
         let mut is_error = false;
         for (at, slot) in slots.iter().enumerate() {
@@ -83,7 +88,9 @@ impl FnCtx<'_, '_> {
                     Val { ty: self.exprs.get(arg).map(|info| info.ty.clone()), ..Val::ERROR }
                 }
                 Some(arg) => match &self.ast.exprs[*arg].kind {
-                    ExprKind::List(items) if at == 0 && takes_shape(builtin) => self.list_as_tuple(*arg, items),
+                    ExprKind::List(items) if at == 0 && takes_shape(builtin) => {
+                        self.list_as_tuple(*arg, items)
+                    }
                     ExprKind::List(items) if builtin == Builtin::Copy => {
                         for &item in items {
                             self.expr(item);
@@ -104,17 +111,22 @@ impl FnCtx<'_, '_> {
         if is_error {
             return Val::ERROR;
         }
-        if is_elementwise(builtin)
-            && vals.iter().any(|val| matches!(&val.ty, Some(Ty::Array(_))))
-        {
+        if is_elementwise(builtin) && vals.iter().any(|val| matches!(&val.ty, Some(Ty::Array(_)))) {
             let diag = messages::array_expr(self, self.span(site.id));
             return self.report(diag);
         }
         self.builtin_result(site, builtin, slots, &vals)
     }
 
-    fn builtin_result(&mut self, site: CallSite<'_>, builtin: Builtin, slots: &[Option<ExprId>], vals: &[Val]) -> Val {
-        let plain: Vec<ArgSource> = slots.iter().map(|slot| slot.map_or(ArgSource::Absent, ArgSource::Expr)).collect();
+    fn builtin_result(
+        &mut self,
+        site: CallSite<'_>,
+        builtin: Builtin,
+        slots: &[Option<ExprId>],
+        vals: &[Val],
+    ) -> Val {
+        let plain: Vec<ArgSource> =
+            slots.iter().map(|slot| slot.map_or(ArgSource::Absent, ArgSource::Expr)).collect();
         let span = self.span(site.id);
         // A number with what is asked of it, or an error.
         macro_rules! number {
@@ -167,11 +179,17 @@ impl FnCtx<'_, '_> {
             Builtin::Pow => {
                 let (x, y) = (number!(0, Kind::Complex), number!(1, Kind::Complex));
                 let is_negative = vals[1].konst.as_ref().is_some_and(super::constants::is_negative);
-                (Ty::Scalar(promote::power(x, vals[0].is_weak, y, vals[1].is_weak, is_negative)), builtin, plain)
+                (
+                    Ty::Scalar(promote::power(x, vals[0].is_weak, y, vals[1].is_weak, is_negative)),
+                    builtin,
+                    plain,
+                )
             }
             Builtin::Abs => (Ty::Scalar(number!(0, Kind::Complex).widened().part()), builtin, plain),
             Builtin::Sign => (Ty::Scalar(number!(0, Kind::Float).widened()), builtin, plain),
-            Builtin::Square | Builtin::Conj => (Ty::Scalar(number!(0, Kind::Complex).widened()), builtin, plain),
+            Builtin::Square | Builtin::Conj => {
+                (Ty::Scalar(number!(0, Kind::Complex).widened()), builtin, plain)
+            }
             Builtin::Round | Builtin::FloorInt | Builtin::CeilInt | Builtin::TruncInt => {
                 let dtype = number!(0, Kind::Float);
                 (Ty::Scalar(if dtype == DType::U64 { DType::U64 } else { DType::I64 }), builtin, plain)
@@ -230,7 +248,8 @@ impl FnCtx<'_, '_> {
                     return self.done_constant(site.id, length);
                 }
                 Some(ty) => {
-                    let diag = messages::arg_ty(self.arg_span(site, slots[0]), site.name, "an array or a tuple", ty);
+                    let diag =
+                        messages::arg_ty(self.arg_span(site, slots[0]), site.name, "an array or a tuple", ty);
                     return self.report(diag);
                 }
                 None => return Val::ERROR,
@@ -250,27 +269,39 @@ impl FnCtx<'_, '_> {
             Builtin::Transpose => (Ty::Array(super::index::transposed(array!(0))), builtin, plain),
             Builtin::Zeros | Builtin::Ones | Builtin::Empty => {
                 let Some(rank) = self.shape_arg(site, slots[0], &vals[0]) else { return Val::ERROR };
-                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], DType::F64) else { return Val::ERROR };
-                (Ty::Array(ArrayTy::new(dtype, rank)), builtin, vec![plain[0].clone(), ArgSource::Const(ConstValue::DType(dtype))])
+                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], DType::F64) else {
+                    return Val::ERROR;
+                };
+                (
+                    Ty::Array(ArrayTy::new(dtype, rank)),
+                    builtin,
+                    vec![plain[0].clone(), ArgSource::Const(ConstValue::DType(dtype))],
+                )
             }
             Builtin::Full => {
                 let Some(rank) = self.shape_arg(site, slots[0], &vals[0]) else { return Val::ERROR };
                 let value = number!(1, Kind::Complex);
                 let Some(dtype) = self.dtype_arg(site, slots[2], &vals[2], value) else { return Val::ERROR };
-                let plan = vec![plain[0].clone(), plain[1].clone(), ArgSource::Const(ConstValue::DType(dtype))];
+                let plan =
+                    vec![plain[0].clone(), plain[1].clone(), ArgSource::Const(ConstValue::DType(dtype))];
                 (Ty::Array(ArrayTy::new(dtype, rank)), builtin, plan)
             }
             Builtin::ZerosLike | Builtin::OnesLike | Builtin::EmptyLike => {
                 let array = array!(0);
-                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], array.dtype) else { return Val::ERROR };
+                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], array.dtype) else {
+                    return Val::ERROR;
+                };
                 let plan = vec![plain[0].clone(), ArgSource::Const(ConstValue::DType(dtype))];
                 (Ty::Array(ArrayTy::new(dtype, array.rank)), builtin, plan)
             }
             Builtin::FullLike => {
                 let array = array!(0);
                 number!(1, Kind::Complex);
-                let Some(dtype) = self.dtype_arg(site, slots[2], &vals[2], array.dtype) else { return Val::ERROR };
-                let plan = vec![plain[0].clone(), plain[1].clone(), ArgSource::Const(ConstValue::DType(dtype))];
+                let Some(dtype) = self.dtype_arg(site, slots[2], &vals[2], array.dtype) else {
+                    return Val::ERROR;
+                };
+                let plan =
+                    vec![plain[0].clone(), plain[1].clone(), ArgSource::Const(ConstValue::DType(dtype))];
                 (Ty::Array(ArrayTy::new(dtype, array.rank)), builtin, plan)
             }
             Builtin::Arange => {
@@ -284,14 +315,16 @@ impl FnCtx<'_, '_> {
                         });
                     }
                 }
-                let Some(dtype) = self.dtype_arg(site, slots[3], &vals[3], dtype.unwrap_or(DType::I64)) else {
+                let Some(dtype) = self.dtype_arg(site, slots[3], &vals[3], dtype.unwrap_or(DType::I64))
+                else {
                     return Val::ERROR;
                 };
                 let (start, stop) = match slots[1] {
                     None => (int(0), plain[0].clone()),
                     Some(_) => (plain[0].clone(), plain[1].clone()),
                 };
-                let plan = vec![start, stop, or(slots[2], int(1)), ArgSource::Const(ConstValue::DType(dtype))];
+                let plan =
+                    vec![start, stop, or(slots[2], int(1)), ArgSource::Const(ConstValue::DType(dtype))];
                 (Ty::Array(ArrayTy::new(dtype, 1)), builtin, plan)
             }
             Builtin::Linspace => {
@@ -304,7 +337,12 @@ impl FnCtx<'_, '_> {
                     (None, _) => true,
                     (Some(_), Some(ConstValue::Bool(value))) => *value,
                     (Some(arg), _) => {
-                        let diag = messages::not_constant(self.span(arg), site.name, "endpoint", "`True` or `False`");
+                        let diag = messages::not_constant(
+                            self.span(arg),
+                            site.name,
+                            "endpoint",
+                            "`True` or `False`",
+                        );
                         return self.report(diag);
                     }
                 };
@@ -342,12 +380,18 @@ impl FnCtx<'_, '_> {
                 (Ty::None, builtin, plain)
             }
             Builtin::Astype => {
-                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], DType::F64) else { return Val::ERROR };
+                let Some(dtype) = self.dtype_arg(site, slots[1], &vals[1], DType::F64) else {
+                    return Val::ERROR;
+                };
                 if let Some(Ty::Scalar(from)) = &vals[0].ty {
                     if from.is_complex() && !dtype.is_complex() {
                         return self.report(
-                            Diagnostic::error(Code::K311, span, format!("a complex number has no value as `{dtype}`"))
-                                .help("take its real part first: `z.real`"),
+                            Diagnostic::error(
+                                Code::K311,
+                                span,
+                                format!("a complex number has no value as `{dtype}`"),
+                            )
+                            .help("take its real part first: `z.real`"),
                         );
                     }
                     let plan = CallPlan { args: plain[..1].to_vec() };
@@ -356,8 +400,12 @@ impl FnCtx<'_, '_> {
                 let array = array!(0);
                 if array.dtype.is_complex() && !dtype.is_complex() {
                     return self.report(
-                        Diagnostic::error(Code::K311, span, format!("complex elements have no value as `{dtype}`"))
-                            .help("copy the real parts in a loop: `y[i] = x[i].real`"),
+                        Diagnostic::error(
+                            Code::K311,
+                            span,
+                            format!("complex elements have no value as `{dtype}`"),
+                        )
+                        .help("copy the real parts in a loop: `y[i] = x[i].real`"),
                     );
                 }
                 let plan = vec![plain[0].clone(), ArgSource::Const(ConstValue::DType(dtype))];
@@ -467,9 +515,9 @@ impl FnCtx<'_, '_> {
                 let text = slot.map(|arg| self.render(arg)).unwrap_or_default();
                 let mut diag = messages::arg_ty(span, site.name, what, ty);
                 diag = match ty {
-                    Ty::Scalar(dtype) if dtype.is_complex() => {
-                        diag.help(format!("take its real part, `{text}.real`, or its absolute value, `abs({text})`"))
-                    }
+                    Ty::Scalar(dtype) if dtype.is_complex() => diag.help(format!(
+                        "take its real part, `{text}.real`, or its absolute value, `abs({text})`"
+                    )),
                     Ty::Scalar(_) => diag.help(format!("convert it: `int({text})`")),
                     Ty::Array(_) => diag.help(format!("give one element: `{text}[i]`")),
                     _ => diag,
@@ -497,14 +545,22 @@ impl FnCtx<'_, '_> {
         let is_int = |ty: &Ty| matches!(ty, Ty::Scalar(dtype) if dtype.is_int());
         match ty {
             ty if is_int(ty) => Some(1),
-            Ty::Tuple(items) if items.iter().all(is_int) && items.len() <= usize::from(MAX_RANK) => Some(items.len() as u8),
+            Ty::Tuple(items) if items.iter().all(is_int) && items.len() <= usize::from(MAX_RANK) => {
+                Some(items.len() as u8)
+            }
             _ => {
                 let span = self.arg_span(site, slot);
                 let text = slot.map(|arg| self.render(arg)).unwrap_or_default();
-                let diag = Diagnostic::error(Code::K406, span, format!("the shape for `{}` is not a tuple of integers", site.name))
-                    .primary(format!("this is `{ty}`"));
+                let diag = Diagnostic::error(
+                    Code::K406,
+                    span,
+                    format!("the shape for `{}` is not a tuple of integers", site.name),
+                )
+                .primary(format!("this is `{ty}`"));
                 self.diags.push(match ty {
-                    Ty::Scalar(_) => diag.help(format!("convert it: `int({text})`; for a whole quotient write `//`")),
+                    Ty::Scalar(_) => {
+                        diag.help(format!("convert it: `int({text})`; for a whole quotient write `//`"))
+                    }
                     Ty::Array(_) => diag.help(format!("its shape is `{text}.shape`")),
                     Ty::Tuple(items) if items.len() > usize::from(MAX_RANK) => {
                         diag.help(format!("arrays have at most {MAX_RANK} axes"))
@@ -517,7 +573,13 @@ impl FnCtx<'_, '_> {
     }
 
     /// A `dtype` argument, which is always known at compile time.
-    fn dtype_arg(&mut self, site: CallSite<'_>, slot: Option<ExprId>, val: &Val, default: DType) -> Option<DType> {
+    fn dtype_arg(
+        &mut self,
+        site: CallSite<'_>,
+        slot: Option<ExprId>,
+        val: &Val,
+        default: DType,
+    ) -> Option<DType> {
         let Some(arg) = slot else { return Some(default) };
         let found = match (&val.konst, &val.ty) {
             (Some(ConstValue::DType(dtype)), _) => Some(*dtype),
@@ -529,9 +591,13 @@ impl FnCtx<'_, '_> {
             let span = self.span(arg);
             let ty = val.ty.as_ref().map(|ty| format!("this is `{ty}`")).unwrap_or_default();
             self.diags.push(
-                Diagnostic::error(Code::K313, span, format!("`{}` needs an element type that is known at compile time", site.name))
-                    .primary(ty)
-                    .help("write one: `np.float64`, `np.int32`, `\"f4\"`, or `x.dtype`"),
+                Diagnostic::error(
+                    Code::K313,
+                    span,
+                    format!("`{}` needs an element type that is known at compile time", site.name),
+                )
+                .primary(ty)
+                .help("write one: `np.float64`, `np.int32`, `\"f4\"`, or `x.dtype`"),
             );
         }
         found
@@ -579,10 +645,18 @@ impl FnCtx<'_, '_> {
                     for item in items.iter() {
                         match item {
                             Ty::Scalar(next) if !next.is_complex() => {
-                                dtype = Some(dtype.map_or(next.widened(), |d| promote::scalars(d, false, *next, false)));
+                                dtype =
+                                    Some(dtype.map_or(next.widened(), |d| {
+                                        promote::scalars(d, false, *next, false)
+                                    }));
                             }
                             _ => {
-                                let diag = messages::arg_ty(self.span(*arg), site.name, "a tuple of real numbers", &Ty::Tuple(items.clone()));
+                                let diag = messages::arg_ty(
+                                    self.span(*arg),
+                                    site.name,
+                                    "a tuple of real numbers",
+                                    &Ty::Tuple(items.clone()),
+                                );
                                 return self.report(diag);
                             }
                         }
@@ -593,7 +667,8 @@ impl FnCtx<'_, '_> {
                 }
                 Some(ty) => {
                     let text = self.render(*arg);
-                    let diag = messages::arg_ty(self.span(*arg), site.name, "two numbers, an array or a tuple", ty);
+                    let diag =
+                        messages::arg_ty(self.span(*arg), site.name, "two numbers, an array or a tuple", ty);
                     self.report(diag.help(format!("give the other number too: `{}({text}, ...)`", site.name)))
                 }
                 None => Val::ERROR,
@@ -674,7 +749,13 @@ impl FnCtx<'_, '_> {
     }
 
     /// `np.load(path)`, `np.save(path, x)`.
-    fn file_call(&mut self, site: CallSite<'_>, builtin: Builtin, slots: &[Option<ExprId>], vals: &[Val]) -> Val {
+    fn file_call(
+        &mut self,
+        site: CallSite<'_>,
+        builtin: Builtin,
+        slots: &[Option<ExprId>],
+        vals: &[Val],
+    ) -> Val {
         let span = self.span(site.id);
         if self.function.name.name != "main" {
             return self.report(
@@ -686,12 +767,18 @@ impl FnCtx<'_, '_> {
         let path = match &vals[0].ty {
             Some(Ty::Str(path)) => path.clone(),
             Some(ty) => {
-                let diag = messages::arg_ty(self.arg_span(site, slots[0]), site.name, "a path that is known at compile time", ty);
+                let diag = messages::arg_ty(
+                    self.arg_span(site, slots[0]),
+                    site.name,
+                    "a path that is known at compile time",
+                    ty,
+                );
                 return self.report(diag.help("write the path as a string: `\"data.npy\"`"));
             }
             None => return Val::ERROR,
         };
-        let plan: Vec<ArgSource> = slots.iter().map(|slot| slot.map_or(ArgSource::Absent, ArgSource::Expr)).collect();
+        let plan: Vec<ArgSource> =
+            slots.iter().map(|slot| slot.map_or(ArgSource::Absent, ArgSource::Expr)).collect();
         let ty = if builtin == Builtin::Save {
             if self.array_arg(site, slots[1], &vals[1]).is_none() {
                 return Val::ERROR;

@@ -1,5 +1,6 @@
 //! Calls: which function is meant, and which argument goes to which parameter.
 
+use super::builtin_calls::is_elementwise;
 use super::function::{FnCtx, Val};
 use super::{ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, messages};
 use crate::base::{Code, Diagnostic, Symbol};
@@ -17,15 +18,24 @@ pub(super) struct CallSite<'s> {
     pub(super) keywords: &'s [(Name, ExprId)],
     /// The value before the dot of a method.
     pub(super) receiver: Option<ExprId>,
+    /// The array expression that the call would be a part of.
+    pub(super) root: Option<ExprId>,
 }
 
 impl FnCtx<'_, '_> {
     /// The value of `callee(args, keywords)`.
-    pub(super) fn call(&mut self, id: ExprId, callee: ExprId, args: &[ExprId], keywords: &[(Name, ExprId)]) -> Val {
+    pub(super) fn call(
+        &mut self,
+        id: ExprId,
+        root: Option<ExprId>,
+        callee: ExprId,
+        args: &[ExprId],
+        keywords: &[(Name, ExprId)],
+    ) -> Val {
         let ast = self.ast;
         let callee_span = self.span(callee);
         let name = self.render(callee);
-        let site = CallSite { id, name: &name, args, keywords, receiver: None };
+        let site = CallSite { id, name: &name, args, keywords, receiver: None, root };
         match &ast.exprs[callee].kind {
             ExprKind::Name(callee_name) => {
                 if let Some(&var) = self.var_ids.get(callee_name) {
@@ -42,13 +52,22 @@ impl FnCtx<'_, '_> {
                         Some(ty) => {
                             self.untyped_args(site);
                             self.report(
-                                Diagnostic::error(Code::K310, callee_span, format!("`{callee_name}` cannot be called"))
-                                    .primary(format!("this is `{ty}`"))
-                                    .help(if matches!(ty, Ty::Array(_) | Ty::Tuple(_)) {
-                                        format!("elements are taken with square brackets: `{callee_name}[...]`")
+                                Diagnostic::error(
+                                    Code::K310,
+                                    callee_span,
+                                    format!("`{callee_name}` cannot be called"),
+                                )
+                                .primary(format!("this is `{ty}`"))
+                                .help(
+                                    if matches!(ty, Ty::Array(_) | Ty::Tuple(_)) {
+                                        format!(
+                                            "elements are taken with square brackets: `{callee_name}[...]`"
+                                        )
                                     } else {
-                                        "the name of a variable hides a function; rename the variable".to_owned()
-                                    }),
+                                        "the name of a variable hides a function; rename the variable"
+                                            .to_owned()
+                                    },
+                                ),
                             )
                         }
                     };
@@ -64,8 +83,12 @@ impl FnCtx<'_, '_> {
                                 let ty = constants::ty(&constant.value);
                                 self.untyped_args(site);
                                 self.report(
-                                    Diagnostic::error(Code::K310, callee_span, format!("`{callee_name}` cannot be called"))
-                                        .primary(format!("a constant of type `{ty}`")),
+                                    Diagnostic::error(
+                                        Code::K310,
+                                        callee_span,
+                                        format!("`{callee_name}` cannot be called"),
+                                    )
+                                    .primary(format!("a constant of type `{ty}`")),
                                 )
                             }
                         },
@@ -149,11 +172,12 @@ impl FnCtx<'_, '_> {
 
     fn unknown_function(&self, callee: ExprId, name: &Symbol) -> Diagnostic {
         let functions = self.ctx.functions.keys().map(Symbol::as_str);
-        let near = super::suggest::nearest(name, functions.chain(builtins::names("")));
+        let near =
+            super::suggest::nearest(name, functions.chain(builtins::names("").map(|name| name as &str)));
         // The same name in a module, with the module in front.
-        let qualified = ["math", "numpy", "numpy.random"].iter().find(|module| {
-            builtins::lookup(&format!("{module}.{name}")).is_some()
-        });
+        let qualified = ["math", "numpy", "numpy.random"]
+            .iter()
+            .find(|module| builtins::lookup(&format!("{module}.{name}")).is_some());
         match (near, qualified) {
             (None, Some(module)) => {
                 let module = if *module == "numpy" { "np" } else { module };
@@ -204,7 +228,8 @@ impl FnCtx<'_, '_> {
                 }
                 Some(at) => slots[at] = Some(*value),
                 None => {
-                    let mut diag = messages::unknown_keyword(site.name, name, &names[offset.min(names.len())..]);
+                    let mut diag =
+                        messages::unknown_keyword(site.name, name, &names[offset.min(names.len())..]);
                     diag.code = unknown;
                     self.diags.push(diag);
                     is_error = true;
@@ -214,12 +239,24 @@ impl FnCtx<'_, '_> {
         if !is_error && let Some(at) = slots[..required.min(slots.len())].iter().position(Option::is_none) {
             let span = self.span(site.id);
             let given = site.args.len() + site.keywords.len();
-            let mut diag = Diagnostic::error(Code::K304, span, format!("`{}` needs a value for `{}`", site.name, names[at]))
-                .primary(if given == 1 { "1 argument".to_owned() } else { format!("{given} arguments") });
+            let mut diag = Diagnostic::error(
+                Code::K304,
+                span,
+                format!("`{}` needs a value for `{}`", site.name, names[at]),
+            )
+            .primary(if given == 1 {
+                "1 argument".to_owned()
+            } else {
+                format!("{given} arguments")
+            });
             if let Some(definition) = definition {
                 diag = diag.label(definition, "defined here");
             }
-            self.diags.push(diag.help(format!("write `{}({})`", site.name, names[offset.min(names.len())..].join(", "))));
+            self.diags.push(diag.help(format!(
+                "write `{}({})`",
+                site.name,
+                names[offset.min(names.len())..].join(", ")
+            )));
             is_error = true;
         }
         if is_error {
@@ -260,7 +297,8 @@ impl FnCtx<'_, '_> {
             }
             let ty = match (slot, param.default) {
                 (Some(arg), _) => {
-                    let Some(ty) = vals.iter().find(|(id, _)| *id == arg).and_then(|(_, val)| val.ty.clone()) else {
+                    let Some(ty) = vals.iter().find(|(id, _)| *id == arg).and_then(|(_, val)| val.ty.clone())
+                    else {
                         is_error = true;
                         continue;
                     };
@@ -268,7 +306,13 @@ impl FnCtx<'_, '_> {
                     match annotations::convert(&ty, annotation.as_ref()) {
                         Some(ty) => ty,
                         None => {
-                            let diag = messages::annotation(self.span(arg), &ty, param, self.span_of_annotation(param), annotation.as_ref());
+                            let diag = messages::annotation(
+                                self.span(arg),
+                                &ty,
+                                param,
+                                self.span_of_annotation(param),
+                                annotation.as_ref(),
+                            );
                             self.diags.push(diag);
                             is_error = true;
                             continue;
@@ -283,7 +327,8 @@ impl FnCtx<'_, '_> {
                         ty
                     }
                     Err(e) => {
-                        let diag = messages::default_value(param, &e).label(self.span(site.id), "used by this call");
+                        let diag =
+                            messages::default_value(param, &e).label(self.span(site.id), "used by this call");
                         self.diags.push(diag);
                         is_error = true;
                         continue;
@@ -292,10 +337,14 @@ impl FnCtx<'_, '_> {
                 (None, None) => {
                     let span = self.span(site.id);
                     self.diags.push(
-                        Diagnostic::error(Code::K304, span, format!("`{}` needs a value for `{}`", site.name, param.name.name))
-                            .primary("not given here")
-                            .label(function.head_span, "defined here")
-                            .help(format!("write `{}({})`", site.name, names.join(", "))),
+                        Diagnostic::error(
+                            Code::K304,
+                            span,
+                            format!("`{}` needs a value for `{}`", site.name, param.name.name),
+                        )
+                        .primary("not given here")
+                        .label(function.head_span, "defined here")
+                        .help(format!("write `{}({})`", site.name, names.join(", "))),
                     );
                     is_error = true;
                     continue;
@@ -330,7 +379,14 @@ impl FnCtx<'_, '_> {
         if let Builtin::Type(dtype) = builtin {
             return self.cast(site, dtype);
         }
-        // Array functions of one element: root of an array expression goes on through them.
+        let builtin = match builtin {
+            Builtin::Round if site.args.len() + site.keywords.len() > 1 => Builtin::RoundDigits,
+            other => other,
+        };
+        if is_elementwise(builtin) {
+            // Array expressions go on through functions of elements.
+            self.array_root = site.root.or(Some(site.id));
+        }
         let signature = builtin.signature();
         if signature.is_variadic {
             return self.variadic(site, builtin);
@@ -353,7 +409,8 @@ impl FnCtx<'_, '_> {
             }
             self.untyped_args(site);
             return self.report(
-                messages::arg_count(span, site.name, 1, 1, site.args.len()).help(format!("write `{}(x)`", site.name)),
+                messages::arg_count(span, site.name, 1, 1, site.args.len())
+                    .help(format!("write `{}(x)`", site.name)),
             );
         };
         let val = self.expr(*arg);
@@ -363,9 +420,13 @@ impl FnCtx<'_, '_> {
                 if from.is_complex() && !dtype.is_complex() && dtype != DType::Bool {
                     let text = self.render(*arg);
                     return self.report(
-                        Diagnostic::error(Code::K311, span, format!("a complex number has no value as `{dtype}`"))
-                            .label(self.span(*arg), format!("this is `{from}`"))
-                            .help(format!("take a part: `{text}.real`, or the absolute value: `abs({text})`")),
+                        Diagnostic::error(
+                            Code::K311,
+                            span,
+                            format!("a complex number has no value as `{dtype}`"),
+                        )
+                        .label(self.span(*arg), format!("this is `{from}`"))
+                        .help(format!("take a part: `{text}.real`, or the absolute value: `abs({text})`")),
                     );
                 }
                 let konst = val.konst.as_ref().and_then(|value| constants::cast(value, dtype));
@@ -383,15 +444,22 @@ impl FnCtx<'_, '_> {
             },
             Ty::Array(array) => {
                 let text = self.render(*arg);
-                let (ty, help) = (ty.clone(), if array.rank == 0 {
-                    format!("take its element: `{text}.item()`")
-                } else {
-                    format!("convert its elements: `{text}.astype(np.{})`", dtype.numpy_name())
-                });
+                let (ty, help) = (
+                    ty.clone(),
+                    if array.rank == 0 {
+                        format!("take its element: `{text}.item()`")
+                    } else {
+                        format!("convert its elements: `{text}.astype(np.{})`", dtype.numpy_name())
+                    },
+                );
                 self.report(
-                    Diagnostic::error(Code::K303, self.span(*arg), format!("`{}` converts numbers, not arrays", site.name))
-                        .primary(format!("this is `{ty}`"))
-                        .help(help),
+                    Diagnostic::error(
+                        Code::K303,
+                        self.span(*arg),
+                        format!("`{}` converts numbers, not arrays", site.name),
+                    )
+                    .primary(format!("this is `{ty}`"))
+                    .help(help),
                 )
             }
             Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => {

@@ -1,6 +1,6 @@
 //! Values known at compile time: module constants, defaults, literals, and what is computed from them.
 
-use super::{Constant, Ctx, EvalError, ConstValue};
+use super::{ConstValue, Constant, Ctx, EvalError};
 use crate::base::{Code, Symbol};
 use crate::syntax::ast::{BinaryOp, CompareOp, ExprId, ExprKind, Literal, UnaryOp};
 use crate::types::builtins::{self, Builtin};
@@ -12,7 +12,9 @@ pub(super) fn ty(value: &ConstValue) -> Ty {
     match value {
         ConstValue::None => Ty::None,
         ConstValue::Bool(_) => Ty::BOOL,
-        ConstValue::Int(_, dtype) | ConstValue::Float(_, dtype) | ConstValue::Complex(_, _, dtype) => Ty::Scalar(*dtype),
+        ConstValue::Int(_, dtype) | ConstValue::Float(_, dtype) | ConstValue::Complex(_, _, dtype) => {
+            Ty::Scalar(*dtype)
+        }
         ConstValue::Str(text) => Ty::Str(text.clone()),
         ConstValue::DType(dtype) => Ty::Str(Symbol::new_static(dtype.numpy_name())),
         ConstValue::Tuple(items) => Ty::Tuple(items.iter().map(ty).collect::<Vec<_>>().into()),
@@ -86,7 +88,9 @@ pub(super) fn unary(op: UnaryOp, value: &ConstValue) -> Option<ConstValue> {
         (UnaryOp::Neg, ConstValue::Complex(re, im, dtype)) => ConstValue::Complex(-re, -im, *dtype),
         (UnaryOp::Pos, ConstValue::Int(_, dtype)) if dtype.size_bytes() == 8 => value.clone(),
         (UnaryOp::Pos, ConstValue::Float(..) | ConstValue::Complex(..)) => value.clone(),
-        (UnaryOp::Invert, ConstValue::Int(v, dtype)) if dtype.size_bytes() == 8 => ConstValue::Int(!v, *dtype),
+        (UnaryOp::Invert, ConstValue::Int(v, dtype)) if dtype.size_bytes() == 8 => {
+            ConstValue::Int(!v, *dtype)
+        }
         _ => return None,
     })
 }
@@ -220,7 +224,11 @@ impl Ctx<'_> {
     pub(super) fn eval_constant(&mut self, id: ExprId) -> Result<Constant, EvalError> {
         self.depth += 1;
         let result = if self.depth > super::MAX_DEPTH {
-            Err(EvalError { code: Code::K008, span: self.ast.exprs[id].span, text: "nested too deeply".to_owned() })
+            Err(EvalError {
+                code: Code::K008,
+                span: self.ast.exprs[id].span,
+                text: "nested too deeply".to_owned(),
+            })
         } else {
             self.eval(id)
         };
@@ -276,7 +284,8 @@ impl Ctx<'_> {
                 self.eval_constant(live)
             }
             ExprKind::Tuple(items) | ExprKind::List(items) => {
-                let items: Result<Vec<_>, _> = items.iter().map(|&i| Ok(self.eval_constant(i)?.value)).collect();
+                let items: Result<Vec<_>, _> =
+                    items.iter().map(|&i| Ok(self.eval_constant(i)?.value)).collect();
                 strong(ConstValue::Tuple(items?))
             }
             ExprKind::Index { base, indices } if indices.len() == 1 => {
@@ -290,7 +299,9 @@ impl Ctx<'_> {
                     None => Err(fail("the tuple has no such item")),
                 }
             }
-            ExprKind::Call { callee, args, keywords } if keywords.is_empty() => self.eval_call(*callee, args, id),
+            ExprKind::Call { callee, args, keywords } if keywords.is_empty() => {
+                self.eval_call(*callee, args, id)
+            }
             _ => Err(fail("not a constant expression")),
         }
     }
@@ -339,12 +350,14 @@ impl Ctx<'_> {
                     _ => None,
                 }
             }
-            (Builtin::Complex, [re, im]) => match (cast(&re.value, DType::F64), cast(&im.value, DType::F64)) {
-                (Some(ConstValue::Float(re, _)), Some(ConstValue::Float(im, _))) => {
-                    Some(ConstValue::Complex(re, im, DType::C128))
+            (Builtin::Complex, [re, im]) => {
+                match (cast(&re.value, DType::F64), cast(&im.value, DType::F64)) {
+                    (Some(ConstValue::Float(re, _)), Some(ConstValue::Float(im, _))) => {
+                        Some(ConstValue::Complex(re, im, DType::C128))
+                    }
+                    _ => None,
                 }
-                _ => None,
-            },
+            }
             (Builtin::Min | Builtin::Max, [first, rest @ ..]) => {
                 let mut best = first.value.clone();
                 for other in rest {
@@ -361,6 +374,8 @@ impl Ctx<'_> {
             },
             _ => None,
         };
-        value.map(|value| Constant { value, is_weak: false }).ok_or_else(|| fail("this call cannot be evaluated at compile time"))
+        value
+            .map(|value| Constant { value, is_weak: false })
+            .ok_or_else(|| fail("this call cannot be evaluated at compile time"))
     }
 }

@@ -11,13 +11,32 @@ const JIT: &[&str] = &["njit", "jit", "kernel", "vectorize", "generated_jit"];
 
 /// Options that change nothing here.
 const IGNORED: &[&str] = &[
-    "cache", "nogil", "nopython", "inline", "looplift", "forceobj", "locals", "debug", "nowrap", "target", "no_cpython_wrapper",
-    "no_cfunc_wrapper", "pipeline_class", "identity", "forceinline", "writable_args", "_nrt", "no_rewrites", "target_backend",
-    "signature_or_function", "signature",
+    "cache",
+    "nogil",
+    "nopython",
+    "inline",
+    "looplift",
+    "forceobj",
+    "locals",
+    "debug",
+    "nowrap",
+    "target",
+    "no_cpython_wrapper",
+    "no_cfunc_wrapper",
+    "pipeline_class",
+    "identity",
+    "forceinline",
+    "writable_args",
+    "_nrt",
+    "no_rewrites",
+    "target_backend",
+    "signature_or_function",
+    "signature",
 ];
 
 /// Options that mean something.
-const KNOWN: &[&str] = &["parallel", "fastmath", "error_model", "boundscheck", "cache", "nogil", "nopython", "inline"];
+const KNOWN: &[&str] =
+    &["parallel", "fastmath", "error_model", "boundscheck", "cache", "nogil", "nopython", "inline"];
 
 impl Ctx<'_> {
     /// The engine's options with those of the decorators on top.
@@ -76,8 +95,12 @@ impl Ctx<'_> {
                     }
                 }
                 "error_model" => match kind {
-                    ExprKind::Literal(Literal::Str(text)) if text == "numpy" => options.error_model = ErrorModel::Numpy,
-                    ExprKind::Literal(Literal::Str(text)) if text == "python" => options.error_model = ErrorModel::Python,
+                    ExprKind::Literal(Literal::Str(text)) if text == "numpy" => {
+                        options.error_model = ErrorModel::Numpy
+                    }
+                    ExprKind::Literal(Literal::Str(text)) if text == "python" => {
+                        options.error_model = ErrorModel::Python
+                    }
                     _ => diags.push(
                         Diagnostic::warning(Code::K203, self.ast.exprs[*value].span, "unknown error model")
                             .help("write \"python\" or \"numpy\""),
@@ -86,8 +109,12 @@ impl Ctx<'_> {
                 other if IGNORED.contains(&other) => {}
                 other => {
                     let near = suggest::nearest(other, KNOWN.iter().copied().chain(IGNORED.iter().copied()));
-                    let diag = Diagnostic::warning(Code::K203, name.span, format!("unknown decorator option `{other}`"))
-                        .primary("has no effect");
+                    let diag = Diagnostic::warning(
+                        Code::K203,
+                        name.span,
+                        format!("unknown decorator option `{other}`"),
+                    )
+                    .primary("has no effect");
                     diags.push(diag.help(match near {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "leave it out".to_owned(),

@@ -10,10 +10,16 @@ use crate::base::Span;
 use crate::syntax::ast::StmtId;
 use crate::types::{ArrayTy, Layout, Ty, promote};
 
-crate::define_id!(
-    /// A variable of the function being typed.
-    VarId, "v"
-);
+/// A variable of the function being typed: its position in the environment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct VarId(u32);
+
+impl VarId {
+    /// Its position, also in lists of names and places.
+    pub(super) fn at(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// Has the variable a value?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,11 +85,11 @@ impl Env {
     /// Adds a variable without a value.
     pub(super) fn declare(&mut self) -> VarId {
         self.vars.push(Var { assigned: Assigned::No, ty: VarTy::Error, place: Span::default(), version: 0 });
-        VarId::from_u32(self.vars.len() as u32 - 1)
+        VarId(self.vars.len() as u32 - 1)
     }
 
     pub(super) fn get(&self, var: VarId) -> &Var {
-        &self.vars[var.as_u32() as usize]
+        &self.vars[var.at()]
     }
 
     /// The time, which grows with every assignment.
@@ -105,7 +111,7 @@ impl Env {
 
     /// Sets all that is known of a variable.
     pub(super) fn put(&mut self, var: VarId, value: Var) {
-        let old = std::mem::replace(&mut self.vars[var.as_u32() as usize], value);
+        let old = std::mem::replace(&mut self.vars[var.at()], value);
         self.log.push((var, old));
     }
 
@@ -130,7 +136,7 @@ impl Env {
     pub(super) fn roll_back(&mut self, mark: usize) {
         while self.log.len() > mark {
             if let Some((var, old)) = self.log.pop() {
-                self.vars[var.as_u32() as usize] = old;
+                self.vars[var.at()] = old;
             }
         }
     }
@@ -195,7 +201,9 @@ fn join_vars(a: &Var, b: &Var, missing: Assigned) -> Var {
         (Assigned::IfBranch, _) | (_, Assigned::IfBranch) => Assigned::IfBranch,
         (Assigned::IfLoop(stmt), _) | (_, Assigned::IfLoop(stmt)) => match missing {
             // An `if` around the loop that gave the variable its value: the loop's flag tells it too.
-            Assigned::IfBranch if a.assigned == Assigned::No || b.assigned == Assigned::No => Assigned::IfBranch,
+            Assigned::IfBranch if a.assigned == Assigned::No || b.assigned == Assigned::No => {
+                Assigned::IfBranch
+            }
             Assigned::No | Assigned::Yes | Assigned::IfBranch | Assigned::IfLoop(_) => Assigned::IfLoop(stmt),
         },
         (Assigned::Yes, Assigned::No) | (Assigned::No, Assigned::Yes) => missing,

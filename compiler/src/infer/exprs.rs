@@ -37,8 +37,24 @@ impl<'a> FnCtx<'_, 'a> {
                         .help("`...` stands for all axes that are not written: `a[..., 0]`"),
                 ),
             },
-            ExprKind::FString(pieces) => self.fstring(id, pieces),
-            ExprKind::Binary { op, left, right } => self.in_array_root(id, |f| f.binary(id, *op, *left, *right)),
+            ExprKind::FString(pieces) => {
+                let val = self.fstring(id, pieces);
+                if val.ty.is_some() && val.konst.is_none() {
+                    return self.report(
+                        Diagnostic::error(
+                            Code::K202,
+                            expr.span,
+                            "text with values exists only in messages and `print`",
+                        )
+                        .primary("used as a value")
+                        .help("write it where it is shown: `print(f\"...\")`, `raise ValueError(f\"...\")`"),
+                    );
+                }
+                val
+            }
+            ExprKind::Binary { op, left, right } => {
+                self.in_array_root(id, |f| f.binary(id, *op, *left, *right))
+            }
             ExprKind::Unary { op: UnaryOp::Not, operand } => match self.cond(*operand) {
                 Some(value) => self.done_constant(id, ConstValue::Bool(!value)),
                 None => self.done(id, Val::of(Ty::BOOL), Resolution::Plain),
@@ -47,7 +63,12 @@ impl<'a> FnCtx<'_, 'a> {
             ExprKind::Bool { op, values } => self.bool_value(id, *op, values),
             ExprKind::Compare { first, rest } => self.in_array_root(id, |f| f.compare(id, *first, rest)),
             ExprKind::IfElse { cond, body, orelse } => self.if_else(id, *cond, *body, *orelse),
-            ExprKind::Call { callee, args, keywords } => self.call(id, *callee, args, keywords),
+            ExprKind::Call { callee, args, keywords } => {
+                let root = self.array_root.take();
+                let val = self.call(id, root, *callee, args, keywords);
+                self.array_root = root;
+                val
+            }
             ExprKind::Attribute { base, name } => self.attribute(id, *base, name),
             ExprKind::Index { base, indices } => {
                 let root = self.array_root.take();
@@ -79,7 +100,7 @@ impl<'a> FnCtx<'_, 'a> {
     }
 
     /// Remembers the outermost expression that could be an array expression.
-    fn in_array_root(&mut self, id: ExprId, walk: impl FnOnce(&mut Self) -> Val) -> Val {
+    pub(super) fn in_array_root(&mut self, id: ExprId, walk: impl FnOnce(&mut Self) -> Val) -> Val {
         let is_outermost = self.array_root.is_none();
         if is_outermost {
             self.array_root = Some(id);
@@ -215,7 +236,13 @@ impl<'a> FnCtx<'_, 'a> {
                 Some(first) => match join_tys(&first, ty) {
                     Some(ty) => Some(ty),
                     None => {
-                        let diag = messages::bool_operands(self.span(values[0]), &first, self.span(value_id), ty, op);
+                        let diag = messages::bool_operands(
+                            self.span(values[0]),
+                            &first,
+                            self.span(value_id),
+                            ty,
+                            op,
+                        );
                         is_error = true;
                         self.diags.push(diag);
                         Some(first)
@@ -267,7 +294,9 @@ impl<'a> FnCtx<'_, 'a> {
     /// As `join_tys`, where a literal takes the other one's type.
     fn join_weak(&self, a: (&Ty, bool), b: (&Ty, bool)) -> Option<Ty> {
         match (a.0, b.0) {
-            (Ty::Scalar(x), Ty::Scalar(y)) if x != y && (*x == DType::Bool) == (*y == DType::Bool) && a.1 != b.1 => {
+            (Ty::Scalar(x), Ty::Scalar(y))
+                if x != y && (*x == DType::Bool) == (*y == DType::Bool) && a.1 != b.1 =>
+            {
                 Some(Ty::Scalar(crate::types::promote::scalars(*x, a.1, *y, b.1)))
             }
             (x, y) => join_tys(x, y),
@@ -338,7 +367,8 @@ impl<'a> FnCtx<'_, 'a> {
             (Some(Builtin::Transpose), Ty::Array(array)) => Some(Ty::Array(super::index::transposed(*array))),
             (Some(Builtin::Real | Builtin::Imag), Ty::Scalar(dtype)) => Some(Ty::Scalar(dtype.part())),
             (Some(Builtin::Real | Builtin::Imag), Ty::Array(array)) if array.dtype.is_complex() => {
-                let array = crate::types::ArrayTy { dtype: array.dtype.part(), layout: Layout::Strided, ..*array };
+                let array =
+                    crate::types::ArrayTy { dtype: array.dtype.part(), layout: Layout::Strided, ..*array };
                 Some(Ty::Array(array))
             }
             _ => None,
@@ -367,7 +397,8 @@ impl<'a> FnCtx<'_, 'a> {
                     // An index can fail; slices and constants into tuples cannot.
                     let is_safe = |&index: &ExprId| match &self.ast.exprs[index].kind {
                         ExprKind::Slice { start, stop, step } => {
-                            step.is_none() && [start, stop].iter().all(|part| part.is_none_or(|p| self.is_pure(p)))
+                            step.is_none()
+                                && [start, stop].iter().all(|part| part.is_none_or(|p| self.is_pure(p)))
                         }
                         ExprKind::Literal(Literal::Ellipsis | Literal::None) => true,
                         _ => matches!(self.exprs.get(base).map(|info| &info.ty), Some(Ty::Tuple(_))),
@@ -418,13 +449,17 @@ impl<'a> FnCtx<'_, 'a> {
                         ExprKind::Binary { op: inner, .. } if precedence(*inner) <= precedence(*op) => {
                             format!("({text})")
                         }
-                        ExprKind::IfElse { .. } | ExprKind::Bool { .. } | ExprKind::Compare { .. } => format!("({text})"),
+                        ExprKind::IfElse { .. } | ExprKind::Bool { .. } | ExprKind::Compare { .. } => {
+                            format!("({text})")
+                        }
                         _ => text,
                     }
                 };
                 // `a + b + c` needs no parentheses on the left.
                 let left_text = match &self.ast.exprs[*left].kind {
-                    ExprKind::Binary { op: inner, .. } if precedence(*inner) == precedence(*op) && *op != BinaryOp::Pow => {
+                    ExprKind::Binary { op: inner, .. }
+                        if precedence(*inner) == precedence(*op) && *op != BinaryOp::Pow =>
+                    {
                         self.render_with(*left, index)
                     }
                     _ => wrap(*left),
@@ -443,7 +478,11 @@ impl<'a> FnCtx<'_, 'a> {
             ExprKind::Compare { first, rest } => {
                 let mut text = self.render_with(*first, index);
                 for (op, right) in rest {
-                    text.push_str(&format!(" {} {}", messages::compare_symbol(*op), self.render_with(*right, index)));
+                    text.push_str(&format!(
+                        " {} {}",
+                        messages::compare_symbol(*op),
+                        self.render_with(*right, index)
+                    ));
                 }
                 text
             }
@@ -465,17 +504,11 @@ impl<'a> FnCtx<'_, 'a> {
                 let items: Vec<String> = items.iter().map(|&i| self.render(i)).collect();
                 format!("({})", items.join(", "))
             }
-            ExprKind::FString(_) | ExprKind::Bool { .. } | ExprKind::IfElse { .. } | ExprKind::List(_) | ExprKind::Error => {
-                "...".to_owned()
-            }
-        }
-    }
-
-    /// The name of an expression if it is one.
-    pub(super) fn name_text(&self, id: ExprId) -> Option<&Symbol> {
-        match &self.ast.exprs[id].kind {
-            ExprKind::Name(name) => Some(name),
-            _ => None,
+            ExprKind::FString(_)
+            | ExprKind::Bool { .. }
+            | ExprKind::IfElse { .. }
+            | ExprKind::List(_)
+            | ExprKind::Error => "...".to_owned(),
         }
     }
 }

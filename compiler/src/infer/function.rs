@@ -228,7 +228,7 @@ impl<'a> FnCtx<'_, 'a> {
     }
 
     pub(super) fn var_name(&self, var: VarId) -> &Symbol {
-        &self.var_names[var.as_u32() as usize]
+        &self.var_names[var.at()]
     }
 
     /// Writes down what is known of an expression.
@@ -263,7 +263,7 @@ impl<'a> FnCtx<'_, 'a> {
         match value.assigned {
             Assigned::Yes => {}
             Assigned::No => {
-                let first = self.var_places[var.as_u32() as usize];
+                let first = self.var_places[var.at()];
                 return self.report(messages::unassigned(span, &name, first, value.place));
             }
             Assigned::IfBranch => {
@@ -335,7 +335,8 @@ impl<'a> FnCtx<'_, 'a> {
             self.ret = Some((Ty::None, self.function.head_span));
         }
         match (self.ret.take(), &self.ret_annotation) {
-            (Some((ty, place)), Some(annotation)) => match super::annotations::convert(&ty, Some(annotation)) {
+            (Some((ty, place)), Some(annotation)) => match super::annotations::convert(&ty, Some(annotation))
+            {
                 Some(ty) => Some(ty),
                 None => {
                     let annotated = self.function.returns.map(|id| self.span(id));

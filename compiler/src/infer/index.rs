@@ -53,7 +53,11 @@ fn view_layout(array: ArrayTy, axes: &[Axis], rank: u8) -> Layout {
     match array.layout {
         Layout::C if is_block(&mut axes.iter()) => Layout::C,
         Layout::F if is_block(&mut axes.iter().rev()) => {
-            if kept <= 1 { Layout::C } else { Layout::F }
+            if kept <= 1 {
+                Layout::C
+            } else {
+                Layout::F
+            }
         }
         Layout::C | Layout::F | Layout::Strided => Layout::Strided,
     }
@@ -119,8 +123,12 @@ impl FnCtx<'_, '_> {
             self.index_values(indices);
             let name = self.render(base);
             return self.report(
-                Diagnostic::error(Code::K401, span, format!("{} indices for the tuple `{name}`", indices.len()))
-                    .help("tuples have one index"),
+                Diagnostic::error(
+                    Code::K401,
+                    span,
+                    format!("{} indices for the tuple `{name}`", indices.len()),
+                )
+                .help("tuples have one index"),
             );
         };
         let index_span = self.span(*index);
@@ -139,9 +147,16 @@ impl FnCtx<'_, '_> {
                 let Some(position) = usize::try_from(wrapped).ok().filter(|&at| at < items.len()) else {
                     let name = self.render(base);
                     return self.report(
-                        Diagnostic::error(Code::K701, index_span, format!("index {at} of a tuple with {} items", items.len()))
-                            .primary("out of range")
-                            .label(self.span(base), format!("`{name}` has the indices 0 to {}", items.len().saturating_sub(1))),
+                        Diagnostic::error(
+                            Code::K701,
+                            index_span,
+                            format!("index {at} of a tuple with {} items", items.len()),
+                        )
+                        .primary("out of range")
+                        .label(
+                            self.span(base),
+                            format!("`{name}` has the indices 0 to {}", items.len().saturating_sub(1)),
+                        ),
                     );
                 };
                 let mut val = Val::of(items[position].clone());
@@ -151,9 +166,13 @@ impl FnCtx<'_, '_> {
                 self.done(id, val, Resolution::Plain)
             }
             (_, Ty::Scalar(dtype)) if dtype.is_int() => self.report(
-                Diagnostic::error(Code::K313, index_span, "the index of a tuple must be known at compile time")
-                    .primary("has its value only at run time")
-                    .help("use a number, or an array instead of the tuple"),
+                Diagnostic::error(
+                    Code::K313,
+                    index_span,
+                    "the index of a tuple must be known at compile time",
+                )
+                .primary("has its value only at run time")
+                .help("use a number, or an array instead of the tuple"),
             ),
             (_, ty) => {
                 let ty = ty.clone();
@@ -191,7 +210,8 @@ impl FnCtx<'_, '_> {
                         None => false,
                         Some(step) => {
                             let info = self.exprs.get(step).map(|info| info.ty.clone());
-                            let is_one = matches!(self.ast.exprs[*step].kind, ExprKind::Literal(Literal::Int(1)));
+                            let is_one =
+                                matches!(self.ast.exprs[*step].kind, ExprKind::Literal(Literal::Int(1)));
                             !(is_one || info == Some(Ty::None))
                         }
                     };
@@ -258,7 +278,11 @@ impl FnCtx<'_, '_> {
         let kept = axes.iter().filter(|axis| **axis != Axis::One).count() + new_axes;
         if kept > usize::from(MAX_RANK) {
             let span = self.span(id);
-            self.diags.push(Diagnostic::error(Code::K404, span, format!("an array of {kept} axes; at most {MAX_RANK} are possible")));
+            self.diags.push(Diagnostic::error(
+                Code::K404,
+                span,
+                format!("an array of {kept} axes; at most {MAX_RANK} are possible"),
+            ));
             return None;
         }
         let layout = view_layout(array, &axes, kept as u8);
@@ -308,25 +332,37 @@ impl FnCtx<'_, '_> {
             Some(Ty::Tuple(_)) => {
                 let name = self.render(base);
                 self.diags.push(
-                    Diagnostic::error(Code::K006, span, format!("items of the tuple `{name}` cannot be assigned"))
-                        .help("make a new tuple, or use an array"),
+                    Diagnostic::error(
+                        Code::K006,
+                        span,
+                        format!("items of the tuple `{name}` cannot be assigned"),
+                    )
+                    .help("make a new tuple, or use an array"),
                 );
                 return;
             }
             Some(_) | None => return,
         }
-        let (Some(place), Some(ty)) = (self.exprs.get(&target).map(|info| info.ty.clone()), &value.ty) else { return };
+        let (Some(place), Some(ty)) = (self.exprs.get(&target).map(|info| info.ty.clone()), &value.ty) else {
+            return;
+        };
         match (&place, ty) {
             (Ty::Scalar(to), Ty::Scalar(from)) => self.check_element(*to, *from, span, value_span, target),
-            (Ty::Array(to), Ty::Scalar(from)) => self.check_element(to.dtype, *from, span, value_span, target),
+            (Ty::Array(to), Ty::Scalar(from)) => {
+                self.check_element(to.dtype, *from, span, value_span, target)
+            }
             (Ty::Array(to), Ty::Array(from)) => {
                 if from.rank != to.rank {
                     let (a, b) = (self.render(target), axes_text(to.rank));
                     self.diags.push(
-                        Diagnostic::error(Code::K404, value_span, format!("an array with {} for a place with {b}", axes_text(from.rank)))
-                            .primary(format!("this is `{from}`"))
-                            .label(span, format!("`{a}` is `{to}`"))
-                            .help("copy it in a loop, or index it so that the axes are as many"),
+                        Diagnostic::error(
+                            Code::K404,
+                            value_span,
+                            format!("an array with {} for a place with {b}", axes_text(from.rank)),
+                        )
+                        .primary(format!("this is `{from}`"))
+                        .label(span, format!("`{a}` is `{to}`"))
+                        .help("copy it in a loop, or index it so that the axes are as many"),
                     );
                     return;
                 }
@@ -335,23 +371,38 @@ impl FnCtx<'_, '_> {
             (place, ty) => {
                 let text = self.render(target);
                 self.diags.push(
-                    Diagnostic::error(Code::K403, value_span, format!("`{text}` holds `{}`, not `{ty}`", element_of(place)))
-                        .primary(format!("this is `{ty}`"))
-                        .label(span, "stored here")
-                        .help("store numbers one by one"),
+                    Diagnostic::error(
+                        Code::K403,
+                        value_span,
+                        format!("`{text}` holds `{}`, not `{ty}`", element_of(place)),
+                    )
+                    .primary(format!("this is `{ty}`"))
+                    .label(span, "stored here")
+                    .help("store numbers one by one"),
                 );
             }
         }
     }
 
-    fn check_element(&mut self, to: DType, from: DType, span: crate::base::Span, value_span: crate::base::Span, target: ExprId) {
+    fn check_element(
+        &mut self,
+        to: DType,
+        from: DType,
+        span: crate::base::Span,
+        value_span: crate::base::Span,
+        target: ExprId,
+    ) {
         if from.is_complex() && !to.is_complex() {
             let text = self.render(target);
             self.diags.push(
-                Diagnostic::error(Code::K403, value_span, format!("a complex number for an element of type `{to}`"))
-                    .primary(format!("this is `{from}`"))
-                    .label(span, format!("`{text}` holds `{to}`"))
-                    .help("store its real part: `z.real`, or make the array complex: `dtype=np.complex128`"),
+                Diagnostic::error(
+                    Code::K403,
+                    value_span,
+                    format!("a complex number for an element of type `{to}`"),
+                )
+                .primary(format!("this is `{from}`"))
+                .label(span, format!("`{text}` holds `{to}`"))
+                .help("store its real part: `z.real`, or make the array complex: `dtype=np.complex128`"),
             );
         }
     }

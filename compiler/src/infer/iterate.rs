@@ -75,9 +75,13 @@ impl FnCtx<'_, '_> {
                         Some(ty) => all = ty,
                         None => {
                             self.diags.push(
-                                Diagnostic::error(Code::K302, span, "the items of this tuple have types that do not go together")
-                                    .primary(format!("this is `{ty}`"))
-                                    .help("write the statements for each item, without a loop"),
+                                Diagnostic::error(
+                                    Code::K302,
+                                    span,
+                                    "the items of this tuple have types that do not go together",
+                                )
+                                .primary(format!("this is `{ty}`"))
+                                .help("write the statements for each item, without a loop"),
                             );
                             return None;
                         }
@@ -87,22 +91,37 @@ impl FnCtx<'_, '_> {
             }
             Ty::Scalar(dtype) => {
                 let name = self.render(id);
-                let diag = Diagnostic::error(Code::K303, span, format!("`for` cannot run over a number of type `{dtype}`"))
-                    .primary("a number");
-                self.diags.push(if dtype.is_int() { diag.help(format!("count up to it: `range({name})`")) } else { diag });
+                let diag = Diagnostic::error(
+                    Code::K303,
+                    span,
+                    format!("`for` cannot run over a number of type `{dtype}`"),
+                )
+                .primary("a number");
+                self.diags.push(if dtype.is_int() {
+                    diag.help(format!("count up to it: `range({name})`"))
+                } else {
+                    diag
+                });
                 None
             }
             Ty::None | Ty::Str(_) | Ty::Rng => {
                 self.diags.push(
-                    Diagnostic::error(Code::K303, span, format!("`for` cannot run over `{ty}`"))
-                        .help("run over `range(n)`, `prange(n)`, an array, a tuple, `enumerate(x)` or `zip(a, b)`"),
+                    Diagnostic::error(Code::K303, span, format!("`for` cannot run over `{ty}`")).help(
+                        "run over `range(n)`, `prange(n)`, an array, a tuple, `enumerate(x)` or `zip(a, b)`",
+                    ),
                 );
                 None
             }
         }
     }
 
-    fn range(&mut self, id: ExprId, builtin: Builtin, args: &[ExprId], keywords: &[(Name, ExprId)]) -> Option<Items> {
+    fn range(
+        &mut self,
+        id: ExprId,
+        builtin: Builtin,
+        args: &[ExprId],
+        keywords: &[(Name, ExprId)],
+    ) -> Option<Items> {
         let name = if builtin == Builtin::Range { "range" } else { "prange" };
         self.no_keywords(name, keywords);
         let span = self.span(id);
@@ -119,14 +138,20 @@ impl FnCtx<'_, '_> {
                 Some(ty) => {
                     let text = self.render(arg);
                     let help = match ty {
-                        Ty::Scalar(_) => format!("convert it: `int({text})`; for a whole quotient write `//`"),
+                        Ty::Scalar(_) => {
+                            format!("convert it: `int({text})`; for a whole quotient write `//`")
+                        }
                         Ty::Array(_) => format!("its length is `len({text})`"),
                         _ => "give an integer".to_owned(),
                     };
                     self.diags.push(
-                        Diagnostic::error(Code::K303, self.span(arg), format!("`{name}` needs integers, not `{ty}`"))
-                            .primary(format!("this is `{ty}`"))
-                            .help(help),
+                        Diagnostic::error(
+                            Code::K303,
+                            self.span(arg),
+                            format!("`{name}` needs integers, not `{ty}`"),
+                        )
+                        .primary(format!("this is `{ty}`"))
+                        .help(help),
                     );
                     is_error = true;
                 }
@@ -173,7 +198,11 @@ impl FnCtx<'_, '_> {
             Items::None => Some(Items::None),
             Items::Some(val) => {
                 let ty = Ty::Tuple(vec![Ty::I64, val.ty?].into());
-                let val = self.done(id, Val::of(ty), Resolution::Builtin(Builtin::Enumerate, CallPlan { args: plan }));
+                let val = self.done(
+                    id,
+                    Val::of(ty),
+                    Resolution::Builtin(Builtin::Enumerate, CallPlan { args: plan }),
+                );
                 Some(Items::Some(val))
             }
         }
@@ -222,7 +251,11 @@ impl FnCtx<'_, '_> {
         {
             let span: Span = self.span(arg);
             let diag = messages::arg_ty(span, function, "an integer", ty);
-            let help = if matches!(ty, Ty::Scalar(_)) { Some(format!("convert it: `int({})`", self.render(arg))) } else { None };
+            let help = if matches!(ty, Ty::Scalar(_)) {
+                Some(format!("convert it: `int({})`", self.render(arg)))
+            } else {
+                None
+            };
             return self.report(match help {
                 Some(help) => diag.help(help),
                 None => diag,

@@ -66,7 +66,10 @@ pub(super) fn too_deep(span: Span, name: &str) -> Diagnostic {
 pub(super) fn untyped_recursion(name: &Name) -> Diagnostic {
     Diagnostic::error(Code::K309, name.span, format!("`{}` calls itself on every path", name.name))
         .primary("the type of its result cannot be found")
-        .help(format!("return a value without calling `{}` on one path, or annotate the result: `-> f64`", name.name))
+        .help(format!(
+            "return a value without calling `{}` on one path, or annotate the result: `-> f64`",
+            name.name
+        ))
 }
 
 pub(super) fn too_many_entry_args(function: &Function, given: usize) -> Diagnostic {
@@ -75,16 +78,24 @@ pub(super) fn too_many_entry_args(function: &Function, given: usize) -> Diagnost
 }
 
 pub(super) fn missing_entry_arg(function: &Function, param: &Param) -> Diagnostic {
-    Diagnostic::error(Code::K304, param.name.span, format!("`{}` needs a value for `{}`", function.name.name, param.name.name))
-        .primary("has no default")
-        .help(format!("give one: `{}=...`", param.name.name))
+    Diagnostic::error(
+        Code::K304,
+        param.name.span,
+        format!("`{}` needs a value for `{}`", function.name.name, param.name.name),
+    )
+    .primary("has no default")
+    .help(format!("give one: `{}=...`", param.name.name))
 }
 
 pub(super) fn entry_annotation(ast: &Ast, param: &Param, ty: &Ty) -> Diagnostic {
     let place = annotations::place(ast, param);
-    Diagnostic::error(Code::K306, place, format!("`{}` is annotated with another type than `{ty}`", param.name.name))
-        .primary(format!("given `{ty}`"))
-        .help("pass a value of the annotated type, or leave the annotation out")
+    Diagnostic::error(
+        Code::K306,
+        place,
+        format!("`{}` is annotated with another type than `{ty}`", param.name.name),
+    )
+    .primary(format!("given `{ty}`"))
+    .help("pass a value of the annotated type, or leave the annotation out")
 }
 
 pub(super) fn needs_annotation(param: &Param) -> Diagnostic {
@@ -94,7 +105,13 @@ pub(super) fn needs_annotation(param: &Param) -> Diagnostic {
         .help(format!("annotate it: `{name}: f64`, `{name}: f64[:]`, or give it a default"))
 }
 
-pub(super) fn annotation(span: Span, ty: &Ty, param: &Param, place: Span, annotated: Option<&Ty>) -> Diagnostic {
+pub(super) fn annotation(
+    span: Span,
+    ty: &Ty,
+    param: &Param,
+    place: Span,
+    annotated: Option<&Ty>,
+) -> Diagnostic {
     let annotated_text = annotated.map(ToString::to_string).unwrap_or_default();
     let diag = Diagnostic::error(
         Code::K306,
@@ -108,9 +125,11 @@ pub(super) fn annotation(span: Span, ty: &Ty, param: &Param, place: Span, annota
         (Ty::Array(from), Some(Ty::Array(to))) if from.dtype != to.dtype && from.rank == to.rank => {
             diag.help(format!("convert its elements: `.astype(np.{})`", to.dtype.numpy_name()))
         }
-        (Ty::Array(from), Some(Ty::Array(to))) if from.dtype == to.dtype && from.rank == to.rank => {
-            diag.help(format!("pass a contiguous copy, or annotate with `{}`", ArrayTy { layout: crate::types::Layout::Strided, ..*to }))
-        }
+        (Ty::Array(from), Some(Ty::Array(to))) if from.dtype == to.dtype && from.rank == to.rank => diag
+            .help(format!(
+                "pass a contiguous copy, or annotate with `{}`",
+                ArrayTy { layout: crate::types::Layout::Strided, ..*to }
+            )),
         _ => diag.help(format!("annotate the parameter with `{ty}`, or leave the annotation out")),
     }
 }
@@ -140,7 +159,10 @@ pub(super) fn return_annotation(span: Span, ty: &Ty, annotated: Option<Span>, an
 pub(super) fn unknown_type(span: Span, text: &str) -> Diagnostic {
     let short = text.rsplit('.').next().unwrap_or(text);
     let diag = Diagnostic::error(Code::K305, span, "unknown type annotation").primary("not a type");
-    let near = suggest::nearest(short, DType::ALL.iter().map(|d| d.name()).chain(DType::ALL.iter().map(|d| d.numpy_name())));
+    let near = suggest::nearest(
+        short,
+        DType::ALL.iter().map(|d| d.name()).chain(DType::ALL.iter().map(|d| d.numpy_name())),
+    );
     diag.help(match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write `f64`, `i64`, `bool`, `f64[:]`, or leave the annotation out".to_owned(),
@@ -148,12 +170,17 @@ pub(super) fn unknown_type(span: Span, text: &str) -> Diagnostic {
 }
 
 pub(super) fn unassigned(span: Span, name: &str, first: Span, deleted: Span) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K102, span, format!("`{name}` has no value here")).primary("read here");
+    let diag =
+        Diagnostic::error(Code::K102, span, format!("`{name}` has no value here")).primary("read here");
     if deleted != Span::default() {
         return diag.label(deleted, "deleted here").help("use it before `del`, or leave the `del` out");
     }
-    if first.start > span.start { diag.label(first, "assigned here, later") } else { diag.label(first, "assigned here, on another path") }
-        .help(format!("assign `{name}` before it is read"))
+    if first.start > span.start {
+        diag.label(first, "assigned here, later")
+    } else {
+        diag.label(first, "assigned here, on another path")
+    }
+    .help(format!("assign `{name}` before it is read"))
 }
 
 pub(super) fn maybe_unassigned(span: Span, name: &str, place: Span) -> Diagnostic {
@@ -180,10 +207,14 @@ pub(super) fn returns(span: Span, ty: &Ty, first_place: Span, first: &Ty) -> Dia
 }
 
 pub(super) fn falls_off(function: &Function, ty: &Ty, place: Span) -> Diagnostic {
-    Diagnostic::error(Code::K307, function.name.span, format!("`{}` ends without `return` on some path", function.name.name))
-        .primary("gives `None` there")
-        .label(place, format!("gives `{ty}` here"))
-        .help("end the function with a `return` of the same type, or with `raise`")
+    Diagnostic::error(
+        Code::K307,
+        function.name.span,
+        format!("`{}` ends without `return` on some path", function.name.name),
+    )
+    .primary("gives `None` there")
+    .label(place, format!("gives `{ty}` here"))
+    .help("end the function with a `return` of the same type, or with `raise`")
 }
 
 pub(super) fn nothing_returned(span: Span) -> Diagnostic {
@@ -208,10 +239,14 @@ pub(super) fn branches(a_span: Span, a: &Ty, b_span: Span, b: &Ty) -> Diagnostic
 
 pub(super) fn bool_operands(a_span: Span, a: &Ty, b_span: Span, b: &Ty, op: BoolOp) -> Diagnostic {
     let word = if op == BoolOp::And { "and" } else { "or" };
-    Diagnostic::error(Code::K301, b_span, format!("`{word}` gives one of its operands, which are `{a}` and `{b}`"))
-        .primary(format!("this is `{b}`"))
-        .label(a_span, format!("this is `{a}`"))
-        .help(mixing_help(a, b))
+    Diagnostic::error(
+        Code::K301,
+        b_span,
+        format!("`{word}` gives one of its operands, which are `{a}` and `{b}`"),
+    )
+    .primary(format!("this is `{b}`"))
+    .label(a_span, format!("this is `{a}`"))
+    .help(mixing_help(a, b))
 }
 
 fn mixing_help(a: &Ty, b: &Ty) -> &'static str {
@@ -239,13 +274,18 @@ pub(super) fn compare_symbol(op: CompareOp) -> &'static str {
 }
 
 pub(super) fn operands(span: Span, symbol: &str, a: (Span, &Ty), b: (Span, &Ty)) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{}` and `{}`", a.1, b.1))
-        .label(a.0, format!("this is `{}`", a.1))
-        .label(b.0, format!("this is `{}`", b.1));
+    let diag =
+        Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{}` and `{}`", a.1, b.1))
+            .label(a.0, format!("this is `{}`", a.1))
+            .label(b.0, format!("this is `{}`", b.1));
     match (a.1, b.1) {
         (Ty::None, _) | (_, Ty::None) => diag.help("test for `None` first: `if x is None:`"),
-        (Ty::Str(_), _) | (_, Ty::Str(_)) => diag.help("strings are for messages, modes and paths; put values into them with f\"...\""),
-        (Ty::Tuple(_), _) | (_, Ty::Tuple(_)) => diag.help("take the items: `t[0]`, or unpack them: `a, b = t`"),
+        (Ty::Str(_), _) | (_, Ty::Str(_)) => {
+            diag.help("strings are for messages, modes and paths; put values into them with f\"...\"")
+        }
+        (Ty::Tuple(_), _) | (_, Ty::Tuple(_)) => {
+            diag.help("take the items: `t[0]`, or unpack them: `a, b = t`")
+        }
         _ => diag,
     }
 }
@@ -257,7 +297,8 @@ pub(super) fn operand(span: Span, op: UnaryOp, at: Span, ty: &Ty) -> Diagnostic 
         UnaryOp::Invert => "~",
         UnaryOp::Not => "not",
     };
-    Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{ty}`")).label(at, format!("this is `{ty}`"))
+    Diagnostic::error(Code::K301, span, format!("`{symbol}` does not go with `{ty}`"))
+        .label(at, format!("this is `{ty}`"))
 }
 
 const LATER: &str = "array expressions come in a later version";
@@ -281,14 +322,22 @@ pub(super) fn array_expr(f: &FnCtx<'_, '_>, span: Span) -> Diagnostic {
     if let Some(root) = root {
         largest_array(f, root, &mut largest);
     }
-    let diag = Diagnostic::error(Code::K206, place, "element-wise expressions on whole arrays are not supported yet")
-        .primary("an array expression")
-        .note(LATER);
-    let (Some(root), Some((rank, array))) = (root, largest) else { return diag.help("write a loop over the elements") };
+    let diag = Diagnostic::error(
+        Code::K206,
+        place,
+        "element-wise expressions on whole arrays are not supported yet",
+    )
+    .primary("an array expression")
+    .note(LATER);
+    let (Some(root), Some((rank, array))) = (root, largest) else {
+        return diag.help("write a loop over the elements");
+    };
     let (heads, names, indent) = loop_heads(&array, rank);
     let target = f.target_name.as_ref().map_or("out", Symbol::as_str);
     let element = f.render_with(root, Some((&names, rank)));
-    diag.help(format!("write the loop:\n{target} = np.empty({array}.shape)\n{heads}{indent}{target}[{names}] = {element}"))
+    diag.help(format!(
+        "write the loop:\n{target} = np.empty({array}.shape)\n{heads}{indent}{target}[{names}] = {element}"
+    ))
 }
 
 /// The array with the most axes in an expression, as text.
@@ -323,36 +372,65 @@ fn largest_array(f: &FnCtx<'_, '_>, id: ExprId, largest: &mut Option<(u8, String
 }
 
 /// K206 for `a += ...` on a whole array.
-pub(super) fn array_update(f: &FnCtx<'_, '_>, span: Span, name: &str, rank: u8, op: BinaryOp, value: ExprId) -> Diagnostic {
+pub(super) fn array_update(
+    f: &FnCtx<'_, '_>,
+    span: Span,
+    name: &str,
+    rank: u8,
+    op: BinaryOp,
+    value: ExprId,
+) -> Diagnostic {
     let (heads, names, indent) = loop_heads(name, rank);
     let element = f.render_with(value, Some((&names, rank)));
-    Diagnostic::error(Code::K206, span, format!("`{}=` on the whole array `{name}` is not supported yet", op.symbol()))
-        .primary("an array expression")
-        .note(LATER)
-        .help(format!("write the loop:\n{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
+    Diagnostic::error(
+        Code::K206,
+        span,
+        format!("`{}=` on the whole array `{name}` is not supported yet", op.symbol()),
+    )
+    .primary("an array expression")
+    .note(LATER)
+    .help(format!("write the loop:\n{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
 }
 
 /// K206 for `a[1:] += ...`.
-pub(super) fn array_view_update(f: &FnCtx<'_, '_>, span: Span, target: ExprId, rank: u8, op: BinaryOp, value: ExprId) -> Diagnostic {
+pub(super) fn array_view_update(
+    f: &FnCtx<'_, '_>,
+    span: Span,
+    target: ExprId,
+    rank: u8,
+    op: BinaryOp,
+    value: ExprId,
+) -> Diagnostic {
     let text = f.render(target);
     let (heads, names, indent) = loop_heads("part", rank);
     let element = f.render_with(value, Some((&names, rank)));
-    Diagnostic::error(Code::K206, span, format!("`{}=` on a part of an array is not supported yet", op.symbol()))
-        .primary("an array expression")
-        .note(LATER)
-        .help(format!("write the loop:\npart = {text}\n{heads}{indent}part[{names}] {}= {element}", op.symbol()))
+    Diagnostic::error(
+        Code::K206,
+        span,
+        format!("`{}=` on a part of an array is not supported yet", op.symbol()),
+    )
+    .primary("an array expression")
+    .note(LATER)
+    .help(format!("write the loop:\npart = {text}\n{heads}{indent}part[{names}] {}= {element}", op.symbol()))
 }
 
 /// `a @ b`.
 pub(super) fn matmul(f: &FnCtx<'_, '_>, span: Span, left: ExprId, right: ExprId) -> Diagnostic {
     let (a, b) = (f.render(left), f.render(right));
-    Diagnostic::error(Code::K206, span, "`@` on arrays is not supported yet").primary("an array expression").note(LATER).help(format!(
-        "write the loops: `c[i, j] += {a}[i, k] * {b}[k, j]` for `i`, `k`, `j`"
-    ))
+    Diagnostic::error(Code::K206, span, "`@` on arrays is not supported yet")
+        .primary("an array expression")
+        .note(LATER)
+        .help(format!("write the loops: `c[i, j] += {a}[i, k] * {b}[k, j]` for `i`, `k`, `j`"))
 }
 
 /// `x[mask]`, `x[indices]`.
-pub(super) fn index_by_array(f: &FnCtx<'_, '_>, id: ExprId, base: ExprId, by: ExprId, array: ArrayTy) -> Diagnostic {
+pub(super) fn index_by_array(
+    f: &FnCtx<'_, '_>,
+    id: ExprId,
+    base: ExprId,
+    by: ExprId,
+    array: ArrayTy,
+) -> Diagnostic {
     let (base, by_text) = (f.render(base), f.render(by));
     let diag = Diagnostic::error(Code::K206, f.span(id), "an array as an index is not supported yet")
         .primary("an array expression")
@@ -366,7 +444,8 @@ pub(super) fn index_by_array(f: &FnCtx<'_, '_>, id: ExprId, base: ExprId, by: Ex
 }
 
 pub(super) fn index_ty(span: Span, text: &str, ty: &Ty) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K402, span, format!("an index must be an integer, not `{ty}`")).primary(format!("this is `{ty}`"));
+    let diag = Diagnostic::error(Code::K402, span, format!("an index must be an integer, not `{ty}`"))
+        .primary(format!("this is `{ty}`"));
     match ty {
         Ty::Scalar(dtype) if dtype.is_float() => {
             diag.help(format!("convert it: `int({text})`; for a whole quotient write `//`"))
@@ -377,10 +456,24 @@ pub(super) fn index_ty(span: Span, text: &str, ty: &Ty) -> Diagnostic {
     }
 }
 
-pub(super) fn too_many_indices(span: Span, name: &str, base: Span, array: ArrayTy, count: usize) -> Diagnostic {
-    Diagnostic::error(Code::K401, span, format!("{count} indices for `{name}`, which has {}", index::axes_text(array.rank)))
-        .label(base, format!("this is `{array}`"))
-        .help(if array.rank == 0 { "an array without axes has one element: `x[()]`" } else { "give at most one index per axis" })
+pub(super) fn too_many_indices(
+    span: Span,
+    name: &str,
+    base: Span,
+    array: ArrayTy,
+    count: usize,
+) -> Diagnostic {
+    Diagnostic::error(
+        Code::K401,
+        span,
+        format!("{count} indices for `{name}`, which has {}", index::axes_text(array.rank)),
+    )
+    .label(base, format!("this is `{array}`"))
+    .help(if array.rank == 0 {
+        "an array without axes has one element: `x[()]`"
+    } else {
+        "give at most one index per axis"
+    })
 }
 
 pub(super) fn arg_count(span: Span, name: &str, least: usize, most: usize, given: usize) -> Diagnostic {
@@ -398,7 +491,8 @@ pub(super) fn arg_count(span: Span, name: &str, least: usize, most: usize, given
 }
 
 pub(super) fn unknown_keyword(function: &str, name: &Name, known: &[&str]) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K207, name.span, format!("`{function}` has no argument `{}`", name.name));
+    let diag =
+        Diagnostic::error(Code::K207, name.span, format!("`{function}` has no argument `{}`", name.name));
     match suggest::nearest(&name.name, known.iter().copied()) {
         Some(near) => diag.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => diag.help("give the values in order, without names"),
@@ -407,7 +501,8 @@ pub(super) fn unknown_keyword(function: &str, name: &Name, known: &[&str]) -> Di
 }
 
 pub(super) fn arg_ty(span: Span, function: &str, wanted: &str, ty: &Ty) -> Diagnostic {
-    Diagnostic::error(Code::K303, span, format!("`{function}` needs {wanted}, not `{ty}`")).primary(format!("this is `{ty}`"))
+    Diagnostic::error(Code::K303, span, format!("`{function}` needs {wanted}, not `{ty}`"))
+        .primary(format!("this is `{ty}`"))
 }
 
 pub(super) fn not_constant(span: Span, function: &str, argument: &str, wanted: &str) -> Diagnostic {
@@ -431,7 +526,8 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
         "numpy" => "np".to_owned(),
         other => other.replace("numpy.", "np."),
     };
-    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `{shown}.{name}`")).primary("not supported");
+    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `{shown}.{name}`"))
+        .primary("not supported");
     if let Some(near) = suggest::nearest(name, builtins::names(module)) {
         return diag.help(format!("did you mean `{shown}.{near}`?"));
     }
@@ -449,7 +545,9 @@ fn replacement(name: &str) -> Option<&'static str> {
     Some(match name {
         "dot" | "matmul" | "vdot" | "inner" => "write the loop: `s += a[i] * b[i]`",
         "where" => "write `a if cond else b` on numbers, in a loop",
-        "append" | "concatenate" | "hstack" | "vstack" | "stack" => "make an array that is large enough and assign its parts: `out[:n] = a`",
+        "append" | "concatenate" | "hstack" | "vstack" | "stack" => {
+            "make an array that is large enough and assign its parts: `out[:n] = a`"
+        }
         "cumsum" => "write the loop: `s += x[i]`, `out[i] = s`",
         "clip" => "write `min(max(x, low), high)` on numbers, in a loop",
         "diff" => "write the loop: `out[i] = x[i + 1] - x[i]`",
@@ -469,7 +567,9 @@ fn replacement(name: &str) -> Option<&'static str> {
 /// Functions of Python that kernels do not have, with what to write.
 pub(super) fn known_python(span: Span, path: &str) -> Option<Diagnostic> {
     let help = match path {
-        "isinstance" | "type" | "hasattr" | "getattr" => "types are known at compile time; compare `x.dtype` or `x.ndim`",
+        "isinstance" | "type" | "hasattr" | "getattr" => {
+            "types are known at compile time; compare `x.dtype` or `x.ndim`"
+        }
         "sorted" => "sort before the call, or write the loops",
         "list" | "dict" | "set" | "frozenset" | "bytearray" => "use an array: `np.empty(n)`",
         "map" | "filter" | "iter" | "next" => "write a loop",
@@ -483,7 +583,9 @@ pub(super) fn known_python(span: Span, path: &str) -> Option<Diagnostic> {
         _ => return None,
     };
     Some(
-        Diagnostic::error(Code::K205, span, format!("kernels have no `{path}`")).primary("not supported").help(help),
+        Diagnostic::error(Code::K205, span, format!("kernels have no `{path}`"))
+            .primary("not supported")
+            .help(help),
     )
 }
 
@@ -499,7 +601,9 @@ pub(super) fn unknown_attribute(name: &Name, base: &str, ty: &Ty, is_method: boo
 pub(super) fn unknown_method(name: &Name, base: &str, ty: &Ty) -> Diagnostic {
     let diag = Diagnostic::error(Code::K103, name.span, format!("`{base}` has no method `{}`", name.name))
         .primary(format!("`{base}` is `{ty}`"));
-    if let (Ty::Tuple(_), "append") | (Ty::Array(_), "append" | "extend" | "insert") = (ty, name.name.as_str()) {
+    if let (Ty::Tuple(_), "append") | (Ty::Array(_), "append" | "extend" | "insert") =
+        (ty, name.name.as_str())
+    {
         return diag.help("make an array that is large enough, and count its elements");
     }
     near_member(diag, name, base, ty)
@@ -519,7 +623,8 @@ fn near_member(diag: Diagnostic, name: &Name, base: &str, ty: &Ty) -> Diagnostic
     match suggest::nearest(&name.name, builtins::names(table)) {
         Some(near) => diag.help(format!("did you mean `{base}.{near}`?")),
         None => diag.help(
-            replacement(&name.name).map_or_else(|| format!("it has {}", list(builtins::names(table).take(7))), str::to_owned),
+            replacement(&name.name)
+                .map_or_else(|| format!("it has {}", list(builtins::names(table).take(7))), str::to_owned),
         ),
     }
 }
@@ -549,17 +654,26 @@ pub(super) fn format_spec(span: Span, ty: &Ty, spec: &str) -> Option<Diagnostic>
     if spec.is_empty() {
         return None;
     }
-    let wrong = |text: String| Some(Diagnostic::error(Code::K314, span, text).primary(format!("this is `{ty}`")));
+    let wrong =
+        |text: String| Some(Diagnostic::error(Code::K314, span, text).primary(format!("this is `{ty}`")));
     let Some(kind) = format_kind(spec) else {
-        return wrong(format!("the format {spec:?} cannot be read")).map(|d| d.help("write a width and digits, such as `{x:8.3f}`"));
+        return wrong(format!("the format {spec:?} cannot be read"))
+            .map(|d| d.help("write a width and digits, such as `{x:8.3f}`"));
     };
     let (allowed, help) = match ty {
-        Ty::Scalar(dtype) if dtype.is_float() => ("eEfFgGn%", "numbers have the formats `f`, `e`, `g` and `%`"),
-        Ty::Scalar(dtype) if dtype.is_complex() => ("eEfFgGn", "complex numbers have the formats `f`, `e` and `g`"),
-        Ty::Scalar(_) => ("bcdeEfFgGnoxX%", "integers have the formats `d`, `x`, `o`, `b`, `f`, `e`, `g` and `%`"),
+        Ty::Scalar(dtype) if dtype.is_float() => {
+            ("eEfFgGn%", "numbers have the formats `f`, `e`, `g` and `%`")
+        }
+        Ty::Scalar(dtype) if dtype.is_complex() => {
+            ("eEfFgGn", "complex numbers have the formats `f`, `e` and `g`")
+        }
+        Ty::Scalar(_) => {
+            ("bcdeEfFgGnoxX%", "integers have the formats `d`, `x`, `o`, `b`, `f`, `e`, `g` and `%`")
+        }
         Ty::Str(_) => ("s", "strings have the format `s`"),
         Ty::None | Ty::Tuple(_) | Ty::Array(_) | Ty::Rng => {
-            return wrong(format!("a value of type `{ty}` has no formats")).map(|d| d.help("leave the format out"));
+            return wrong(format!("a value of type `{ty}` has no formats"))
+                .map(|d| d.help("leave the format out"));
         }
     };
     let is_int = matches!(ty, Ty::Scalar(dtype) if dtype.is_int() || *dtype == DType::Bool);

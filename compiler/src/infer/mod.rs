@@ -33,7 +33,7 @@ pub use table::{
 };
 
 use crate::base::{Code, Diagnostic, Options, PrimaryMap, Span, Symbol};
-use crate::syntax::ast::{Ast, ExprId, Name};
+use crate::syntax::ast::{Ast, ExprId};
 use crate::types::{ArrayTy, Ty};
 
 /// The type of one argument of the entry function.
@@ -299,15 +299,13 @@ impl<'a> Ctx<'a> {
         for (at, param) in function.params.iter().enumerate() {
             let annotation = self.param_annotation(param, &mut diags);
             let ty = match (args.get(at), param.default) {
-                (Some(ArgTy::Given(ty)), _) => {
-                    match annotations::convert(ty, annotation.as_ref()) {
-                        Some(ty) => ty,
-                        None => {
-                            diags.push(messages::entry_annotation(self.ast, param, ty));
-                            continue;
-                        }
+                (Some(ArgTy::Given(ty)), _) => match annotations::convert(ty, annotation.as_ref()) {
+                    Some(ty) => ty,
+                    None => {
+                        diags.push(messages::entry_annotation(self.ast, param, ty));
+                        continue;
                     }
-                }
+                },
                 (Some(ArgTy::Omitted) | None, Some(default)) => match self.eval_constant(default) {
                     Ok(constant) => {
                         let value = constants::convert(constant.value, annotation.as_ref());
@@ -337,9 +335,4 @@ struct EvalError {
     code: Code,
     span: Span,
     text: String,
-}
-
-/// The name of a variable, for messages about a place.
-fn name_of(name: &Name) -> &str {
-    &name.name
 }

@@ -22,9 +22,8 @@ impl Ctx<'_> {
                 Some(match name.as_str() {
                     "np" => Symbol::new_static("numpy"),
                     "nb" => Symbol::new_static("numba"),
-                    "f32" | "f64" | "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "c64" | "c128" => {
-                        Symbol::from(format!("kjit.{name}"))
-                    }
+                    "f32" | "f64" | "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "c64"
+                    | "c128" => Symbol::from(format!("kjit.{name}")),
                     _ => name.clone(),
                 })
             }
@@ -124,11 +123,15 @@ impl FnCtx<'_, '_> {
         let near = local.or_else(|| {
             let ctx = &self.ctx;
             let globals = ctx.constants.keys().chain(ctx.functions.keys()).chain(ctx.imports.keys());
-            super::suggest::nearest(name, globals.map(Symbol::as_str).chain(builtins::names("")))
+            super::suggest::nearest(
+                name,
+                globals.map(Symbol::as_str).chain(builtins::names("").map(|name| name as &str)),
+            )
         });
         messages::unknown_name(span, name, near)
     }
 }
 
 /// Modules whose names can be written.
-pub(super) const MODULES: &[&str] = &["numpy", "numpy.random", "math", "cmath", "numba", "kjit", "numba.types"];
+pub(super) const MODULES: &[&str] =
+    &["numpy", "numpy.random", "math", "cmath", "numba", "kjit", "numba.types"];

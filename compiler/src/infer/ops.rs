@@ -39,7 +39,8 @@ impl FnCtx<'_, '_> {
                 return Val::of(Ty::Tuple(items.into()));
             }
             _ => {
-                let diag = messages::operands(span, op.symbol(), (self.span(left_id), a), (self.span(right_id), b));
+                let diag =
+                    messages::operands(span, op.symbol(), (self.span(left_id), a), (self.span(right_id), b));
                 return self.report(diag);
             }
         };
@@ -49,7 +50,9 @@ impl FnCtx<'_, '_> {
             f.report(diag.help(help))
         };
         let dtype = match op {
-            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => promote::scalars(x, left.is_weak, y, right.is_weak),
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul => {
+                promote::scalars(x, left.is_weak, y, right.is_weak)
+            }
             BinaryOp::FloorDiv | BinaryOp::Mod => {
                 if kind == Kind::Complex {
                     return fail(self, "complex numbers have no floor division; use `/`");
@@ -64,11 +67,14 @@ impl FnCtx<'_, '_> {
             BinaryOp::MatMul => return fail(self, "`@` is for arrays; use `*`"),
             BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor => {
                 if kind >= Kind::Float {
-                    return fail(self, match op {
-                        BinaryOp::BitXor => "bit operators are for integers; a power is `**`",
-                        BinaryOp::BitAnd => "bit operators are for integers; for conditions write `and`",
-                        _ => "bit operators are for integers; for conditions write `or`",
-                    });
+                    return fail(
+                        self,
+                        match op {
+                            BinaryOp::BitXor => "bit operators are for integers; a power is `**`",
+                            BinaryOp::BitAnd => "bit operators are for integers; for conditions write `and`",
+                            _ => "bit operators are for integers; for conditions write `or`",
+                        },
+                    );
                 }
                 promote::bitwise(x, left.is_weak, y, right.is_weak)
             }
@@ -198,8 +204,12 @@ impl FnCtx<'_, '_> {
         match (a, b) {
             (Ty::Scalar(x), Ty::Scalar(y)) => {
                 if (x.is_complex() || y.is_complex()) && !is_equality {
-                    let diag =
-                        messages::operands(span, messages::compare_symbol(op), (self.span(left_id), a), (self.span(right_id), b));
+                    let diag = messages::operands(
+                        span,
+                        messages::compare_symbol(op),
+                        (self.span(left_id), a),
+                        (self.span(right_id), b),
+                    );
                     self.diags.push(diag.help("complex numbers have no order; compare `abs(z)` or `z.real`"));
                     return Err(());
                 }
@@ -223,8 +233,12 @@ impl FnCtx<'_, '_> {
                 if is_numeric {
                     return Ok(None);
                 }
-                let diag =
-                    messages::operands(span, messages::compare_symbol(op), (self.span(left_id), a), (self.span(right_id), b));
+                let diag = messages::operands(
+                    span,
+                    messages::compare_symbol(op),
+                    (self.span(left_id), a),
+                    (self.span(right_id), b),
+                );
                 self.diags.push(diag.help("only tuples of numbers can be compared"));
                 Err(())
             }
@@ -234,8 +248,12 @@ impl FnCtx<'_, '_> {
                 Err(())
             }
             _ => {
-                let diag =
-                    messages::operands(span, messages::compare_symbol(op), (self.span(left_id), a), (self.span(right_id), b));
+                let diag = messages::operands(
+                    span,
+                    messages::compare_symbol(op),
+                    (self.span(left_id), a),
+                    (self.span(right_id), b),
+                );
                 self.diags.push(diag);
                 Err(())
             }
@@ -252,7 +270,8 @@ impl FnCtx<'_, '_> {
         let span = self.span(left_id).to(self.span(right_id));
         if let Ty::Tuple(items) = b {
             if let (Some(value), Some(ConstValue::Tuple(items))) = (&left.konst, &right.konst) {
-                let found = items.iter().any(|item| constants::compare(CompareOp::Eq, value, item) == Some(true));
+                let found =
+                    items.iter().any(|item| constants::compare(CompareOp::Eq, value, item) == Some(true));
                 return Ok(Some(found != is_not));
             }
             if matches!(a, Ty::Scalar(_)) && items.iter().all(|item| matches!(item, Ty::Scalar(_))) {
@@ -260,13 +279,17 @@ impl FnCtx<'_, '_> {
             }
         }
         self.diags.push(
-            Diagnostic::error(Code::K202, span, format!("`in` is for a number and a tuple of numbers, not `{a}` in `{b}`"))
-                .primary("cannot be searched")
-                .help(if matches!(b, Ty::Array(_)) {
-                    "search the array in a loop"
-                } else {
-                    "write a tuple: `k in (1, 2, 3)`"
-                }),
+            Diagnostic::error(
+                Code::K202,
+                span,
+                format!("`in` is for a number and a tuple of numbers, not `{a}` in `{b}`"),
+            )
+            .primary("cannot be searched")
+            .help(if matches!(b, Ty::Array(_)) {
+                "search the array in a loop"
+            } else {
+                "write a tuple: `k in (1, 2, 3)`"
+            }),
         );
         Err(())
     }

@@ -190,22 +190,30 @@ impl<'a> FnCtx<'_, 'a> {
             }
             Some(ty @ Ty::Array(array)) => {
                 self.diags.push(
-                    Diagnostic::error(Code::K312, place, format!("an array `{ty}` cannot be unpacked: its length is not known"))
-                        .primary("an array")
-                        .help(if array.rank == 1 {
-                            "index it: `a = x[0]`, `b = x[1]`"
-                        } else {
-                            "take its rows one by one: `a = x[0]`, `b = x[1]`"
-                        }),
+                    Diagnostic::error(
+                        Code::K312,
+                        place,
+                        format!("an array `{ty}` cannot be unpacked: its length is not known"),
+                    )
+                    .primary("an array")
+                    .help(if array.rank == 1 {
+                        "index it: `a = x[0]`, `b = x[1]`"
+                    } else {
+                        "take its rows one by one: `a = x[0]`, `b = x[1]`"
+                    }),
                 );
                 Vec::new()
             }
             Some(ty) => {
                 self.diags.push(
-                    Diagnostic::error(Code::K312, place, format!("a value of type `{ty}` cannot be unpacked"))
-                        .primary(format!("this is `{ty}`"))
-                        .label(span, format!("{count} names wait for values"))
-                        .help("only tuples can be unpacked"),
+                    Diagnostic::error(
+                        Code::K312,
+                        place,
+                        format!("a value of type `{ty}` cannot be unpacked"),
+                    )
+                    .primary(format!("this is `{ty}`"))
+                    .label(span, format!("{count} names wait for values"))
+                    .help("only tuples can be unpacked"),
                 );
                 Vec::new()
             }
@@ -222,11 +230,19 @@ impl<'a> FnCtx<'_, 'a> {
                 let needs_flag = self.exprs.get(&target).is_some_and(|info| info.needs_flag);
                 let right = self.expr(value_id);
                 if let (Some(Ty::Array(array)), Some(_)) = (&old.ty, &right.ty) {
-                    let diag = messages::array_update(self, span.to(self.span(value_id)), name, array.rank, op, value_id);
+                    let diag = messages::array_update(
+                        self,
+                        span.to(self.span(value_id)),
+                        name,
+                        array.rank,
+                        op,
+                        value_id,
+                    );
                     self.diags.push(diag);
                     return;
                 }
-                let result = self.binary_types(span.to(self.span(value_id)), op, (target, &old), (value_id, &right));
+                let result =
+                    self.binary_types(span.to(self.span(value_id)), op, (target, &old), (value_id, &right));
                 // A variable is not weak, even if both sides were.
                 let result = Val { is_weak: false, konst: None, ..result };
                 self.assign_var(target, var, &result, Some(value_id));
@@ -239,11 +255,19 @@ impl<'a> FnCtx<'_, 'a> {
                 let right = self.expr(value_id);
                 if let (Some(Ty::Array(array)), Some(_)) = (&old.ty, &right.ty) {
                     let rank = array.rank;
-                    let diag = messages::array_view_update(self, span.to(self.span(value_id)), target, rank, op, value_id);
+                    let diag = messages::array_view_update(
+                        self,
+                        span.to(self.span(value_id)),
+                        target,
+                        rank,
+                        op,
+                        value_id,
+                    );
                     self.diags.push(diag);
                     return;
                 }
-                let result = self.binary_types(span.to(self.span(value_id)), op, (target, &old), (value_id, &right));
+                let result =
+                    self.binary_types(span.to(self.span(value_id)), op, (target, &old), (value_id, &right));
                 self.check_store(target, &result, Some(value_id));
             }
             ExprKind::Error => {
@@ -383,8 +407,11 @@ impl<'a> FnCtx<'_, 'a> {
             if !used_heads.is_empty() {
                 paths.push(&used_heads);
             }
-            let (new_head, _) =
-                if edges.is_empty() { (used_heads.clone(), Vec::new()) } else { self.env.join(&paths, Assigned::IfLoop(id)) };
+            let (new_head, _) = if edges.is_empty() {
+                (used_heads.clone(), Vec::new())
+            } else {
+                self.env.join(&paths, Assigned::IfLoop(id))
+            };
             let is_stable = new_head.iter().all(|(var, head)| {
                 let used = match used_heads.binary_search_by_key(var, |(v, _)| *v) {
                     Ok(at) => &used_heads[at].1,
@@ -403,7 +430,8 @@ impl<'a> FnCtx<'_, 'a> {
                 }
             }
             if !is_stable && round < MAX_ROUNDS {
-                let known = new_head.into_iter().filter(|(_, head)| !matches!(head.ty, VarTy::Error)).collect();
+                let known =
+                    new_head.into_iter().filter(|(_, head)| !matches!(head.ty, VarTy::Error)).collect();
                 self.heads.insert(id, known);
                 self.diags.truncate(diag_mark);
                 (self.ret, self.is_ret_unknown) = saved_ret.clone();
@@ -457,7 +485,8 @@ impl<'a> FnCtx<'_, 'a> {
         if !has_breaks {
             // Only one path: still say which variables may be missing after it.
             for var in head_vars {
-                if let (Assigned::IfLoop(stmt), Some(ty)) = (self.env.get(var).assigned, self.env.get(var).known())
+                if let (Assigned::IfLoop(stmt), Some(ty)) =
+                    (self.env.get(var).assigned, self.env.get(var).known())
                     && stmt == id
                 {
                     joined.push((self.var_name(var).clone(), ty.clone()));
@@ -496,7 +525,8 @@ impl<'a> FnCtx<'_, 'a> {
             ExprKind::Name(name) if EXCEPTIONS.contains(&name.as_str()) => {}
             ExprKind::Error => {}
             ExprKind::Name(name) => {
-                let diag = Diagnostic::error(Code::K209, name_span, format!("unknown exception type `{name}`"));
+                let diag =
+                    Diagnostic::error(Code::K209, name_span, format!("unknown exception type `{name}`"));
                 let near = super::suggest::nearest(name, EXCEPTIONS.iter().copied());
                 self.diags.push(diag.help(match near {
                     Some(near) => format!("did you mean `{near}`?"),
@@ -521,7 +551,7 @@ impl<'a> FnCtx<'_, 'a> {
 
     /// The message of an exception or assertion: text, an f-string, or a value.
     fn message(&mut self, id: ExprId) {
-        self.expr(id);
+        self.printable(id);
     }
 
     /// The parts of an f-string: values that can be shown, and formats that fit.
@@ -549,9 +579,10 @@ impl<'a> FnCtx<'_, 'a> {
                 }
             }
         }
-        // Without values it is a string; with values only a message, whose type nobody may use.
+        // Without values it is a string; with values only a message, and no constant.
+        let konst = text.as_deref().map(|text| ConstValue::Str(text.into()));
         let ty = Ty::Str(text.unwrap_or_default().into());
-        self.done(id, Val::of(ty), Resolution::Plain)
+        self.done(id, Val { konst, ..Val::of(ty) }, Resolution::Plain)
     }
 
     fn is_user_call(&self, id: ExprId) -> bool {

@@ -32,7 +32,11 @@ pub struct Instance {
     pub const_params: FxHashMap<Symbol, ConstValue>,
     /// Type of the result; `None` if nothing is returned.
     pub ret: Ty,
-    /// Of every expression in live code.
+    /// Of every expression in live code. Targets of assignments are there too, with the type of the variable or place after the
+    /// assignment (of an augmented one to an element: the type of the element). What a `for` runs over has the type of one item, if
+    /// it is a call of `range` and its like. Not there: names of called functions, operands of `and`, `or` after one that decides
+    /// at compile time, the branch of a conditional expression that a constant condition rules out.
+    /// An `and`, `or` of type `bool` only asks for the truth of its operands, which may be of other types.
     pub exprs: FxHashMap<ExprId, ExprInfo>,
     /// Of every compound statement in live code.
     pub stmts: FxHashMap<StmtId, StmtInfo>,
@@ -119,11 +123,14 @@ pub enum ConstValue {
 pub struct StmtInfo {
     /// For `if`: which branches can run. For loops: can the body run?
     pub live: Live,
-    /// Types of variables where the paths join, for those whose type or existence differs between paths; lower converts at the
+    /// Types of variables where the paths join (a variable whose types do not go together is not listed and not read before it is
+    /// assigned again), for those whose type or existence differs between paths; lower converts at the
     /// end of each path. For `if`: after it. For loops: after the loop (normal exit through the head, and every `break`).
     pub joined: Vec<(Symbol, Ty)>,
     /// For loops: types at the head, at the start of every iteration; lower converts before the loop and at the end of each
-    /// iteration (`continue` too). Variables first assigned inside the body are not listed.
+    /// iteration (`continue` too). Variables first assigned inside the body are not listed, except those whose value from an
+    /// earlier iteration is read (flagged), or whose types differ between the ends of an iteration: they have no value to convert
+    /// before the loop.
     pub head: Vec<(Symbol, Ty)>,
     /// Variables first assigned inside the loop body and read later: they have a value only if the loop ran far enough. Lower
     /// keeps a flag for each and checks it at every later read whose [`ExprInfo::needs_flag`] is set (K717).
@@ -136,7 +143,7 @@ pub enum Live {
     /// Both, or the loop body.
     #[default]
     Both,
-    /// Only the `if` branch: the condition is true at compile time.
+    /// Only the `if` branch: the condition is true at compile time. For `while`: it is left by `break` only.
     Then,
     /// Only the `else` branch, or no iteration of the loop.
     Else,

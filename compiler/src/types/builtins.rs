@@ -353,8 +353,8 @@ pub fn attribute(name: &str) -> Option<Builtin> {
 }
 
 /// The names that a module offers, for suggestions; `array` and `generator` name the methods.
-pub fn names(module: &str) -> impl Iterator<Item = &'static str> {
-    let tables: &[&[Row]] = match module {
+pub fn names(module: &str) -> impl Iterator<Item = &'static str> + use<> {
+    let tables: &'static [&'static [Row]] = match module {
         "" | "builtins" => &[BARE, LANGUAGE],
         "kjit" | "numba" => &[LANGUAGE],
         "numpy" => &[NUMPY],
@@ -365,14 +365,31 @@ pub fn names(module: &str) -> impl Iterator<Item = &'static str> {
         "generator" => &[GENERATOR],
         _ => &[],
     };
-    let types: &[&str] = match module {
+    let types: &'static [&'static str] = match module {
         "" | "builtins" => &["float", "int", "bool", "complex"],
-        "kjit" | "numba" => {
-            &["f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "c64", "c128", "float64", "int64"]
-        }
+        "kjit" | "numba" => &[
+            "f32", "f64", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "c64", "c128", "float64",
+            "int64",
+        ],
         "numpy" => &[
-            "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "complex64",
-            "complex128", "bool_", "pi", "inf", "nan", "e", "newaxis",
+            "float32",
+            "float64",
+            "int8",
+            "int16",
+            "int32",
+            "int64",
+            "uint8",
+            "uint16",
+            "uint32",
+            "uint64",
+            "complex64",
+            "complex128",
+            "bool_",
+            "pi",
+            "inf",
+            "nan",
+            "e",
+            "newaxis",
         ],
         "math" => &["pi", "inf", "nan", "e", "tau"],
         "array" => &["ndim", "dtype"],
@@ -414,9 +431,7 @@ const BARE: &[Row] = &[
 ];
 
 /// Names of `kjit` and of `numba` that are no types.
-const LANGUAGE: &[Row] = &[
-    ("prange", Builtin::Prange),
-];
+const LANGUAGE: &[Row] = &[("prange", Builtin::Prange)];
 
 /// `np.`
 const NUMPY: &[Row] = &[
