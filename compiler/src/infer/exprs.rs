@@ -3,7 +3,7 @@
 use super::env::join_tys;
 use super::function::{FnCtx, Val};
 use super::{CallPlan, ConstValue, Ctx, MAX_DEPTH, Resolution, constants, messages};
-use crate::base::{Code, Diagnostic, Symbol};
+use crate::base::{Code, Diagnostic};
 use crate::syntax::ast::{BinaryOp, BoolOp, ExprId, ExprKind, Literal, Name, UnaryOp};
 use crate::types::builtins::{self, Builtin};
 use crate::types::{DType, Layout, Ty};
