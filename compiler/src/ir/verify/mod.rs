@@ -44,6 +44,8 @@
 
 mod expr;
 mod stmt;
+#[cfg(test)]
+mod tests;
 
 use crate::base::{EntitySet, Symbol};
 use crate::ir::expr::ExprId;
