@@ -6,6 +6,7 @@
 
 mod compound;
 mod expr;
+mod foreign;
 mod fstring;
 mod literal;
 mod module;

@@ -5,7 +5,7 @@
 use super::{Parsed, Parser};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{ExprId, ExprKind};
-use crate::syntax::token::{Tok, shortened};
+use crate::syntax::token::Tok;
 
 impl Parser<'_> {
     #[cold]
@@ -157,109 +157,7 @@ impl Parser<'_> {
         self.refuse(Code::K208, span, what, help)
     }
 
-    // ---- No Python at all ------------------------------------------------------------------------------------
-
-    /// K004: something else was expected at the current token.
-    #[cold]
-    pub(super) fn unexpected(&self, expected: &str) -> Diagnostic {
-        let token = self.peek();
-        let found = token.describe(self.source);
-        // At the end of the line the place is behind the last token, where something is missing.
-        let span = match token.kind {
-            Tok::Newline | Tok::Eof | Tok::Indent | Tok::Dedent => self.previous().span.after(),
-            _ => token.span,
-        };
-        let diagnostic = Diagnostic::error(Code::K004, span, format!("expected {expected}, found {found}"));
-        match self.foreign_operator() {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        }
-    }
-
-    /// Operators of other languages at, or just before, the current token.
-    fn foreign_operator(&self) -> Option<&'static str> {
-        let (token, before) = (self.peek(), self.previous());
-        let touches = before.span.end == token.span.start;
-        Some(match (before.kind, token.kind) {
-            (_, Tok::AmpAmp) => "write `and`",
-            (_, Tok::PipePipe) => "write `or`",
-            (_, Tok::Bang) => "write `not`",
-            (Tok::EqEq | Tok::NotEq, Tok::Assign) if touches => "write `==` or `!=`",
-            (Tok::Lt, Tok::Gt) if touches => "write `!=`",
-            (Tok::Assign, Tok::Gt) if touches => "write `>=`",
-            (Tok::Assign, Tok::Lt) if touches => "write `<=`",
-            (Tok::Plus, Tok::Newline | Tok::Semicolon | Tok::RParen) if self.doubled(Tok::Plus) => {
-                "write `x += 1` on a line of its own"
-            }
-            (Tok::Minus, Tok::Newline | Tok::Semicolon | Tok::RParen) if self.doubled(Tok::Minus) => {
-                "write `x -= 1` on a line of its own"
-            }
-            (_, Tok::Assign) => "compare with `==`; `=` assigns and is a statement",
-            _ => return None,
-        })
-    }
-
-    /// Are the two tokens before this one both `kind`, without a space?
-    fn doubled(&self, kind: Tok) -> bool {
-        let Some(first) = self.pos.checked_sub(2).map(|pos| self.tokens[pos]) else { return false };
-        first.kind == kind && first.span.end == self.previous().span.start
-    }
-
-    /// An expression should begin here.
-    #[cold]
-    pub(super) fn expected_expr(&mut self) -> Parsed<ExprId> {
-        let token = self.peek();
-        if token.kind == Tok::Error {
-            return Err(super::Reported);
-        }
-        let after = match self.previous().kind {
-            Tok::Newline | Tok::Indent | Tok::Dedent | Tok::Eof => String::new(),
-            _ => format!(" after `{}`", shortened(self.text(self.previous()))),
-        };
-        let mut diagnostic = self.unexpected(&format!("an expression{after}"));
-        if diagnostic.help.is_none() && token.kind.is_keyword() && self.previous().kind != Tok::Newline {
-            diagnostic = diagnostic.note(format!("`{}` is a keyword and cannot be a name", self.text(token)));
-        }
-        Err(self.report(diagnostic))
-    }
-
-    /// A statement should end here and does not.
-    #[cold]
-    pub(super) fn unexpected_after_statement(&mut self) {
-        let token = self.peek();
-        if token.kind == Tok::Error {
-            return;
-        }
-        let before = self.previous();
-        let mut diagnostic = self.unexpected("the end of the line");
-        if diagnostic.help.is_none() {
-            let is_value = token.kind.starts_operand() || token.kind == Tok::LBrace;
-            if before.kind == Tok::Name && is_value && self.text(before) == "print" {
-                diagnostic = diagnostic.help("`print` is a function: write `print(...)`");
-            } else if before.kind == Tok::Name
-                && is_value
-                && matches!(self.text(before), "exec" | "echo" | "printf")
-            {
-                diagnostic = diagnostic.help("write `print(...)`");
-            } else if token.kind == Tok::Colon {
-                diagnostic = diagnostic.note("a block begins after `if`, `while`, `for`, `def` and `else`");
-            } else if matches!(token.kind, Tok::RParen | Tok::RBracket | Tok::RBrace) {
-                diagnostic = diagnostic.primary("nothing to close");
-            } else if is_value && before.kind.starts_operand() {
-                diagnostic = diagnostic.note("an operator or a comma is missing between the two");
-            }
-        }
-        self.report(diagnostic);
-    }
-
-    /// `f(a + b = c)`: only a name can be given a value in a call.
-    #[cold]
-    pub(super) fn assignment_in_argument(&mut self, span: Span) -> Parsed<ExprId> {
-        Err(self.report(
-            Diagnostic::error(Code::K004, span, "a keyword argument that is not a name")
-                .help("compare with `==`; a keyword argument is written `name=value`"),
-        ))
-    }
+    // ---- Targets ---------------------------------------------------------------------------------------------
 
     /// Can it be assigned to? `what` is `assign to` or `delete`.
     pub(super) fn check_target(&mut self, target: ExprId, what: &str) -> Parsed<()> {

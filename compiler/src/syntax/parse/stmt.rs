@@ -222,6 +222,7 @@ impl Parser<'_> {
     }
 
     fn annotated(&mut self, target: ExprId) -> Parsed<StmtKind> {
+        self.refuse_lonely_colon(target)?;
         self.bump();
         let annotation = self.expr()?;
         let value = if self.eat(Tok::Assign) { Some(self.value()) } else { None };

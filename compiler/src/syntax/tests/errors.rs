@@ -342,6 +342,38 @@ fn tokens() {
             "def f(x) { return x }\n",
             "K004 1:10 `{`: a block in curly braces [write `:` here] / help: end the line with `:` and indent the lines of the block",
         ),
+        (
+            "def f(x, y):\n    fro i in x:\n        pass\n",
+            "K004 2:9 `i`: expected the end of the line, found name `i` / help: did you mean `for`?",
+        ),
+        (
+            "def f(x, y):\n    esle:\n        pass\n",
+            "K004 2:5 `esle`: `:` after a name, without a type / help: did you mean `else`?",
+        ),
+        (
+            "def f(x, y):\n    retrun x\n",
+            "K004 2:12 `x`: expected the end of the line, found name `x` / help: did you mean `return`?",
+        ),
+        (
+            "def f(x, y):\n    let y = 1\n",
+            "K004 2:9 `y`: expected the end of the line, found name `y` / help: variables need no declaration: write `name = value`",
+        ),
+        (
+            "def f(x, y):\n    double y = 1\n",
+            "K004 2:12 `y`: expected the end of the line, found name `y` / help: write the type after the name: `name: f64 = value`",
+        ),
+        (
+            "def f(x, y):\n    switch x:\n        pass\n",
+            "K004 2:12 `x`: expected the end of the line, found name `x` / help: write `if`, `elif` and `else`",
+        ),
+        (
+            "def f(x, y):\n    y: \n        pass\n",
+            "K004 2:6 `:`: `:` after a name, without a type / note: a block begins after `if`, `while`, `for`, `def` and `else`",
+        ),
+        (
+            "function f(x):\n    return x\n",
+            "K004 1:10 `f`: expected the end of the line, found name `f` / help: write `def`",
+        ),
         ("def f(x, y):\n    raise A, B\n", "K004 2:12 `,`: expected the end of the line, found `,`"),
         ("def f(x, y):\n    y = 1,, 2\n", "K004 2:11 `,`: expected the end of the line, found `,`"),
         ("def f(x, y):\n    y = (,)\n", "K004 2:10 `,`: expected an expression after `(`, found `,`"),
