@@ -188,6 +188,8 @@ impl Emitter<'_> {
 
     /// Makes the variable's words these; no reference counts.
     fn assign(&mut self, array: ArrayId, bound: Bound) {
+        // An index may read an extent, so all of them go.
+        self.wraps.clear();
         let ty = self.func.arrays[array].ty;
         let mut rep = self.rep(array).clone();
         rep.data = self.set(rep.data, bound.data);

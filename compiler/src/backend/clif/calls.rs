@@ -7,12 +7,14 @@ use super::func::Emitter;
 use crate::ir::abi::{array_words, dtype_code, table};
 use crate::ir::runtime_fn::ServiceTy;
 use crate::ir::{
-    ArrayId, ExprId, FuncId, LocalId, MessageId, Operand, Param, Ret, RuntimeFn, Target, TrapId,
+    ArrayId, ExprId, FuncId, LocalId, MessageId, Operand, Param, Ret, RuntimeFn, Target, TrapId, walk,
 };
 
 impl Emitter<'_> {
     /// Assigns a local.
     pub(super) fn set_local(&mut self, local: LocalId, value: Value) {
+        let exprs = &self.func.exprs;
+        self.wraps.retain(|wrap| !walk::reads_local(exprs, wrap.index, local));
         self.b.def_var(Variable::from_u32(local.as_u32()), value);
     }
 

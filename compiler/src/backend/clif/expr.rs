@@ -4,9 +4,9 @@ use cranelift_codegen::ir::condcodes::{CondCode, FloatCC, IntCC};
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types as clif};
 use cranelift_frontend::Variable;
 
-use super::func::{Emitter, machine_type};
+use super::func::{Emitter, Wrapped, machine_type};
 use crate::ir::abi::{context, table};
-use crate::ir::{ArrayId, BinaryOp, CompareOp, Const, ExprId, ExprKind, LocalId, UnaryOp};
+use crate::ir::{ArrayId, BinaryOp, CompareOp, Const, ExprId, ExprKind, LocalId, TrapId, UnaryOp, walk};
 use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
 use crate::types::dtype::Kind;
@@ -133,34 +133,94 @@ impl Emitter<'_> {
         if self.facts.is_nonneg(self.func, index) {
             return self.expr(index);
         }
+        if let ExprKind::Dim { array, axis } = self.func.exprs[extent].kind
+            && let Some(value) = self.wrapped(index, array, axis)
+        {
+            return value;
+        }
         let (index, extent) = (self.expr(index), self.expr(extent));
-        self.wrap_values(index, extent)
-    }
-
-    fn wrap_values(&mut self, index: Value, extent: Value) -> Value {
         let from_end = self.b.ins().iadd(index, extent);
         let is_negative = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
         self.b.ins().select(is_negative, from_end, index)
     }
 
-    /// Is `-dim <= index < dim`? One unsigned comparison, after wrapping if the index may be negative; the place that
-    /// follows wraps the same way and shares the work.
-    pub(super) fn index_is_valid(&mut self, index: ExprId, array: ArrayId, axis: u8) -> Value {
+    /// The index as a check before has wrapped it.
+    fn wrapped(&self, index: ExprId, array: ArrayId, axis: u8) -> Option<Value> {
+        self.wraps
+            .iter()
+            .rev()
+            .find(|wrap| {
+                wrap.array == array
+                    && wrap.axis == axis
+                    && walk::same_expr(&self.func.exprs, wrap.index, index)
+            })
+            .map(|wrap| wrap.value)
+    }
+
+    /// Ends the function unless `-dim <= index < dim`. Indices are mostly not negative, so that is one unsigned
+    /// comparison; a failure adds the extent and compares again, out of the way:
+    ///
+    /// ```text
+    ///   brif index <u dim, next(index), cold
+    /// cold:
+    ///   wrapped = index + dim
+    ///   brif wrapped <u dim, next(wrapped), trap
+    /// ```
+    ///
+    /// The place that follows finds the wrapped index.
+    pub(super) fn check_index(
+        &mut self,
+        index: ExprId,
+        array: ArrayId,
+        axis: u8,
+        trap: TrapId,
+        args: &[ExprId],
+    ) {
         let dim = self.dim(array, axis);
+        let next = self.b.create_block();
+        let target = self.trap_block(trap, args);
         if let Some(constant) = self.const_int(index) {
-            return if constant >= 0 {
+            let is_valid = if constant >= 0 {
                 self.b.ins().icmp_imm_s(IntCC::SignedGreaterThan, dim, constant)
             } else {
                 let from_end = self.b.ins().iadd_imm_s(dim, constant);
                 self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, from_end, 0)
             };
+            self.b.ins().brif(is_valid, next, &[], target.block, &[]);
+            self.fill_trap(target, trap, args);
+            self.start(next);
+            return;
         }
         let is_nonneg = self.facts.is_nonneg(self.func, index);
-        let mut index = self.expr(index);
-        if !is_nonneg {
-            index = self.wrap_values(index, dim);
+        let value = self.expr(index);
+        let is_valid = self.b.ins().icmp(IntCC::UnsignedLessThan, value, dim);
+        if is_nonneg {
+            self.b.ins().brif(is_valid, next, &[], target.block, &[]);
+            self.fill_trap(target, trap, args);
+            self.start(next);
+            return;
         }
-        self.b.ins().icmp(IntCC::UnsignedLessThan, index, dim)
+        let cold = self.b.create_block();
+        let wrapped = self.b.append_block_param(next, clif::I64);
+        self.b.ins().brif(is_valid, next, &[value.into()], cold, &[]);
+        self.b.set_cold_block(cold);
+        self.start(cold);
+        let from_end = self.b.ins().iadd(value, dim);
+        let is_valid = self.b.ins().icmp(IntCC::UnsignedLessThan, from_end, dim);
+        self.b.ins().brif(is_valid, next, &[from_end.into()], target.block, &[]);
+        self.fill_trap(target, trap, args);
+        self.start(next);
+        if self.is_made_of_locals(index) {
+            let branch_depth = self.branch_depth;
+            self.wraps.push(Wrapped { index, array, axis, value: wrapped, branch_depth });
+        }
+    }
+
+    /// Has the expression the same value until one of its locals is assigned?
+    fn is_made_of_locals(&self, expr: ExprId) -> bool {
+        !walk::any_expr(&self.func.exprs, expr, &mut |expr| {
+            matches!(expr.kind, ExprKind::Load { .. } | ExprKind::Interrupted)
+        })
     }
 
     // Operators.
@@ -185,7 +245,10 @@ impl Emitter<'_> {
     }
 
     fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, ty: DType) -> Value {
-        let constant = if ty.is_float() { None } else { self.const_int(right) };
+        if ty.is_float() {
+            return self.binary_float_exprs(op, left, right, ty);
+        }
+        let constant = self.const_int(right);
         let x = self.expr(left);
         if let Some(constant) = constant
             && let Some(value) = self.binary_const(op, x, constant, ty)
@@ -194,6 +257,38 @@ impl Emitter<'_> {
         }
         let y = self.expr(right);
         self.binary_values(op, x, y, ty)
+    }
+
+    /// The machine takes a constant on the right from memory, but builds one on the left in two instructions.
+    fn binary_float_exprs(&mut self, op: BinaryOp, left: ExprId, right: ExprId, ty: DType) -> Value {
+        let (mut left, mut right) = (left, right);
+        let constant = match self.func.exprs[left].kind {
+            ExprKind::Const(value) => Some(value),
+            _ => None,
+        };
+        if constant.is_some() && matches!(op, BinaryOp::Add | BinaryOp::Mul) {
+            std::mem::swap(&mut left, &mut right);
+        }
+        let x = match (op, constant) {
+            (BinaryOp::Sub | BinaryOp::Div, Some(value)) if ty == DType::F64 && value.0 != 0 => {
+                self.loaded_constant(value)
+            }
+            _ => self.expr(left),
+        };
+        let y = self.expr(right);
+        self.binary_floats(op, x, y, ty)
+    }
+
+    /// A double in a register of its own.
+    fn loaded_constant(&mut self, value: Const) -> Value {
+        if !self.unit.abilities.has_cheap_vector_constants {
+            return self.constant(value, DType::F64);
+        }
+        let mut bytes = value.0.to_le_bytes().to_vec();
+        bytes.resize(16, 0);
+        let constant = self.b.func.dfg.constants.insert(bytes.into());
+        let vector = self.b.ins().vconst(clif::F64X2, constant);
+        self.b.ins().extractlane(vector, 0)
     }
 
     /// Integer operations whose right operand is known.

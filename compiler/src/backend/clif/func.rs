@@ -54,6 +54,18 @@ pub(super) struct LoopFrame {
     pub is_latch_used: bool,
 }
 
+/// An index that a check has wrapped.
+pub(super) struct Wrapped {
+    /// As in the check.
+    pub index: ExprId,
+    pub array: ArrayId,
+    pub axis: u8,
+    /// In `0 .. dim`.
+    pub value: Value,
+    /// Number of branches around the check.
+    pub branch_depth: u32,
+}
+
 /// A block that ends the function with an error.
 pub(super) struct TrapBlock {
     pub block: Block,
@@ -77,6 +89,11 @@ pub(super) struct Emitter<'a> {
     pub values: SecondaryMap<LocalId, PackedOption<Value>>,
     pub arrays: Vec<ArrayRep>,
     pub loops: Vec<LoopFrame>,
+    /// Wrapped indices that are known here: computed in a block that dominates this one, of locals that were not
+    /// assigned since.
+    pub wraps: Vec<Wrapped>,
+    /// Number of branches around the current statement.
+    pub branch_depth: u32,
     /// Trap blocks without arguments, by trap.
     shared_traps: SmallVec<[(TrapId, Block); 8]>,
     fail_block: Option<Block>,
@@ -210,6 +227,8 @@ impl<'a> Emitter<'a> {
             values: SecondaryMap::new(),
             arrays: Vec::with_capacity(func.arrays.len()),
             loops: Vec::new(),
+            wraps: Vec::new(),
+            branch_depth: 0,
             shared_traps: SmallVec::new(),
             fail_block: None,
             exit_block: None,

@@ -13,6 +13,8 @@ pub(super) struct Abilities {
     pub has_round: bool,
     /// Fused multiply-add in one instruction.
     pub has_fma: bool,
+    /// Is a constant of a vector cheaper to load than a scalar one to build?
+    pub has_cheap_vector_constants: bool,
     /// Convention of everything outside the image.
     pub outer: CallConv,
     /// Convention between functions of the image.
@@ -51,6 +53,7 @@ pub(super) fn abilities(isa: &dyn TargetIsa, target: &Target) -> Abilities {
     Abilities {
         has_round: !is_x64 || has("has_sse41"),
         has_fma: !is_x64 || has("has_fma"),
+        has_cheap_vector_constants: is_x64,
         outer: isa.default_call_conv(),
         inner: CallConv::Fast,
     }

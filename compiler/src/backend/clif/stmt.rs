@@ -13,7 +13,7 @@
 //! For steps other than 1 and -1 the test is `i < hi - step`, which cannot overflow inside the loop.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, Value, types as clif};
+use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Value, types as clif};
 
 use super::func::{Emitter, LoopFrame};
 use crate::ir::{ArrayId, BinaryOp, Check, ExprId, ExprKind, Loop, Place, ReduceOp, Stmt, TrapId};
@@ -32,6 +32,26 @@ impl Emitter<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Emits a branch: what it learns of indices is not known after it.
+    fn branch_block(&mut self, stmts: &[Stmt]) -> Result<bool, String> {
+        self.branch_depth += 1;
+        let falls_through = self.block(stmts);
+        self.branch_depth -= 1;
+        let depth = self.branch_depth;
+        self.wraps.retain(|wrap| wrap.branch_depth <= depth);
+        falls_through
+    }
+
+    /// Emits the body of a loop, which knows nothing of what earlier iterations assigned.
+    fn loop_body(&mut self, stmts: &[Stmt], exit: Block, latch: Block) -> Result<(bool, LoopFrame), String> {
+        self.wraps.clear();
+        self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
+        let falls_through = self.block(stmts)?;
+        let frame = self.loops.pop().ok_or("loops do not nest")?;
+        self.wraps.clear();
+        Ok((falls_through, frame))
     }
 
     fn stmt(&mut self, stmt: &Stmt) -> Result<bool, String> {
@@ -87,7 +107,8 @@ impl Emitter<'_> {
         Ok(true)
     }
 
-    fn start(&mut self, block: Block) {
+    /// Goes on in a block that has all its predecessors.
+    pub(super) fn start(&mut self, block: Block) {
         self.b.switch_to_block(block);
         self.b.seal_block(block);
     }
@@ -133,20 +154,17 @@ impl Emitter<'_> {
     }
 
     fn check(&mut self, check: &Check, trap: TrapId, args: &[ExprId]) {
-        let next = self.b.create_block();
-        let target = self.trap_block(trap, args);
         match check {
             Check::Cond(cond) => {
+                let next = self.b.create_block();
+                let target = self.trap_block(trap, args);
                 self.at(self.func.exprs[*cond].span);
                 self.branch(*cond, next, target.block);
+                self.fill_trap(target, trap, args);
+                self.start(next);
             }
-            Check::Index { index, array, axis } => {
-                let is_valid = self.index_is_valid(*index, *array, *axis);
-                self.b.ins().brif(is_valid, next, &[], target.block, &[]);
-            }
+            Check::Index { index, array, axis } => self.check_index(*index, *array, *axis, trap, args),
         }
-        self.fill_trap(target, trap, args);
-        self.start(next);
     }
 
     // Control flow.
@@ -164,13 +182,13 @@ impl Emitter<'_> {
         self.branch(cond, then_block, else_block);
         let mut is_merge_reached = orelse.is_empty();
         self.start(then_block);
-        if self.block(then)? {
+        if self.branch_block(then)? {
             self.b.ins().jump(merge, &[]);
             is_merge_reached = true;
         }
         if !orelse.is_empty() {
             self.start(else_block);
-            if self.block(orelse)? {
+            if self.branch_block(orelse)? {
                 self.b.ins().jump(merge, &[]);
                 is_merge_reached = true;
             }
@@ -193,9 +211,7 @@ impl Emitter<'_> {
             self.branch(cond, header, exit);
             self.b.switch_to_block(header);
             let latch = self.b.create_block();
-            self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
-            let falls_through = self.block(body)?;
-            let frame = self.loops.pop().ok_or("loops do not nest")?;
+            let (falls_through, frame) = self.loop_body(body, exit, latch)?;
             if frame.is_latch_used {
                 if falls_through {
                     self.b.ins().jump(latch, &[]);
@@ -205,12 +221,14 @@ impl Emitter<'_> {
             if (falls_through || frame.is_latch_used) && self.block(head)? {
                 self.branch(cond, header, exit);
             }
+            self.wraps.clear();
             self.b.seal_block(header);
             self.start(exit);
             return Ok(true);
         }
         self.b.ins().jump(header, &[]);
         self.b.switch_to_block(header);
+        self.wraps.clear();
         if !self.block(head)? {
             self.b.seal_block(header);
             return Ok(false);
@@ -220,11 +238,10 @@ impl Emitter<'_> {
             self.branch(cond, body_block, exit);
             self.start(body_block);
         }
-        self.loops.push(LoopFrame { exit, latch: header, is_latch_used: false });
-        if self.block(body)? {
+        let (falls_through, _) = self.loop_body(body, exit, header)?;
+        if falls_through {
             self.b.ins().jump(header, &[]);
         }
-        self.loops.pop();
         self.b.seal_block(header);
         // An endless loop without `break` leaves the exit without predecessors.
         let is_exit_reached = !is_endless || breaks(body);
@@ -240,6 +257,7 @@ impl Emitter<'_> {
         }
         let (const_lo, const_hi) = (self.const_int(l.lo), self.const_int(l.hi));
         let (lo, hi) = (self.expr(l.lo), self.expr(l.hi));
+        let hi = self.pinned(hi);
         let is_up = l.step > 0;
         let code = if is_up { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
         let (body, exit) = (self.b.create_block(), self.b.create_block());
@@ -263,9 +281,7 @@ impl Emitter<'_> {
         self.b.switch_to_block(body);
         self.values[l.var] = var.into();
         let latch = self.b.create_block();
-        self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
-        let falls_through = self.block(&l.body)?;
-        let frame = self.loops.pop().ok_or("loops do not nest")?;
+        let (falls_through, frame) = self.loop_body(&l.body, exit, latch)?;
         let is_latch_reached = falls_through || frame.is_latch_used;
         if frame.is_latch_used {
             if falls_through {
@@ -285,6 +301,23 @@ impl Emitter<'_> {
             self.start(exit);
         }
         Ok(is_exit_reached)
+    }
+
+    /// The same number in a form that stays in its register: Cranelift computes sums with constants again in every
+    /// block that uses them, and a loop's bound is used at its end. An operation with two results is left alone.
+    fn pinned(&mut self, value: Value) -> Value {
+        let dfg = &self.b.func.dfg;
+        let value = dfg.resolve_aliases(value);
+        let Some(inst) = dfg.value_def(value).inst() else { return value };
+        match dfg.insts[inst] {
+            InstructionData::Binary { opcode: Opcode::Iadd, args } => {
+                self.b.ins().uadd_overflow(args[0], args[1]).0
+            }
+            InstructionData::Binary { opcode: Opcode::Isub, args } => {
+                self.b.ins().usub_overflow(args[0], args[1]).0
+            }
+            _ => value,
+        }
     }
 
     /// Is there an iteration after this one?
