@@ -99,7 +99,35 @@ impl Emitter<'_> {
                 let target = if value.0 & 1 == 1 { then } else { orelse };
                 self.b.ins().jump(target, &[]);
             }
-            _ => {
+            // Two branches on flags are cheaper than two flags in registers.
+            ExprKind::Binary { op: BinaryOp::And, left, right } => {
+                let both = self.b.create_block();
+                self.branch(*left, both, orelse);
+                self.start(both);
+                self.branch(*right, then, orelse);
+            }
+            ExprKind::Binary { op: BinaryOp::Or, left, right } => {
+                let neither = self.b.create_block();
+                self.branch(*left, then, neither);
+                self.start(neither);
+                self.branch(*right, then, orelse);
+            }
+            ExprKind::Unary { .. }
+            | ExprKind::Binary { .. }
+            | ExprKind::Local(_)
+            | ExprKind::Load { .. }
+            | ExprKind::Dim { .. }
+            | ExprKind::Stride { .. }
+            | ExprKind::Base { .. }
+            | ExprKind::Overlaps { .. }
+            | ExprKind::Compare { .. }
+            | ExprKind::Select { .. }
+            | ExprKind::Cast { .. }
+            | ExprKind::Wrap { .. }
+            | ExprKind::Math1 { .. }
+            | ExprKind::Math2 { .. }
+            | ExprKind::Fma { .. }
+            | ExprKind::Interrupted => {
                 let cond = self.expr(cond);
                 self.b.ins().brif(cond, then, &[], orelse, &[]);
             }
@@ -111,7 +139,7 @@ impl Emitter<'_> {
         if ty.is_float() {
             let code = float_code(op);
             let code = if negated { code.complement() } else { code };
-            let (left, right) = (self.expr(left), self.expr(right));
+            let (left, right) = (self.compared(left), self.compared(right));
             return self.b.ins().fcmp(code, left, right);
         }
         let code = int_code(op, matches!(ty, DType::U64 | DType::Bool));
@@ -124,6 +152,17 @@ impl Emitter<'_> {
         }
         let right = self.expr(right);
         self.b.ins().icmp(code, left, right)
+    }
+
+    /// An operand of a comparison of floats: the machine compares less-than the other way round, so a constant on either
+    /// side may need a register.
+    fn compared(&mut self, id: ExprId) -> Value {
+        match self.func.exprs[id].kind {
+            ExprKind::Const(value) if self.func.exprs[id].ty == DType::F64 && value.0 != 0 => {
+                self.loaded_constant(value)
+            }
+            _ => self.expr(id),
+        }
     }
 
     // Indices.
