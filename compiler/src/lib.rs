@@ -9,6 +9,7 @@ pub mod backend;
 pub mod base;
 pub mod infer;
 pub mod ir;
+pub mod lower;
 pub mod numerics;
 pub mod passes;
 pub mod syntax;

@@ -1,0 +1,438 @@
+//! Whole arrays: creation, copies, fills, and the loops over all elements that they need.
+
+use super::context::{Context, Res, hole};
+use super::index::Element;
+use super::value::Value;
+use crate::base::Code;
+use crate::ir::{
+    ArrayId, ArrayValue, BinaryOp, CompareOp, ExprId, ExprKind, LocalId, Loop, LoopKind, LoopOrigin, Piece,
+    Stmt, UnaryOp,
+};
+use crate::numerics::math::MathFn1;
+use crate::types::{ArrayTy, DType};
+
+impl Context<'_, '_> {
+    // Loops over elements.
+
+    /// `for var in lo .. hi`.
+    pub(super) fn internal_loop(
+        &mut self,
+        lo: ExprId,
+        hi: ExprId,
+        build: impl FnOnce(&mut Self, LocalId) -> Res<()>,
+    ) -> Res<()> {
+        let id = self.loop_id(LoopOrigin::Internal);
+        let var = self.temp("k", DType::I64);
+        let (body, ()) = self.block(|cx| build(cx, var))?;
+        self.effects += 1;
+        self.emit(Stmt::Loop(Box::new(Loop {
+            id,
+            kind: LoopKind::Serial,
+            var,
+            lo,
+            hi,
+            step: 1,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body,
+        })));
+        Ok(())
+    }
+
+    /// Visits all positions of an array's shape in C order.
+    pub(super) fn for_all(
+        &mut self,
+        array: ArrayId,
+        build: &mut dyn FnMut(&mut Self, &[LocalId]) -> Res<()>,
+    ) -> Res<()> {
+        self.for_axes(array, &mut Vec::new(), build)
+    }
+
+    fn for_axes(
+        &mut self,
+        array: ArrayId,
+        vars: &mut Vec<LocalId>,
+        build: &mut dyn FnMut(&mut Self, &[LocalId]) -> Res<()>,
+    ) -> Res<()> {
+        let rank = usize::from(self.array_ty(array).rank);
+        if vars.len() == rank {
+            return build(self, vars);
+        }
+        let lo = self.int(0);
+        let hi = self.dim(array, vars.len() as u8);
+        self.internal_loop(lo, hi, |cx, var| {
+            vars.push(var);
+            let result = cx.for_axes(array, vars, build);
+            vars.pop();
+            result
+        })
+    }
+
+    /// The element at positions given by loop variables.
+    pub(super) fn element_of(&mut self, array: ArrayId, vars: &[LocalId]) -> Element {
+        let indices = vars.iter().map(|&var| self.read(var)).collect();
+        self.element_at(array, indices)
+    }
+
+    // Assignment to whole arrays and views.
+
+    /// `to[...] = value`.
+    pub(super) fn assign_elements(&mut self, to: ArrayId, value: Value) -> Res<()> {
+        match value {
+            Value::Array(from) => {
+                self.check_same_shape(to, from);
+                self.copy_elements(to, from)
+            }
+            value => self.fill(to, value),
+        }
+    }
+
+    /// Sets all elements to a number.
+    pub(super) fn fill(&mut self, array: ArrayId, value: Value) -> Res<()> {
+        let dtype = self.array_ty(array).dtype;
+        let lanes = match self.to_dtype(value, dtype)? {
+            Value::Real(value) => vec![value],
+            Value::Complex(re, im) => vec![re, im],
+            other => return Err(self.bug(format!("{other:?} as an element"))),
+        };
+        // The value is computed before the first element is set.
+        let lanes =
+            lanes.into_iter().map(|lane| if self.has_load(lane) { self.hold(lane) } else { lane }).collect();
+        self.emit_effect(Stmt::Fill { array, lanes });
+        Ok(())
+    }
+
+    /// Copies elements between arrays of one shape, converting them if the types differ.
+    pub(super) fn copy_elements(&mut self, to: ArrayId, from: ArrayId) -> Res<()> {
+        if self.array_ty(to).dtype == self.array_ty(from).dtype {
+            self.emit_effect(Stmt::CopyElements { to, from });
+            return Ok(());
+        }
+        self.for_all(to, &mut |cx, vars| {
+            let source = cx.element_of(from, vars);
+            let value = cx.load(&source);
+            let target = cx.element_of(to, vars);
+            cx.store(&target, value)
+        })
+    }
+
+    fn check_same_shape(&mut self, to: ArrayId, from: ArrayId) {
+        let rank = self.array_ty(to).rank;
+        if rank == 0 {
+            return;
+        }
+        let mut same = None;
+        for axis in 0..rank {
+            let (a, b) = (self.dim(to, axis), self.dim(from, axis));
+            let equal = self.compare(CompareOp::Eq, a, b);
+            same = Some(match same {
+                None => equal,
+                Some(same) => self.both(same, equal),
+            });
+        }
+        let Some(same) = same else { return };
+        let mut pieces = vec![Piece::Text("could not broadcast input array from shape ".into())];
+        let mut args = Vec::new();
+        // As many extents as fit into a message.
+        let is_shown = 2 * usize::from(rank) <= crate::ir::trap::MAX_TRAP_ARGS;
+        for (array, after) in [(from, " into shape "), (to, "")] {
+            if is_shown {
+                self.shape_pieces(array, &mut pieces, &mut args);
+            } else {
+                pieces.push(Piece::Text("(...)".into()));
+            }
+            pieces.push(Piece::Text(after.into()));
+        }
+        self.check_with(same, Code::K703, "ValueError", pieces, args);
+    }
+
+    /// `(3, 4)` as pieces of a message.
+    fn shape_pieces(&mut self, array: ArrayId, pieces: &mut Vec<Piece>, args: &mut Vec<ExprId>) {
+        let rank = self.array_ty(array).rank;
+        for axis in 0..rank {
+            pieces.push(Piece::Text(if axis == 0 { "(".into() } else { ",".into() }));
+            pieces.push(hole(DType::I64));
+            args.push(self.dim(array, axis));
+        }
+        pieces.push(Piece::Text(if rank == 1 { ",)".into() } else { ")".into() }));
+    }
+
+    // Creation.
+
+    /// Extents from a shape: an integer or a tuple of them; fails if one is negative.
+    pub(super) fn shape(&mut self, value: Value) -> Res<Vec<ExprId>> {
+        let items = match value {
+            Value::Tuple(items) => items,
+            other => vec![other],
+        };
+        let mut shape = Vec::with_capacity(items.len());
+        for item in items {
+            let extent = self.real(item, DType::I64)?;
+            let is_known = self.as_int(extent).is_some_and(|extent| extent >= 0)
+                || matches!(self.func.exprs[extent].kind, ExprKind::Dim { .. });
+            if is_known {
+                shape.push(extent);
+                continue;
+            }
+            let extent = self.pin(extent);
+            let copy = self.dup(extent);
+            let zero = self.int(0);
+            let cond = self.compare(CompareOp::Ge, copy, zero);
+            self.check(cond, Code::K710, "ValueError", "negative dimensions are not allowed");
+            shape.push(extent);
+        }
+        Ok(shape)
+    }
+
+    /// The extents of an array.
+    pub(super) fn shape_of(&mut self, array: ArrayId) -> Vec<ExprId> {
+        (0..self.array_ty(array).rank).map(|axis| self.dim(array, axis)).collect()
+    }
+
+    /// New memory.
+    pub(super) fn alloc(
+        &mut self,
+        ty: ArrayTy,
+        shape: Vec<ExprId>,
+        is_zeroed: bool,
+        dest: Option<ArrayId>,
+    ) -> ArrayId {
+        let array = self.new_array(ty, dest);
+        let trap = self.trap_text(Code::K704, "MemoryError", "out of memory");
+        self.emit_effect(Stmt::SetArray { array, value: ArrayValue::Alloc { shape, is_zeroed, trap } });
+        array
+    }
+
+    /// A new array with all elements set.
+    pub(super) fn alloc_filled(
+        &mut self,
+        ty: ArrayTy,
+        shape: Vec<ExprId>,
+        value: Value,
+        dest: Option<ArrayId>,
+    ) -> Res<ArrayId> {
+        let value = self.pin_value(value);
+        let array = self.alloc(ty, shape, false, dest);
+        self.fill(array, value)?;
+        Ok(array)
+    }
+
+    /// A new array with the elements of another.
+    pub(super) fn copied(&mut self, ty: ArrayTy, from: ArrayId, dest: Option<ArrayId>) -> Res<ArrayId> {
+        let shape = self.shape_of(from);
+        let array = self.alloc(ty, shape, false, dest);
+        self.copy_elements(array, from)?;
+        Ok(array)
+    }
+
+    /// A new array of the items of a tuple.
+    pub(super) fn from_items(
+        &mut self,
+        ty: ArrayTy,
+        items: Vec<Value>,
+        dest: Option<ArrayId>,
+    ) -> Res<ArrayId> {
+        let mut held = Vec::with_capacity(items.len());
+        for item in items {
+            held.push(self.pin_value(item));
+        }
+        let mut shape = vec![self.int(held.len() as i64)];
+        if let Some(Value::Tuple(first)) = held.first() {
+            shape.push(self.int(first.len() as i64));
+        }
+        let array = self.alloc(ty, shape, false, dest);
+        for (i, item) in held.into_iter().enumerate() {
+            let row = self.int(i as i64);
+            match item {
+                Value::Tuple(items) => {
+                    for (j, item) in items.into_iter().enumerate() {
+                        let (row, column) = (self.dup(row), self.int(j as i64));
+                        let element = self.element_at(array, vec![row, column]);
+                        self.store(&element, item)?;
+                    }
+                }
+                item => {
+                    let element = self.element_at(array, vec![row]);
+                    self.store(&element, item)?;
+                }
+            }
+        }
+        Ok(array)
+    }
+
+    /// `np.arange(start, stop, step)`. As in NumPy, the second element is `start + step` rounded to the element type, and
+    /// further ones count from the difference of the first two.
+    pub(super) fn arange(
+        &mut self,
+        ty: ArrayTy,
+        [start, stop, step]: [Value; 3],
+        dest: Option<ArrayId>,
+    ) -> Res<ArrayId> {
+        let at = [&start, &stop, &step]
+            .into_iter()
+            .filter_map(|value| self.value_ty(value).scalar())
+            .find(|dtype| dtype.is_float())
+            .map_or(DType::I64, |_| DType::F64);
+        let mut parts = Vec::with_capacity(3);
+        for value in [start, stop, step] {
+            let expr = self.real(value, at)?;
+            parts.push(self.pin(expr));
+        }
+        let (start, stop, step) = (parts[0], parts[1], parts[2]);
+        let copy = self.dup(step);
+        let is_nonzero = self.nonzero(copy);
+        self.check(is_nonzero, Code::K702, "ZeroDivisionError", "division by zero");
+        let first = self.dup(start);
+        let count = if at == DType::I64 {
+            self.trip_count(first, stop, step)
+        } else {
+            let copy = self.dup(step);
+            let distance = self.sub(stop, first);
+            let quotient = self.binary(BinaryOp::Div, distance, copy);
+            let whole = self.math1(MathFn1::Ceil, quotient);
+            let count = self.cast(whole, DType::I64);
+            let zero = self.int(0);
+            self.binary(BinaryOp::Max, count, zero)
+        };
+        let count = self.pin(count);
+        let extent = self.dup(count);
+        let array = self.alloc(ty, vec![extent], false, dest);
+        let wide = ty.dtype.widened();
+        // First and second element.
+        let copy = self.dup(start);
+        let sum = self.add(copy, step);
+        let first = self.cast(start, ty.dtype);
+        let first = self.cast(first, wide);
+        let first = self.pin(first);
+        let second = self.cast(sum, ty.dtype);
+        let second = self.cast(second, wide);
+        let second = self.pin(second);
+        let (a, b) = (self.dup(second), self.dup(first));
+        let delta = self.sub(a, b);
+        let delta = self.pin(delta);
+        if !ty.dtype.is_float() {
+            let (lo, hi) = (self.int(0), self.dup(count));
+            self.internal_loop(lo, hi, |cx, var| {
+                let k = cx.read(var);
+                let k = cx.cast(k, wide);
+                let offset = cx.mul(k, delta);
+                let value = cx.add(first, offset);
+                let element = cx.element_of(array, &[var]);
+                cx.store(&element, Value::Real(value))
+            })?;
+            return Ok(array);
+        }
+        for (i, value) in [(0, first), (1, second)] {
+            let number = self.int(i);
+            let copy = self.dup(count);
+            let cond = self.compare(CompareOp::Gt, copy, number);
+            let value = self.dup(value);
+            let (then, ()) = self.block(|cx| {
+                let index = cx.int(i);
+                let element = cx.element_at(array, vec![index]);
+                cx.store(&element, Value::Real(value))
+            })?;
+            self.emit(Stmt::If { cond, then, orelse: Vec::new() });
+        }
+        let (lo, hi) = (self.int(2), self.dup(count));
+        self.internal_loop(lo, hi, |cx, var| {
+            let k = cx.read(var);
+            let k = cx.cast(k, wide);
+            let offset = cx.mul(k, delta);
+            let value = cx.add(first, offset);
+            let element = cx.element_of(array, &[var]);
+            cx.store(&element, Value::Real(value))
+        })?;
+        Ok(array)
+    }
+
+    /// `np.linspace(start, stop, num)`: `i * step + start`, and exactly `stop` at the end.
+    pub(super) fn linspace(
+        &mut self,
+        ty: ArrayTy,
+        start: Value,
+        stop: Value,
+        num: Value,
+        has_endpoint: bool,
+        dest: Option<ArrayId>,
+    ) -> Res<ArrayId> {
+        let start = self.real(start, DType::F64)?;
+        let start = self.pin(start);
+        let stop = self.real(stop, DType::F64)?;
+        let stop = self.pin(stop);
+        let num = self.real(num, DType::I64)?;
+        let num = self.pin(num);
+        if self.as_int(num).is_none_or(|num| num < 0) {
+            let (copy, shown) = (self.dup(num), self.dup(num));
+            let zero = self.int(0);
+            let cond = self.compare(CompareOp::Ge, copy, zero);
+            let pieces = vec![
+                Piece::Text("Number of samples, ".into()),
+                hole(DType::I64),
+                Piece::Text(", must be non-negative.".into()),
+            ];
+            self.check_with(cond, Code::K710, "ValueError", pieces, vec![shown]);
+        }
+        let extent = self.dup(num);
+        let array = self.alloc(ty, vec![extent], false, dest);
+        let copy = self.dup(num);
+        let one = self.int(1);
+        let div = if has_endpoint { self.sub(copy, one) } else { copy };
+        let div = self.cast(div, DType::F64);
+        let div = self.pin(div);
+        let (a, b) = (self.dup(stop), self.dup(start));
+        let delta = self.sub(a, b);
+        let delta = self.pin(delta);
+        let (a, b) = (self.dup(delta), self.dup(div));
+        let step = self.binary(BinaryOp::Div, a, b);
+        let step = self.hold(step);
+        // A single sample is `start`, and a step that is 0 only because it is too small is divided late.
+        let (lo, hi) = (self.int(0), self.dup(num));
+        self.internal_loop(lo, hi, |cx, var| {
+            let k = cx.read(var);
+            let k = cx.cast(k, DType::F64);
+            let k = cx.hold(k);
+            let (k2, s2) = (cx.dup(k), cx.dup(step));
+            let usual = cx.mul(k2, s2);
+            let (k3, div2, delta2) = (cx.dup(k), cx.dup(div), cx.dup(delta));
+            let fraction = cx.binary(BinaryOp::Div, k3, div2);
+            let late = cx.mul(fraction, delta2);
+            let s3 = cx.dup(step);
+            let is_usual = cx.nonzero(s3);
+            let offset = cx.select(is_usual, usual, late);
+            let (div3, delta3) = (cx.dup(div), cx.dup(delta));
+            let zero = cx.number(0.0, DType::F64);
+            let is_single = cx.compare(CompareOp::Le, div3, zero);
+            let scaled = cx.mul(k, delta3);
+            let offset = cx.select(is_single, scaled, offset);
+            let base = cx.dup(start);
+            let value = cx.add(offset, base);
+            let element = cx.element_of(array, &[var]);
+            cx.store(&element, Value::Real(value))
+        })?;
+        if has_endpoint {
+            let copy = self.dup(num);
+            let one = self.int(1);
+            let cond = self.compare(CompareOp::Gt, copy, one);
+            let (then, ()) = self.block(|cx| {
+                let copy = cx.dup(num);
+                let one = cx.int(1);
+                let last = cx.sub(copy, one);
+                let element = cx.element_at(array, vec![last]);
+                let stop = cx.dup(stop);
+                cx.store(&element, Value::Real(stop))
+            })?;
+            self.emit(Stmt::If { cond, then, orelse: Vec::new() });
+        }
+        Ok(array)
+    }
+
+    /// `-x` where `x` is negative.
+    pub(super) fn absolute(&mut self, expr: ExprId) -> ExprId {
+        match self.ty(expr) {
+            DType::U64 => expr,
+            _ => self.unary(UnaryOp::Abs, expr),
+        }
+    }
+}

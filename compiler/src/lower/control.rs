@@ -1,0 +1,196 @@
+//! `if` and `while`, `break` and `continue`, and what loops have in common: types at the head and after, `else`, flags.
+
+use super::context::{Context, Frame, Res};
+use super::scan;
+use super::vars::Env;
+use crate::base::Symbol;
+use crate::infer::StmtInfo;
+use crate::infer::table::Live;
+use crate::ir::{Block as IrBlock, LocalId, LoopOrigin, Stmt as IrStmt, UnaryOp};
+use crate::syntax::ast::{Block, ExprId as AstId, Stmt, StmtId};
+use crate::types::{DType, Ty};
+
+impl Context<'_, '_> {
+    /// `if cond: body else: orelse`. Does control reach what follows?
+    pub(super) fn if_stmt(&mut self, id: StmtId, cond: AstId, body: &Block, orelse: &Block) -> Res<bool> {
+        match self.live(id) {
+            Live::Then => return self.stmts(body),
+            Live::Else => return self.stmts(orelse),
+            Live::Both => {}
+        }
+        let joined: &[(Symbol, Ty)] = self.instance.stmts.get(&id).map_or(&[], |info| &info.joined);
+        let temps = self.temps.len();
+        let cond = self.condition(cond)?;
+        let cond = self.settle(cond, temps);
+        let before = self.vars.env.clone();
+        let (then, then_falls) = self.path(body, joined)?;
+        let after_then = self.vars.env.clone();
+        self.vars.restore(&before);
+        let (other, other_falls) = self.path(orelse, joined)?;
+        self.emit_if(cond, then, other);
+        match (then_falls, other_falls) {
+            (true, true) => {
+                self.vars.add_missing(&after_then);
+                self.set_joined(joined);
+            }
+            (true, false) => self.vars.restore(&after_then),
+            (false, true) => {}
+            (false, false) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// One branch with its conversions.
+    fn path(&mut self, body: &Block, joined: &[(Symbol, Ty)]) -> Res<(IrBlock, bool)> {
+        self.block(|cx| {
+            let falls = cx.stmts(body)?;
+            if falls {
+                cx.join(joined)?;
+            }
+            Ok(falls)
+        })
+    }
+
+    /// Releases temporaries that a condition needed, after computing it.
+    pub(super) fn settle(&mut self, cond: crate::ir::ExprId, temps: usize) -> crate::ir::ExprId {
+        if self.temps.len() == temps {
+            return cond;
+        }
+        let cond = self.pin(cond);
+        self.release_temps(temps);
+        cond
+    }
+
+    /// `while cond: body else: orelse`.
+    pub(super) fn while_stmt(&mut self, stmt: &Stmt, cond: AstId, body: &Block, orelse: &Block) -> Res<bool> {
+        let info = self.loop_info(stmt.id);
+        if info.live == Live::Else {
+            let falls = self.stmts(orelse)?;
+            if falls {
+                self.join(&info.joined)?;
+            }
+            return Ok(falls);
+        }
+        let id = self.loop_id(LoopOrigin::While);
+        let head_env = self.enter_loop(&info, body, orelse)?;
+        let (head, test) = self.block(|cx| {
+            if info.live == Live::Then {
+                return Ok(cx.boolean(true));
+            }
+            let temps = cx.temps.len();
+            let test = cx.condition(cond)?;
+            Ok(cx.settle(test, temps))
+        })?;
+        let (block, falls) = self.block(|cx| cx.loop_body(&info, body))?;
+        self.emit(IrStmt::While { id, head, cond: test, body: block });
+        self.leave_loop(&info, &head_env, falls, orelse)
+    }
+
+    /// What inference says of a loop.
+    pub(super) fn loop_info(&self, id: StmtId) -> StmtInfo {
+        self.instance.stmts.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Before a loop: converts to the types at its head. Gives the variables at the head.
+    pub(super) fn enter_loop(&mut self, info: &StmtInfo, body: &Block, orelse: &Block) -> Res<Env> {
+        self.declare_flags(&info.maybe_unassigned);
+        self.join(&info.head)?;
+        let needs_flag = scan::has_break(body) && (!orelse.is_empty() || !info.joined.is_empty());
+        let broke = needs_flag.then(|| self.new_flag("broke"));
+        self.frames.push(Frame {
+            head: info.head.clone(),
+            joined: info.joined.clone(),
+            broke,
+            breaks: 0,
+            envs: Vec::new(),
+        });
+        Ok(self.vars.env.clone())
+    }
+
+    /// A truth variable that is false now.
+    pub(super) fn new_flag(&mut self, name: &str) -> LocalId {
+        let flag = self.temp(name, DType::Bool);
+        let no = self.boolean(false);
+        self.set(flag, no);
+        flag
+    }
+
+    /// The body of a loop, with the conversions at its end.
+    pub(super) fn loop_body(&mut self, info: &StmtInfo, body: &Block) -> Res<bool> {
+        let falls = self.stmts(body)?;
+        if falls {
+            self.join(&info.head)?;
+        }
+        Ok(falls)
+    }
+
+    /// After a loop: its `else`, and the variables as they are from here on.
+    pub(super) fn leave_loop(
+        &mut self,
+        info: &StmtInfo,
+        head_env: &Env,
+        body_falls: bool,
+        orelse: &Block,
+    ) -> Res<bool> {
+        let Some(frame) = self.frames.pop() else { return Err(self.bug("a loop that was not entered")) };
+        let body_env = self.vars.env.clone();
+        self.vars.restore(head_env);
+        // Variables that only the body assigns: their flags tell whether they have a value.
+        if body_falls {
+            self.vars.add_missing(&body_env);
+        }
+        for env in &frame.envs {
+            self.vars.add_missing(env);
+        }
+        let has_exit = info.live != Live::Then;
+        let mut falls = false;
+        if has_exit {
+            let (exit, exit_falls) = self.path(orelse, &info.joined)?;
+            falls = exit_falls;
+            match frame.broke {
+                Some(flag) if frame.breaks > 0 => {
+                    let broke = self.read(flag);
+                    let cond = self.unary(UnaryOp::Not, broke);
+                    self.emit_if(cond, exit, Vec::new());
+                }
+                _ => self.out.extend(exit),
+            }
+        }
+        if frame.breaks > 0 {
+            self.set_joined(&info.joined);
+            falls = true;
+        }
+        Ok(falls)
+    }
+
+    /// `break`.
+    pub(super) fn break_stmt(&mut self) -> Res<()> {
+        let Some(frame) = self.frames.last() else { return Err(self.bug("`break` outside a loop")) };
+        let (joined, broke) = (frame.joined.clone(), frame.broke);
+        self.join(&joined)?;
+        if let Some(flag) = broke {
+            let yes = self.boolean(true);
+            self.set(flag, yes);
+        }
+        let env = self.vars.env.clone();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.breaks += 1;
+            frame.envs.push(env);
+        }
+        self.emit(IrStmt::Break);
+        Ok(())
+    }
+
+    /// `continue`.
+    pub(super) fn continue_stmt(&mut self) -> Res<()> {
+        let Some(frame) = self.frames.last() else { return Err(self.bug("`continue` outside a loop")) };
+        let head = frame.head.clone();
+        self.join(&head)?;
+        let env = self.vars.env.clone();
+        if let Some(frame) = self.frames.last_mut() {
+            frame.envs.push(env);
+        }
+        self.emit(IrStmt::Continue);
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Which array parameters a function stores to: itself, through views, or through the functions that it calls.
+
+use crate::base::EntityRef;
+use crate::ir::{ArrayId, ArrayValue, Func, Operand, Param, Program, RuntimeFn, Stmt, walk};
+
+/// By function and position of the parameter; scalars are never written.
+pub(super) fn written_params(program: &Program) -> Vec<Vec<bool>> {
+    let mut written: Vec<Vec<bool>> =
+        program.funcs.values().map(|func| vec![false; func.params.len()]).collect();
+    // Recursion needs rounds; each one only adds.
+    loop {
+        let mut has_changed = false;
+        for (id, func) in program.funcs.iter() {
+            let now = written_by(func, &written);
+            if now != written[id.index()] {
+                written[id.index()] = now;
+                has_changed = true;
+            }
+        }
+        if !has_changed {
+            return written;
+        }
+    }
+}
+
+fn written_by(func: &Func, callees: &[Vec<bool>]) -> Vec<bool> {
+    // Arrays that share memory, as sets of parameters.
+    let count = func.params.len();
+    let mut roots: Vec<Vec<bool>> = vec![vec![false; count]; func.arrays.len()];
+    for (position, param) in func.params.iter().enumerate() {
+        if let Param::Array(array) = param {
+            roots[array.index()][position] = true;
+        }
+    }
+    loop {
+        let mut has_changed = false;
+        walk::for_each_stmt(&func.body, &mut |stmt| {
+            let mut link = |to: ArrayId, from: ArrayId| {
+                for position in 0..count {
+                    if roots[from.index()][position] && !roots[to.index()][position] {
+                        roots[to.index()][position] = true;
+                        has_changed = true;
+                    }
+                }
+            };
+            match stmt {
+                Stmt::SetArray { array, value } => match value {
+                    ArrayValue::Same(base)
+                    | ArrayValue::View { base, .. }
+                    | ArrayValue::Transpose { base, .. }
+                    | ArrayValue::Part { base, .. } => link(*array, *base),
+                    ArrayValue::Alloc { .. } => {}
+                },
+                // A callee may return any of the arrays it was given.
+                Stmt::Call { args, results, .. } => {
+                    for result in results {
+                        let crate::ir::Target::Array(to) = result else { continue };
+                        for arg in args {
+                            if let Operand::Array(from) = arg {
+                                link(*to, *from);
+                            }
+                        }
+                    }
+                }
+                _ => {}
+            }
+        });
+        if !has_changed {
+            break;
+        }
+    }
+    let mut written = vec![false; count];
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        let mut store = |array: ArrayId| {
+            for (position, is_written) in written.iter_mut().enumerate() {
+                *is_written |= roots[array.index()][position];
+            }
+        };
+        match stmt {
+            Stmt::Store { array, .. } | Stmt::Accumulate { array, .. } | Stmt::Fill { array, .. } => {
+                store(*array)
+            }
+            Stmt::CopyElements { to, .. } => store(*to),
+            Stmt::Call { callee, args, .. } => {
+                for (position, arg) in args.iter().enumerate() {
+                    if let Operand::Array(array) = arg
+                        && callees[callee.index()].get(position).copied().unwrap_or(true)
+                    {
+                        store(*array);
+                    }
+                }
+            }
+            Stmt::Runtime { function, args, .. } if *function != RuntimeFn::Save => {
+                for arg in args {
+                    if let Operand::Array(array) = arg {
+                        store(*array);
+                    }
+                }
+            }
+            _ => {}
+        }
+    });
+    written
+}

@@ -1,0 +1,608 @@
+//! `a[...]`: elements with their checks, views, items of tuples.
+//!
+//! An element's index is checked as Python means it, from `-size` up, and wrapped where the element is read or written, unless it is
+//! known not to be negative. A chain `a[i][j]` of whole numbers is one access.
+
+use super::context::{Context, Res, hole};
+use super::scan::const_int;
+use super::value::Value;
+use crate::base::{Code, Span};
+use crate::infer::Resolution;
+use crate::ir::{
+    ArrayId, ArrayValue, BinaryOp, Check, CompareOp, ExprId, ExprKind, Ownership, Piece, Place, Stmt,
+    ViewAxis,
+};
+use crate::syntax::ast::{ExprId as AstId, ExprKind as AstKind, Literal};
+use crate::types::{ArrayTy, DType, Ty};
+
+/// An element of an array whose indices have been checked and wrapped.
+pub(super) struct Element {
+    pub(super) array: ArrayId,
+    /// One per axis; copied at each use.
+    indices: Vec<ExprId>,
+}
+
+/// An entry of an index.
+enum Entry {
+    /// A number, with its place for the error.
+    At(ExprId, Span),
+    /// `start:stop:step`.
+    Slice(Option<ExprId>, Option<ExprId>, Option<ExprId>),
+    /// `None`.
+    New,
+    /// `...`.
+    Ellipsis,
+}
+
+impl Context<'_, '_> {
+    /// `base[indices]` as a value.
+    pub(super) fn index_expr(
+        &mut self,
+        base: AstId,
+        indices: &[AstId],
+        ty: &Ty,
+        dest: Option<ArrayId>,
+    ) -> Res<Value> {
+        match self.ty_of(base)? {
+            Ty::Tuple(_) => self.tuple_item(base, indices, ty),
+            Ty::Array(_) => match ty {
+                Ty::Scalar(_) => {
+                    let element = self.element(base, indices)?;
+                    let value = self.load(&element);
+                    self.convert(value, ty)
+                }
+                Ty::Array(result) => self.view(base, indices, *result, dest).map(Value::Array),
+                _ => Err(self.bug("an index with a strange result")),
+            },
+            _ => Err(self.bug("an index of a value that has none")),
+        }
+    }
+
+    // Elements.
+
+    /// Evaluates base and indices of an element, and checks them.
+    pub(super) fn element(&mut self, base: AstId, indices: &[AstId]) -> Res<Element> {
+        let mut groups: Vec<&[AstId]> = vec![indices];
+        let mut root = base;
+        while let AstKind::Index { base: inner, indices } = &self.node(root).kind
+            && matches!(self.ty_of(*inner)?, Ty::Array(_))
+            && indices.iter().all(|&index| self.is_number(index))
+        {
+            groups.push(indices);
+            root = *inner;
+        }
+        let array = match self.value(root)? {
+            Value::Array(array) => array,
+            other => return Err(self.bug(format!("an element of {other:?}"))),
+        };
+        let name = self.array_name(root);
+        let mut wrapped = Vec::new();
+        for group in groups.into_iter().rev() {
+            let mut raw = Vec::with_capacity(group.len());
+            for &index in group {
+                self.index_values(index, &mut raw)?;
+            }
+            for (index, span) in raw {
+                let axis = wrapped.len() as u8;
+                wrapped.push(self.at(span, |cx| cx.checked_index(index, array, axis, &name)));
+            }
+        }
+        if wrapped.len() != usize::from(self.array_ty(array).rank) {
+            return Err(self.bug("an element needs one index per axis"));
+        }
+        Ok(Element { array, indices: wrapped })
+    }
+
+    /// Is the index a whole number (not a slice, `None`, `...`)?
+    fn is_number(&self, index: AstId) -> bool {
+        self.instance
+            .exprs
+            .get(&index)
+            .is_some_and(|info| info.ty.scalar().is_some_and(|dtype| dtype.is_int()))
+    }
+
+    /// Evaluates one index; a tuple stands for several.
+    fn index_values(&mut self, index: AstId, to: &mut Vec<(ExprId, Span)>) -> Res<()> {
+        let span = self.node(index).span;
+        let items = match self.value(index)? {
+            Value::Tuple(items) => items,
+            other => vec![other],
+        };
+        for item in items {
+            let expr = self.real(item, DType::I64)?;
+            to.push((self.pin_index(expr), span));
+        }
+        Ok(())
+    }
+
+    /// Checks an index and wraps it.
+    fn checked_index(&mut self, index: ExprId, array: ArrayId, axis: u8, name: &str) -> ExprId {
+        if self.instance.options.boundscheck {
+            let pieces = vec![
+                Piece::Text("index ".into()),
+                hole(DType::I64),
+                Piece::Text(format!(" is out of range for axis {axis} of {name} with size ").into()),
+                hole(DType::I64),
+            ];
+            let trap = self.trap(Code::K701, "IndexError", pieces);
+            let (checked, shown) = (self.dup(index), self.dup(index));
+            let args = vec![shown, self.dim(array, axis)];
+            self.emit(Stmt::Check { check: Check::Index { index: checked, array, axis }, trap, args });
+        }
+        self.wrapped(index, array, axis)
+    }
+
+    fn wrapped(&mut self, index: ExprId, array: ArrayId, axis: u8) -> ExprId {
+        let is_known = match self.func.exprs[index].kind {
+            ExprKind::Const(bits) => bits.as_int() >= 0,
+            ExprKind::Local(local) => self.vars.counters.contains(&local),
+            _ => false,
+        };
+        if is_known {
+            return index;
+        }
+        let extent = self.dim(array, axis);
+        self.expr(ExprKind::Wrap { index, extent }, DType::I64)
+    }
+
+    /// What messages call an array.
+    pub(super) fn array_name(&self, expr: AstId) -> String {
+        let text = self.node(expr).span.text(self.shared.source);
+        if text.is_empty() || text.len() > 40 || text.contains('\n') {
+            "the array".into()
+        } else {
+            format!("`{text}`")
+        }
+    }
+
+    /// The place of an element; may be asked for more than once.
+    pub(super) fn place(&mut self, element: &Element) -> Place {
+        Place::Index(element.indices.iter().map(|&index| self.func.clone_expr(index)).collect())
+    }
+
+    /// Reads an element.
+    pub(super) fn load(&mut self, element: &Element) -> Value {
+        let dtype = self.array_ty(element.array).dtype;
+        let lane = |cx: &mut Self, lane| {
+            let place = cx.place(element);
+            cx.expr(ExprKind::Load { array: element.array, place, lane }, dtype.part())
+        };
+        if dtype.is_complex() {
+            let re = lane(self, 0);
+            Value::Complex(re, lane(self, 1))
+        } else {
+            Value::Real(lane(self, 0))
+        }
+    }
+
+    /// Writes an element; the value is converted.
+    pub(super) fn store(&mut self, element: &Element, value: Value) -> Res<()> {
+        let array = element.array;
+        let dtype = self.array_ty(array).dtype;
+        match self.to_dtype(value, dtype)? {
+            Value::Real(value) => {
+                let place = self.place(element);
+                self.emit_effect(Stmt::Store { array, place, lane: 0, value });
+            }
+            Value::Complex(re, im) => {
+                // The imaginary part may read the element whose real part is written first.
+                let im = if self.has_load(im) { self.hold(im) } else { im };
+                for (lane, value) in [(0, re), (1, im)] {
+                    let place = self.place(element);
+                    self.emit_effect(Stmt::Store { array, place, lane, value });
+                }
+            }
+            other => return Err(self.bug(format!("a store of {other:?}"))),
+        }
+        Ok(())
+    }
+
+    /// The element at indices that are known to be in range.
+    pub(super) fn element_at(&self, array: ArrayId, indices: Vec<ExprId>) -> Element {
+        Element { array, indices }
+    }
+
+    /// The element of an array that has only one.
+    pub(super) fn only_element(&mut self, array: ArrayId) -> Value {
+        let rank = self.array_ty(array).rank;
+        if rank > 0 {
+            let size = self.size(array);
+            let one = self.int(1);
+            let cond = self.compare(CompareOp::Eq, size, one);
+            let text = "can only convert an array of size 1 to a Python scalar";
+            self.check(cond, Code::K709, "ValueError", text);
+        }
+        let indices = (0..rank).map(|_| self.int(0)).collect();
+        let element = self.element_at(array, indices);
+        self.load(&element)
+    }
+
+    /// Number of elements.
+    pub(super) fn size(&mut self, array: ArrayId) -> ExprId {
+        let rank = self.array_ty(array).rank;
+        let mut size = self.int(1);
+        for axis in 0..rank {
+            let extent = self.dim(array, axis);
+            size = self.mul(size, extent);
+        }
+        size
+    }
+
+    // Views.
+
+    /// `base[indices]` as a view.
+    pub(super) fn view(
+        &mut self,
+        base: AstId,
+        indices: &[AstId],
+        ty: ArrayTy,
+        dest: Option<ArrayId>,
+    ) -> Res<ArrayId> {
+        let array = match self.value(base)? {
+            Value::Array(array) => array,
+            other => return Err(self.bug(format!("a view of {other:?}"))),
+        };
+        let mut entries = Vec::with_capacity(indices.len());
+        for &index in indices {
+            self.entry(index, &mut entries)?;
+        }
+        let name = self.array_name(base);
+        let axes = self.view_axes(array, entries, &name)?;
+        Ok(self.bind_view(ty, ArrayValue::View { base: array, axes }, dest))
+    }
+
+    /// Binds a view to the destination or to a temporary.
+    pub(super) fn bind_view(&mut self, ty: ArrayTy, value: ArrayValue, dest: Option<ArrayId>) -> ArrayId {
+        let array = match dest {
+            Some(dest) => dest,
+            None if self.owns_views => self.new_array(ty, None),
+            // What it views lives until the end of the statement.
+            None => self.array_var("t", ty, Ownership::Borrowed),
+        };
+        self.emit(Stmt::SetArray { array, value });
+        array
+    }
+
+    fn entry(&mut self, index: AstId, entries: &mut Vec<Entry>) -> Res<()> {
+        match &self.node(index).kind {
+            AstKind::Slice { start, stop, step } => {
+                let start = self.slice_part(*start)?;
+                let stop = self.slice_part(*stop)?;
+                let step = self.slice_part(*step)?;
+                entries.push(Entry::Slice(start, stop, step));
+            }
+            AstKind::Literal(Literal::Ellipsis) => entries.push(Entry::Ellipsis),
+            AstKind::Literal(Literal::None) => entries.push(Entry::New),
+            _ if self.instance.exprs.get(&index).is_some_and(|info| info.ty == Ty::None) => {
+                entries.push(Entry::New);
+            }
+            _ => {
+                let mut values = Vec::new();
+                self.index_values(index, &mut values)?;
+                entries.extend(values.into_iter().map(|(value, span)| Entry::At(value, span)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A part of a slice; `None` if it is not given.
+    fn slice_part(&mut self, part: Option<AstId>) -> Res<Option<ExprId>> {
+        let Some(part) = part else { return Ok(None) };
+        match self.value(part)? {
+            Value::None => Ok(None),
+            value => {
+                let expr = self.real(value, DType::I64)?;
+                Ok(Some(self.pin_index(expr)))
+            }
+        }
+    }
+
+    fn view_axes(&mut self, array: ArrayId, entries: Vec<Entry>, name: &str) -> Res<Vec<ViewAxis>> {
+        let rank = usize::from(self.array_ty(array).rank);
+        let used = entries.iter().filter(|entry| matches!(entry, Entry::At(..) | Entry::Slice(..))).count();
+        let Some(missing) = rank.checked_sub(used) else { return Err(self.bug("too many indices")) };
+        let has_ellipsis = entries.iter().any(|entry| matches!(entry, Entry::Ellipsis));
+        let mut axes = Vec::with_capacity(rank);
+        let mut axis = 0u8;
+        for entry in entries {
+            match entry {
+                Entry::At(index, span) => {
+                    let index = self.at(span, |cx| cx.checked_index(index, array, axis, name));
+                    axes.push(ViewAxis::Index(index));
+                    axis += 1;
+                }
+                Entry::Slice(None, None, None) => {
+                    axes.push(ViewAxis::Whole);
+                    axis += 1;
+                }
+                Entry::Slice(start, stop, step) => {
+                    let slice = self.slice(array, axis, start, stop, step);
+                    axes.push(slice);
+                    axis += 1;
+                }
+                Entry::New => axes.push(ViewAxis::New),
+                Entry::Ellipsis => {
+                    axes.extend(std::iter::repeat_n(ViewAxis::Whole, missing));
+                    axis += missing as u8;
+                }
+            }
+        }
+        if !has_ellipsis {
+            axes.extend(std::iter::repeat_n(ViewAxis::Whole, missing));
+        }
+        Ok(axes)
+    }
+
+    /// `start:stop:step` by the rules of Python's `slice.indices`.
+    fn slice(
+        &mut self,
+        array: ArrayId,
+        axis: u8,
+        start: Option<ExprId>,
+        stop: Option<ExprId>,
+        step: Option<ExprId>,
+    ) -> ViewAxis {
+        let step = step.unwrap_or_else(|| self.int(1));
+        match self.as_int(step) {
+            Some(0) | None => self.slice_any_step(array, axis, start, stop, step),
+            Some(known) if known > 0 => {
+                let start = self.clamped_up(array, axis, start, 0);
+                let stop = match stop {
+                    Some(stop) => self.clamped_up(array, axis, Some(stop), 0),
+                    None => self.dim(array, axis),
+                };
+                let start = self.pin_index(start);
+                let copy = self.dup(start);
+                let distance = self.sub(stop, copy);
+                let len = self.slice_len(distance, known);
+                ViewAxis::Slice { start, len, step }
+            }
+            Some(known) => {
+                let start = self.clamped_down(array, axis, start, false);
+                let stop = self.clamped_down(array, axis, stop, true);
+                let start = self.pin(start);
+                let copy = self.dup(start);
+                let distance = self.sub(copy, stop);
+                let len = self.slice_len(distance, known.wrapping_neg().max(1));
+                ViewAxis::Slice { start, len, step }
+            }
+        }
+    }
+
+    /// `max(0, ceil(distance / step))` for a positive step.
+    fn slice_len(&mut self, distance: ExprId, step: i64) -> ExprId {
+        let zero = self.int(0);
+        let distance = self.binary(BinaryOp::Max, distance, zero);
+        if step == 1 {
+            return distance;
+        }
+        let more = self.int(step - 1);
+        let rounded = self.add(distance, more);
+        let step = self.int(step);
+        self.binary(BinaryOp::FloorDiv, rounded, step)
+    }
+
+    /// An end of a slice that goes up: in `0 ..= dim`.
+    fn clamped_up(&mut self, array: ArrayId, axis: u8, part: Option<ExprId>, default: i64) -> ExprId {
+        let Some(part) = part else { return self.int(default) };
+        match self.as_int(part) {
+            Some(0) => part,
+            Some(known) if known > 0 => {
+                let extent = self.dim(array, axis);
+                self.binary(BinaryOp::Min, part, extent)
+            }
+            Some(_) => {
+                let extent = self.dim(array, axis);
+                let from_end = self.add(extent, part);
+                let zero = self.int(0);
+                self.binary(BinaryOp::Max, from_end, zero)
+            }
+            None => {
+                let wrapped = self.from_end(array, axis, part);
+                let zero = self.int(0);
+                let low = self.binary(BinaryOp::Max, wrapped, zero);
+                let extent = self.dim(array, axis);
+                self.binary(BinaryOp::Min, low, extent)
+            }
+        }
+    }
+
+    /// An end of a slice that goes down: in `-1 .. dim`.
+    fn clamped_down(&mut self, array: ArrayId, axis: u8, part: Option<ExprId>, is_stop: bool) -> ExprId {
+        let minus_one = self.int(-1);
+        match part {
+            None if is_stop => minus_one,
+            None => {
+                let extent = self.dim(array, axis);
+                self.add(extent, minus_one)
+            }
+            Some(part) => {
+                let wrapped = self.from_end(array, axis, part);
+                let low = self.binary(BinaryOp::Max, wrapped, minus_one);
+                let extent = self.dim(array, axis);
+                let one = self.int(1);
+                let last = self.sub(extent, one);
+                self.binary(BinaryOp::Min, low, last)
+            }
+        }
+    }
+
+    /// `part + dim if part < 0 else part`.
+    fn from_end(&mut self, array: ArrayId, axis: u8, part: ExprId) -> ExprId {
+        let (test, sum) = (self.dup(part), self.dup(part));
+        let zero = self.int(0);
+        let is_negative = self.compare(CompareOp::Lt, test, zero);
+        let extent = self.dim(array, axis);
+        let from_end = self.add(sum, extent);
+        self.select(is_negative, from_end, part)
+    }
+
+    /// A slice whose step is known only at run time.
+    fn slice_any_step(
+        &mut self,
+        array: ArrayId,
+        axis: u8,
+        start: Option<ExprId>,
+        stop: Option<ExprId>,
+        step: ExprId,
+    ) -> ViewAxis {
+        let step = self.pin(step);
+        let copy = self.dup(step);
+        let zero = self.int(0);
+        let cond = self.compare(CompareOp::Ne, copy, zero);
+        self.check(cond, Code::K708, "ValueError", "slice step cannot be zero");
+        let end = |cx: &mut Self, part: Option<ExprId>, is_stop| {
+            let part = part.map(|part| cx.pin(part));
+            let copy = part.map(|part| cx.dup(part));
+            let default_up = cx.dim(array, axis);
+            let up = match part {
+                None if is_stop => default_up,
+                part => cx.clamped_up(array, axis, part, 0),
+            };
+            let down = cx.clamped_down(array, axis, copy, is_stop);
+            let is_up = cx.is_positive(step);
+            cx.select(is_up, up, down)
+        };
+        let start = end(self, start, false);
+        let start = self.hold(start);
+        let stop = end(self, stop, true);
+        let first = self.dup(start);
+        let len = self.trip_count(first, stop, step);
+        ViewAxis::Slice { start, len, step }
+    }
+
+    fn is_positive(&mut self, step: ExprId) -> ExprId {
+        let copy = self.dup(step);
+        let zero = self.int(0);
+        self.compare(CompareOp::Gt, copy, zero)
+    }
+
+    /// How many of `start`, `start + step`, ... come before `stop`; the step is pinned and not 0.
+    pub(super) fn trip_count(&mut self, start: ExprId, stop: ExprId, step: ExprId) -> ExprId {
+        let (start, stop) = (self.pin(start), self.pin(stop));
+        // Counted upwards from the smaller end.
+        let is_up = self.is_positive(step);
+        let (a, b) = (self.dup(start), self.dup(stop));
+        let up = self.sub(b, a);
+        let down = self.sub(start, stop);
+        let distance = self.select(is_up, up, down);
+        let size = self.dup(step);
+        let size = self.unary(crate::ir::UnaryOp::Abs, size);
+        let size = self.pin(size);
+        let zero = self.int(0);
+        let distance = self.binary(BinaryOp::Max, distance, zero);
+        let copy = self.dup(size);
+        let one = self.int(1);
+        let more = self.sub(copy, one);
+        let rounded = self.add(distance, more);
+        self.binary(BinaryOp::FloorDiv, rounded, size)
+    }
+
+    // Tuples.
+
+    fn tuple_item(&mut self, base: AstId, indices: &[AstId], ty: &Ty) -> Res<Value> {
+        let [index] = *indices else { return Err(self.bug("a tuple has one index")) };
+        if let AstKind::Slice { start, stop, step } = &self.node(index).kind {
+            let items = self.tuple_value(base)?;
+            let part = |part: &Option<AstId>| match part {
+                Some(expr) => const_int(self.ast, self.instance, *expr),
+                None => None,
+            };
+            let picked = slice_indices(part(start), part(stop), part(step), items.len());
+            let items: Vec<Option<Value>> = items.into_iter().map(Some).collect();
+            let mut items = items;
+            let picked: Option<Vec<Value>> =
+                picked.into_iter().map(|i| items.get_mut(i).and_then(Option::take)).collect();
+            return picked.map(Value::Tuple).ok_or_else(|| self.bug("a slice beyond its tuple"));
+        }
+        if let Some(known) = const_int(self.ast, self.instance, index) {
+            // The shape of an array is asked for axis by axis.
+            if let Resolution::Builtin(crate::types::builtins::Builtin::Shape, plan) =
+                &self.info(base)?.resolution
+                && let Some(crate::infer::table::ArgSource::Expr(array)) = plan.args.first()
+                && let Value::Array(array) = self.value(*array)?
+            {
+                let rank = i64::from(self.array_ty(array).rank);
+                let axis = if known < 0 { known + rank } else { known };
+                return Ok(Value::Real(self.dim(array, axis as u8)));
+            }
+            let items = self.tuple_value(base)?;
+            let position = if known < 0 { known + items.len() as i64 } else { known };
+            let item = usize::try_from(position).ok().and_then(|position| items.into_iter().nth(position));
+            let item = item.ok_or_else(|| self.bug("an index beyond its tuple"))?;
+            return self.convert(item, ty);
+        }
+        // An index known at run time: all items have one type.
+        let items = self.tuple_value(base)?;
+        let count = items.len() as i64;
+        let index = self.value(index)?;
+        let index = self.real(index, DType::I64)?;
+        let index = self.pin(index);
+        let low = self.int(-count);
+        let high = self.int(count);
+        let (a, b) = (self.dup(index), self.dup(index));
+        let low = self.compare(CompareOp::Ge, a, low);
+        let high = self.compare(CompareOp::Lt, b, high);
+        let cond = self.both(low, high);
+        self.check(cond, Code::K701, "IndexError", "tuple index out of range");
+        let extent = self.int(count);
+        let wrapped = self.expr(ExprKind::Wrap { index, extent }, DType::I64);
+        let wrapped = self.hold(wrapped);
+        let mut result: Option<Value> = None;
+        for (i, item) in items.into_iter().enumerate().rev() {
+            let item = self.convert(item, ty)?;
+            result = Some(match (item, result) {
+                (item, None) => item,
+                (Value::Real(item), Some(Value::Real(rest))) => {
+                    let number = self.int(i as i64);
+                    let copy = self.dup(wrapped);
+                    let cond = self.compare(CompareOp::Eq, copy, number);
+                    Value::Real(self.select(cond, item, rest))
+                }
+                (Value::Complex(re, im), Some(Value::Complex(re2, im2))) => {
+                    let mut pick = |a, b| {
+                        let number = self.int(i as i64);
+                        let copy = self.dup(wrapped);
+                        let cond = self.compare(CompareOp::Eq, copy, number);
+                        self.select(cond, a, b)
+                    };
+                    let re = pick(re, re2);
+                    Value::Complex(re, pick(im, im2))
+                }
+                _ => return Err(self.bug("an item that cannot be picked at run time")),
+            });
+        }
+        result.ok_or_else(|| self.bug("an item of an empty tuple"))
+    }
+
+    fn tuple_value(&mut self, base: AstId) -> Res<Vec<Value>> {
+        match self.value(base)? {
+            Value::Tuple(items) => Ok(items),
+            other => Err(self.bug(format!("an item of {other:?}"))),
+        }
+    }
+}
+
+/// Positions that `start:stop:step` picks from `count` items.
+fn slice_indices(start: Option<i64>, stop: Option<i64>, step: Option<i64>, count: usize) -> Vec<usize> {
+    let (count, step) = (count as i64, step.unwrap_or(1));
+    let clamp =
+        |part: i64, low: i64, high: i64| (if part < 0 { part + count } else { part }).clamp(low, high);
+    let mut picked = Vec::new();
+    if step > 0 {
+        let (mut i, stop) =
+            (start.map_or(0, |s| clamp(s, 0, count)), stop.map_or(count, |s| clamp(s, 0, count)));
+        while i < stop {
+            picked.push(i as usize);
+            i += step;
+        }
+    } else if step < 0 {
+        let mut i = start.map_or(count - 1, |s| clamp(s, -1, count - 1));
+        let stop = stop.map_or(-1, |s| clamp(s, -1, count - 1));
+        while i > stop {
+            picked.push(i as usize);
+            i += step;
+        }
+    }
+    picked
+}

@@ -1,0 +1,534 @@
+//! `for`: over `range` and `prange`, arrays, tuples, and what `enumerate`, `zip` and `reversed` make of them.
+//!
+//! A `range` with a known step is a loop of the IR over the same numbers. Everything else counts from 0 and computes the item from
+//! the count. The user's variable is set from the hidden counter at the start of each iteration, so that it can be
+//! assigned to, and keeps its value after the loop. Loops over tuples are unrolled.
+
+use super::context::{Context, Res};
+use super::scan;
+use super::value::Value;
+use crate::base::Code;
+use crate::infer::table::{ArgSource, CallPlan, Live};
+use crate::infer::{Resolution, StmtInfo};
+use crate::ir::{
+    ArrayId, ArrayValue, BinaryOp, Block as IrBlock, CompareOp, ExprId, LocalId, Loop, LoopKind, LoopOrigin,
+    Operand, Ownership, RuntimeFn, Stmt as IrStmt, UnaryOp, ViewAxis,
+};
+use crate::syntax::ast::{Block, ExprId as AstId, ExprKind as AstKind, Stmt};
+use crate::types::builtins::Builtin;
+use crate::types::{ArrayTy, DType, Layout, Ty};
+
+/// Something that has an item for each count; its expressions are pinned and copied at each use.
+enum Source {
+    Range { start: ExprId, step: ExprId, trip: ExprId },
+    Array(ArrayId),
+    Tuple(Vec<Value>),
+    Enumerate(Box<Source>, ExprId),
+    Zip(Vec<Source>),
+    Reversed(Box<Source>),
+}
+
+impl Context<'_, '_> {
+    /// `for target in iter: body else: orelse`. Does control reach what follows?
+    pub(super) fn for_stmt(
+        &mut self,
+        stmt: &Stmt,
+        target: AstId,
+        iter: AstId,
+        body: &Block,
+        orelse: &Block,
+    ) -> Res<bool> {
+        let info = self.loop_info(stmt.id);
+        if info.live == Live::Else {
+            let falls = self.stmts(orelse)?;
+            if falls {
+                self.join(&info.joined)?;
+            }
+            return Ok(falls);
+        }
+        let temps = self.temps.len();
+        if let Resolution::Builtin(builtin @ (Builtin::Range | Builtin::Prange), plan) =
+            &self.info(iter)?.resolution
+        {
+            let (builtin, plan) = (*builtin, plan.clone());
+            let [start, stop, step] = self.at(self.node(iter).span, |cx| cx.range_bounds(&plan))?;
+            let is_parallel = builtin == Builtin::Prange;
+            if let Some(known) = self.as_int(step)
+                && known != 0
+            {
+                let (lo, hi) = self.held_bounds(start, stop, &info);
+                return self.counted(
+                    stmt,
+                    target,
+                    body,
+                    orelse,
+                    &info,
+                    is_parallel,
+                    (lo, hi, known),
+                    None,
+                    temps,
+                );
+            }
+            let source = self.at(self.node(iter).span, |cx| cx.range_source(start, stop, step));
+            let bounds = self.whole_trip(&source);
+            return self.counted(
+                stmt,
+                target,
+                body,
+                orelse,
+                &info,
+                is_parallel,
+                bounds,
+                Some(&source),
+                temps,
+            );
+        }
+        let source = self.source(iter, body)?;
+        if let Some(count) = source.unrolled_count() {
+            return self.unrolled(stmt, target, body, orelse, &info, &source, count, temps);
+        }
+        let bounds = self.whole_trip(&source);
+        self.counted(stmt, target, body, orelse, &info, false, bounds, Some(&source), temps)
+    }
+
+    /// The bounds must not see what converting variables for the loop's head does.
+    fn held_bounds(&mut self, lo: ExprId, hi: ExprId, info: &StmtInfo) -> (ExprId, ExprId) {
+        if info.head.is_empty() { (lo, hi) } else { (self.pin_index(lo), self.pin_index(hi)) }
+    }
+
+    fn whole_trip(&mut self, source: &Source) -> (ExprId, ExprId, i64) {
+        let lo = self.int(0);
+        let hi = self.trip(source);
+        (lo, self.pin_index(hi), 1)
+    }
+
+    /// Start, stop and step as `i64`.
+    fn range_bounds(&mut self, plan: &CallPlan) -> Res<[ExprId; 3]> {
+        let is_only_stop = matches!(plan.args.get(1), None | Some(ArgSource::Absent));
+        let mut values = self.plan_values(plan)?;
+        values.resize_with(3, || None);
+        let [start, stop, step] = [values[0].take(), values[1].take(), values[2].take()];
+        let (start, stop) = if is_only_stop { (None, start) } else { (start, stop) };
+        let mut bounds = [0, 0, 1].map(|value| self.int(value));
+        for (bound, value) in bounds.iter_mut().zip([start, stop, step]) {
+            if let Some(value) = value {
+                *bound = self.real(value, DType::I64)?;
+            }
+        }
+        Ok(bounds)
+    }
+
+    /// A range by its count; fails if the step is 0.
+    fn range_source(&mut self, start: ExprId, stop: ExprId, step: ExprId) -> Source {
+        let (start, stop, step) = (self.pin(start), self.pin(stop), self.pin(step));
+        let copy = self.dup(step);
+        let zero = self.int(0);
+        let cond = self.compare(CompareOp::Ne, copy, zero);
+        self.check(cond, Code::K708, "ValueError", "range() arg 3 must not be zero");
+        let first = self.dup(start);
+        let trip = self.trip_count(first, stop, step);
+        Source::Range { start, step, trip: self.pin(trip) }
+    }
+
+    /// What an expression iterates over.
+    fn source(&mut self, iter: AstId, body: &Block) -> Res<Source> {
+        let span = self.node(iter).span;
+        if let Resolution::Builtin(builtin, plan) = &self.info(iter)?.resolution {
+            let arg = |at: usize| match plan.args.get(at) {
+                Some(ArgSource::Expr(expr)) => Some(*expr),
+                _ => None,
+            };
+            match builtin {
+                Builtin::Range | Builtin::Prange => {
+                    return self.at(span, |cx| {
+                        let [start, stop, step] = cx.range_bounds(plan)?;
+                        Ok(cx.range_source(start, stop, step))
+                    });
+                }
+                Builtin::Enumerate => {
+                    let over = arg(0).ok_or_else(|| self.bug("`enumerate` of nothing"))?;
+                    let inner = self.source(over, body)?;
+                    let start = match plan.args.get(1) {
+                        Some(ArgSource::Expr(start)) => self.value(*start)?,
+                        Some(ArgSource::Const(value)) => self.constant(value)?,
+                        _ => Value::Real(self.int(0)),
+                    };
+                    let start = self.real(start, DType::I64)?;
+                    return Ok(Source::Enumerate(Box::new(inner), self.pin(start)));
+                }
+                Builtin::Zip => {
+                    let mut sources = Vec::new();
+                    for i in 0..plan.args.len() {
+                        let over = arg(i).ok_or_else(|| self.bug("`zip` of nothing"))?;
+                        sources.push(self.source(over, body)?);
+                    }
+                    return Ok(Source::Zip(sources));
+                }
+                Builtin::Reversed => {
+                    let over = arg(0).ok_or_else(|| self.bug("`reversed` of nothing"))?;
+                    return Ok(Source::Reversed(Box::new(self.source(over, body)?)));
+                }
+                _ => {}
+            }
+        }
+        match self.value(iter)? {
+            Value::Array(array) => Ok(Source::Array(self.iterated_array(iter, array, body))),
+            Value::Tuple(items) => {
+                Ok(Source::Tuple(items.into_iter().map(|item| self.frozen(item)).collect()))
+            }
+            other => Err(self.bug(format!("a loop over {other:?}"))),
+        }
+    }
+
+    /// A value that the loop's body cannot change.
+    fn frozen(&mut self, value: Value) -> Value {
+        match value {
+            Value::Real(expr) if self.as_const(expr).is_none() => Value::Real(self.hold(expr)),
+            Value::Complex(re, im) => {
+                let re = self.hold(re);
+                Value::Complex(re, self.hold(im))
+            }
+            Value::Array(array) => Value::Array(self.hold_array(array)),
+            Value::Tuple(items) => Value::Tuple(items.into_iter().map(|item| self.frozen(item)).collect()),
+            Value::None | Value::Str(_) | Value::Real(_) | Value::Rng(_) => value,
+        }
+    }
+
+    /// An array that stays the same while the body runs, even if it binds the name anew.
+    fn iterated_array(&mut self, iter: AstId, array: ArrayId, body: &Block) -> ArrayId {
+        let is_safe = match &self.node(iter).kind {
+            AstKind::Name(name) => !scan::assigns(self.ast, body, name),
+            // A new array is a temporary of this statement; a view may be of something that is bound anew.
+            AstKind::Call { .. } => self.func.arrays[array].ownership == Ownership::Owned,
+            _ => false,
+        };
+        if is_safe {
+            return array;
+        }
+        self.hold_array(array)
+    }
+
+    /// How many items there are.
+    fn trip(&mut self, source: &Source) -> ExprId {
+        match source {
+            Source::Range { trip, .. } => self.dup(*trip),
+            Source::Array(array) => self.dim(*array, 0),
+            Source::Tuple(items) => self.int(items.len() as i64),
+            Source::Enumerate(inner, _) | Source::Reversed(inner) => self.trip(inner),
+            Source::Zip(sources) => {
+                let mut trip = None;
+                for source in sources {
+                    let more = self.trip(source);
+                    trip = Some(match trip {
+                        None => more,
+                        Some(trip) => self.binary(BinaryOp::Min, trip, more),
+                    });
+                }
+                trip.unwrap_or_else(|| self.int(0))
+            }
+        }
+    }
+
+    /// The item at a count, which is pinned.
+    fn item(&mut self, source: &Source, count: ExprId, dest: Option<ArrayId>) -> Res<Value> {
+        Ok(match source {
+            Source::Range { start, step, .. } => {
+                let (start, step, count) = (self.dup(*start), self.dup(*step), self.dup(count));
+                let offset = self.mul(count, step);
+                Value::Real(self.add(start, offset))
+            }
+            Source::Array(array) => {
+                let count = self.dup(count);
+                self.item_of(*array, count, dest)
+            }
+            Source::Tuple(items) => {
+                let position = self.as_int(count).and_then(|count| usize::try_from(count).ok());
+                let item = position.and_then(|position| items.get(position));
+                match item {
+                    Some(item) => self.dup_value(item),
+                    None => return Err(self.bug("an item of a tuple that is not known")),
+                }
+            }
+            Source::Enumerate(inner, start) => {
+                let (start, copy) = (self.dup(*start), self.dup(count));
+                let number = self.add(start, copy);
+                Value::Tuple(vec![Value::Real(number), self.item(inner, count, None)?])
+            }
+            Source::Zip(sources) => {
+                let items: Res<Vec<Value>> =
+                    sources.iter().map(|source| self.item(source, count, None)).collect();
+                Value::Tuple(items?)
+            }
+            Source::Reversed(inner) => {
+                let trip = self.trip(inner);
+                let one = self.int(1);
+                let last = self.sub(trip, one);
+                let count = self.dup(count);
+                let from_end = self.sub(last, count);
+                let from_end = self.pin_index(from_end);
+                self.item(inner, from_end, dest)?
+            }
+        })
+    }
+
+    /// The element or row at an index in range.
+    pub(super) fn item_of(&mut self, array: ArrayId, index: ExprId, dest: Option<ArrayId>) -> Value {
+        let ty = self.array_ty(array);
+        if ty.rank == 1 {
+            let element = self.element_at(array, vec![index]);
+            return self.load(&element);
+        }
+        let rank = ty.rank - 1;
+        let layout = if ty.layout == Layout::C || rank == 0 { Layout::C } else { Layout::Strided };
+        let mut axes = vec![ViewAxis::Whole; usize::from(ty.rank)];
+        axes[0] = ViewAxis::Index(index);
+        let view = ArrayValue::View { base: array, axes };
+        let ty = ArrayTy { rank, layout, ..ty };
+        Value::Array(self.bind_view(ty, view, dest))
+    }
+
+    /// A loop of the IR; the items come from the source, or are the counter itself.
+    fn counted(
+        &mut self,
+        stmt: &Stmt,
+        target: AstId,
+        body: &Block,
+        orelse: &Block,
+        info: &StmtInfo,
+        is_prange: bool,
+        (lo, hi, step): (ExprId, ExprId, i64),
+        source: Option<&Source>,
+        temps: usize,
+    ) -> Res<bool> {
+        self.span = stmt.span;
+        let id = self.loop_id(if is_prange { LoopOrigin::Prange } else { LoopOrigin::For });
+        let is_parallel = is_prange && self.instance.options.parallel && self.parallel_depth == 0;
+        let key = self.stream_key(is_prange);
+        let draws = is_parallel && self.draws(body);
+        let head_env = self.enter_loop(info, body, orelse)?;
+        let name = match &self.node(target).kind {
+            AstKind::Name(name) => name.to_string(),
+            _ => "k".to_owned(),
+        };
+        self.span = self.node(target).span;
+        let var = self.temp(&name, DType::I64);
+        if is_parallel {
+            self.parallel_depth += 1;
+            self.flag_inits.push(Vec::new());
+        }
+        let (block, falls) = self.block(|cx| {
+            if draws {
+                let key = cx.expr(crate::ir::ExprKind::Const(crate::ir::Const(key)), DType::U64);
+                let args = vec![Operand::Scalar(key), Operand::Scalar(cx.read(var))];
+                let function = RuntimeFn::RandomIteration;
+                cx.emit_effect(IrStmt::Runtime { function, args, results: Vec::new(), trap: None });
+            }
+            let start = cx.out.len();
+            cx.bind_item(target, var, source)?;
+            let falls = cx.loop_body(info, body)?;
+            if is_parallel {
+                let flags = cx.flag_inits.pop().unwrap_or_default();
+                cx.insert_flags(start, &flags);
+            }
+            Ok(falls)
+        })?;
+        if is_parallel {
+            self.parallel_depth -= 1;
+        }
+        self.span = stmt.span;
+        self.emit(IrStmt::Loop(Box::new(Loop {
+            id,
+            kind: if is_parallel { LoopKind::Parallel } else { LoopKind::Serial },
+            var,
+            lo,
+            hi,
+            step,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body: block,
+        })));
+        if draws {
+            let key = self.expr(crate::ir::ExprKind::Const(crate::ir::Const(key)), DType::U64);
+            let args = vec![Operand::Scalar(key)];
+            let function = RuntimeFn::RandomLoopEnd;
+            self.emit_effect(IrStmt::Runtime { function, args, results: Vec::new(), trap: None });
+        }
+        self.release_temps(temps);
+        self.leave_loop(info, &head_env, falls, orelse)
+    }
+
+    /// At the start of an iteration: the user's variables.
+    fn bind_item(&mut self, target: AstId, var: LocalId, source: Option<&Source>) -> Res<()> {
+        self.span = self.node(target).span;
+        let temps = self.temps.len();
+        let count = self.read(var);
+        let value = match source {
+            None => Value::Real(count),
+            Some(source) => {
+                let dest = self.row_dest(target, source);
+                let value = self.item(source, count, dest)?;
+                if let (Some(dest), AstKind::Name(name)) = (dest, &self.node(target).kind) {
+                    let ty = Ty::Array(self.array_ty(dest));
+                    self.mark_bound(name, &ty);
+                    return Ok(());
+                }
+                value
+            }
+        };
+        self.assign_value(target, value)?;
+        self.release_temps(temps);
+        Ok(())
+    }
+
+    /// A row is bound to the user's variable at once.
+    fn row_dest(&mut self, target: AstId, source: &Source) -> Option<ArrayId> {
+        let (AstKind::Name(name), Source::Array(array)) = (&self.node(target).kind, source) else {
+            return None;
+        };
+        if self.array_ty(*array).rank < 2 {
+            return None;
+        }
+        let ty = self.instance.exprs.get(&target)?.ty.clone();
+        match self.target_slot(name, &ty) {
+            super::value::Slot::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// The key of the random streams of a `prange`: its place among those of the program.
+    fn stream_key(&mut self, is_prange: bool) -> u64 {
+        let position = self.prange_count;
+        if is_prange {
+            self.prange_count += 1;
+        }
+        (self.instance.function as u64) << 32 | position
+    }
+
+    /// One copy of the body per item.
+    fn unrolled(
+        &mut self,
+        stmt: &Stmt,
+        target: AstId,
+        body: &Block,
+        orelse: &Block,
+        info: &StmtInfo,
+        source: &Source,
+        count: usize,
+        temps: usize,
+    ) -> Res<bool> {
+        self.span = stmt.span;
+        let is_exact = source.is_exact();
+        let trip = if is_exact {
+            None
+        } else {
+            let trip = self.trip(source);
+            Some(self.pin(trip))
+        };
+        let head_env = self.enter_loop(info, body, orelse)?;
+        let has_break = scan::has_break(body);
+        // Copies after the one that was left are skipped.
+        let left = match self.frames.last().and_then(|frame| frame.broke) {
+            Some(flag) => Some(flag),
+            None if has_break => Some(self.new_flag("broke")),
+            None => None,
+        };
+        if let Some(frame) = self.frames.last_mut() {
+            frame.broke = left;
+        }
+        let needs_loop = trip.is_some() || scan::has_jump(body);
+        let mut falls = true;
+        let mut outer: Vec<IrBlock> = Vec::new();
+        for i in 0..count {
+            self.span = self.node(target).span;
+            if i > 0
+                && let Some(flag) = left
+            {
+                // Everything that follows goes into `if not broke`.
+                let broke = self.read(flag);
+                let cond = self.unary(UnaryOp::Not, broke);
+                self.emit(IrStmt::If { cond, then: Vec::new(), orelse: Vec::new() });
+                outer.push(std::mem::take(&mut self.out));
+            }
+            let build = |cx: &mut Self| {
+                let inner_temps = cx.temps.len();
+                let number = cx.int(i as i64);
+                let value = cx.item(source, number, None)?;
+                cx.assign_value(target, value)?;
+                cx.release_temps(inner_temps);
+                cx.loop_body(info, body)
+            };
+            let continues = self.frames.last().map_or(0, |frame| frame.envs.len() as u32 - frame.breaks);
+            if needs_loop {
+                let id = self.loop_id(LoopOrigin::Internal);
+                let var = self.temp("once", DType::I64);
+                let lo = self.int(0);
+                let hi = match trip {
+                    None => self.int(1),
+                    Some(trip) => {
+                        let (number, trip) = (self.int(i as i64), self.dup(trip));
+                        let cond = self.compare(CompareOp::Lt, number, trip);
+                        let (one, zero) = (self.int(1), self.int(0));
+                        self.select(cond, one, zero)
+                    }
+                };
+                let (block, body_falls) = self.block(build)?;
+                falls = body_falls;
+                self.emit(IrStmt::Loop(Box::new(Loop {
+                    id,
+                    kind: LoopKind::Serial,
+                    var,
+                    lo,
+                    hi,
+                    step: 1,
+                    reductions: Vec::new(),
+                    array_reductions: Vec::new(),
+                    last_values: Vec::new(),
+                    body: block,
+                })));
+            } else {
+                falls = build(self)?;
+            }
+            let continued = self.frames.last().map_or(0, |frame| frame.envs.len() as u32 - frame.breaks);
+            if !falls && continued == continues && trip.is_none() {
+                break;
+            }
+        }
+        for mut block in outer.into_iter().rev() {
+            let inner = std::mem::take(&mut self.out);
+            if let Some(IrStmt::If { then, .. }) = block.last_mut() {
+                *then = inner;
+            }
+            self.out = block;
+        }
+        if !falls && !needs_loop {
+            // The first item left the function for good.
+            self.frames.pop();
+            return Ok(false);
+        }
+        self.release_temps(temps);
+        self.leave_loop(info, &head_env, falls, orelse)
+    }
+}
+
+impl Source {
+    /// The number of items, if a tuple says it (at most; see [`Source::is_exact`]).
+    fn unrolled_count(&self) -> Option<usize> {
+        match self {
+            Source::Range { .. } | Source::Array(_) => None,
+            Source::Tuple(items) => Some(items.len()),
+            Source::Enumerate(inner, _) | Source::Reversed(inner) => inner.unrolled_count(),
+            Source::Zip(sources) => sources.iter().filter_map(Source::unrolled_count).min(),
+        }
+    }
+
+    /// Is the number of items known at compile time?
+    fn is_exact(&self) -> bool {
+        match self {
+            Source::Range { .. } | Source::Array(_) => false,
+            Source::Tuple(_) => true,
+            Source::Enumerate(inner, _) | Source::Reversed(inner) => inner.is_exact(),
+            Source::Zip(sources) => sources.iter().all(Source::is_exact),
+        }
+    }
+}

@@ -1,0 +1,554 @@
+//! Reductions of whole arrays to one number.
+//!
+//! Floats are summed in NumPy's pairwise order along the last axis, rows one after the other; for arrays of one axis that gives NumPy's
+//! bits. Everything else runs in C order.
+
+use super::context::{Context, Res, helper_id};
+use super::value::Value;
+use crate::base::{Code, PrimaryMap, Span, Symbol};
+use crate::ir::{
+    ArrayId, ArrayValue, ArrayVar, BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Local,
+    LocalId, Loop, LoopInfo, LoopKind, LoopOrigin, Operand, Ownership, Param, Place, Ret, Stmt, Target,
+    UnaryOp, ViewAxis,
+};
+use crate::types::builtins::Builtin;
+use crate::types::{ArrayTy, DType, Layout};
+
+impl Context<'_, '_> {
+    /// A reduction of an array or of a tuple.
+    pub(super) fn reduction(&mut self, builtin: Builtin, value: Value, result: DType) -> Res<Value> {
+        let array = match value {
+            Value::Array(array) => array,
+            Value::Tuple(items) => return self.reduce_items(builtin, items, result),
+            number => return self.reduce_items(builtin, vec![number], result),
+        };
+        match builtin {
+            Builtin::Sum => self.sum(array, result),
+            Builtin::Mean => self.mean(array, result),
+            Builtin::Prod => self.product(array, result),
+            Builtin::AMin | Builtin::AMax => {
+                self.extreme(array, builtin == Builtin::AMax, result).map(Value::Real)
+            }
+            Builtin::Argmin | Builtin::Argmax => {
+                self.extreme_position(array, builtin == Builtin::Argmax).map(Value::Real)
+            }
+            Builtin::Any | Builtin::All => self.any_all(array, builtin == Builtin::All).map(Value::Real),
+            _ => Err(self.bug("not a reduction")),
+        }
+    }
+
+    fn reduce_items(&mut self, builtin: Builtin, items: Vec<Value>, result: DType) -> Res<Value> {
+        let count = items.len();
+        let mut total: Option<Value> = None;
+        for item in items {
+            let item = match builtin {
+                Builtin::Any | Builtin::All => Value::Real(self.truth(item)?),
+                _ => self.to_dtype(item, result)?,
+            };
+            total = Some(match total {
+                None => item,
+                Some(total) => match (builtin, total, item) {
+                    (Builtin::Sum | Builtin::Mean, Value::Real(a), Value::Real(b)) => {
+                        Value::Real(self.add(a, b))
+                    }
+                    (Builtin::Sum | Builtin::Mean, Value::Complex(a, b), Value::Complex(c, d)) => {
+                        let re = self.add(a, c);
+                        Value::Complex(re, self.add(b, d))
+                    }
+                    (Builtin::Prod, Value::Real(a), Value::Real(b)) => Value::Real(self.mul(a, b)),
+                    (Builtin::AMin, Value::Real(a), Value::Real(b)) => {
+                        Value::Real(self.binary(BinaryOp::Min, a, b))
+                    }
+                    (Builtin::AMax, Value::Real(a), Value::Real(b)) => {
+                        Value::Real(self.binary(BinaryOp::Max, a, b))
+                    }
+                    (Builtin::Any, Value::Real(a), Value::Real(b)) => Value::Real(self.either(a, b)),
+                    (Builtin::All, Value::Real(a), Value::Real(b)) => Value::Real(self.both(a, b)),
+                    _ => return Err(self.bug("a reduction of these values")),
+                },
+            });
+        }
+        let total = match total {
+            Some(total) => total,
+            None => {
+                let start = if matches!(builtin, Builtin::Prod | Builtin::All) { 1.0 } else { 0.0 };
+                let start = Value::Real(self.number(start, result.part()));
+                self.to_dtype(start, result)?
+            }
+        };
+        if builtin == Builtin::Mean
+            && let Value::Real(total) = total
+        {
+            let ty = self.ty(total);
+            let count = self.number(count as f64, ty);
+            return Ok(Value::Real(self.binary(BinaryOp::Div, total, count)));
+        }
+        Ok(total)
+    }
+
+    // Sums.
+
+    fn sum(&mut self, array: ArrayId, result: DType) -> Res<Value> {
+        let dtype = self.array_ty(array).dtype;
+        let part = result.part();
+        if dtype.is_complex() {
+            let re = self.lane_sum(array, 0, part)?;
+            return Ok(Value::Complex(re, self.lane_sum(array, 1, part)?));
+        }
+        if dtype.is_float() && dtype == result {
+            return self.float_sum(array).map(Value::Real);
+        }
+        self.lane_sum(array, 0, part).map(Value::Real)
+    }
+
+    /// The sum of one lane in C order, at another type.
+    fn lane_sum(&mut self, array: ArrayId, lane: u8, at: DType) -> Res<ExprId> {
+        let at = at.widened();
+        let total = self.accumulator("sum", 0.0, at);
+        self.for_all(array, &mut |cx, vars| {
+            let element = cx.element_of(array, vars);
+            let place = cx.place(&element);
+            let dtype = cx.array_ty(array).dtype.part();
+            let value = cx.expr(ExprKind::Load { array, place, lane }, dtype);
+            let value = cx.cast(value, at);
+            let old = cx.read(total);
+            let sum = cx.add(old, value);
+            cx.set(total, sum);
+            Ok(())
+        })?;
+        Ok(self.read(total))
+    }
+
+    /// A variable that starts with a number.
+    fn accumulator(&mut self, name: &str, start: f64, ty: DType) -> LocalId {
+        let local = self.temp(name, ty);
+        let start = self.number(start, ty);
+        self.set(local, start);
+        local
+    }
+
+    fn float_sum(&mut self, array: ArrayId) -> Res<ExprId> {
+        let ty = self.array_ty(array);
+        if ty.rank == 0 {
+            let element = self.element_at(array, Vec::new());
+            let value = self.load(&element);
+            return self.real(value, ty.dtype);
+        }
+        let total = self.accumulator("sum", 0.0, ty.dtype);
+        self.sum_rows(array, total)?;
+        Ok(self.read(total))
+    }
+
+    /// Adds the pairwise sum of each row to the total.
+    fn sum_rows(&mut self, array: ArrayId, total: LocalId) -> Res<()> {
+        let ty = self.array_ty(array);
+        if ty.rank > 1 {
+            let (lo, hi) = (self.int(0), self.dim(array, 0));
+            return self.internal_loop(lo, hi, |cx, var| {
+                let layout = if ty.layout == Layout::C { Layout::C } else { Layout::Strided };
+                let row_ty = ArrayTy { rank: ty.rank - 1, layout, ..ty };
+                let row = cx.array_var("row", row_ty, Ownership::Borrowed);
+                let mut axes = vec![ViewAxis::Whole; usize::from(ty.rank)];
+                axes[0] = ViewAxis::Index(cx.read(var));
+                cx.emit(Stmt::SetArray { array: row, value: ArrayValue::View { base: array, axes } });
+                cx.sum_rows(row, total)
+            });
+        }
+        let callee = self.sum_helper(ty);
+        let part = self.temp("sum", ty.dtype);
+        let lo = self.int(0);
+        let count = self.dim(array, 0);
+        let span = self.span;
+        let args = vec![Operand::Array(array), Operand::Scalar(lo), Operand::Scalar(count)];
+        self.emit(Stmt::Call { callee, args, results: vec![Target::Local(part)], span });
+        let (old, part) = (self.read(total), self.read(part));
+        let sum = self.add(old, part);
+        self.set(total, sum);
+        Ok(())
+    }
+
+    /// The function that sums a range of an array of one axis in NumPy's order.
+    fn sum_helper(&mut self, ty: ArrayTy) -> FuncId {
+        let ty = ArrayTy { is_writable: false, ..ty };
+        if let Some(&id) = self.shared.sum_helpers.get(&ty) {
+            return id;
+        }
+        let id = helper_id(self.shared);
+        let func = pairwise_sum(ty, id, self.func.fastmath, self.function.head_span);
+        self.shared.helpers.push(func);
+        self.shared.sum_helpers.insert(ty, id);
+        id
+    }
+
+    fn mean(&mut self, array: ArrayId, result: DType) -> Res<Value> {
+        let total = if self.array_ty(array).dtype.is_complex() || self.array_ty(array).dtype == result {
+            self.sum(array, result)?
+        } else {
+            Value::Real(self.lane_sum(array, 0, result)?)
+        };
+        let count = self.size(array);
+        let count = self.cast(count, result.part());
+        let count = self.pin(count);
+        Ok(match total {
+            Value::Complex(re, im) => {
+                let copy = self.dup(count);
+                let re = self.binary(BinaryOp::Div, re, copy);
+                Value::Complex(re, self.binary(BinaryOp::Div, im, count))
+            }
+            total => {
+                let total = self.real(total, result)?;
+                Value::Real(self.binary(BinaryOp::Div, total, count))
+            }
+        })
+    }
+
+    fn product(&mut self, array: ArrayId, result: DType) -> Res<Value> {
+        if result.is_complex() {
+            let re = self.accumulator("prod", 1.0, result.part());
+            let im = self.accumulator("prod", 0.0, result.part());
+            self.for_all(array, &mut |cx, vars| {
+                let element = cx.element_of(array, vars);
+                let value = cx.load(&element);
+                let old_re = cx.read(re);
+                let old = Value::Complex(old_re, cx.read(im));
+                let product = cx.complex_binary(crate::syntax::ast::BinaryOp::Mul, old, value, result)?;
+                let (x, y) = cx.parts(product, result)?;
+                let y = cx.hold(y);
+                cx.set(re, x);
+                cx.set(im, y);
+                Ok(())
+            })?;
+            let re = self.read(re);
+            return Ok(Value::Complex(re, self.read(im)));
+        }
+        let at = result.widened();
+        let total = self.accumulator("prod", 1.0, at);
+        self.for_all(array, &mut |cx, vars| {
+            let element = cx.element_of(array, vars);
+            let value = cx.load(&element);
+            let value = cx.real(value, at)?;
+            let old = cx.read(total);
+            let product = cx.mul(old, value);
+            cx.set(total, product);
+            Ok(())
+        })?;
+        Ok(Value::Real(self.read(total)))
+    }
+
+    // Extremes.
+
+    fn check_not_empty(&mut self, array: ArrayId, text: &str) {
+        if self.array_ty(array).rank == 0 {
+            return;
+        }
+        let size = self.size(array);
+        let zero = self.int(0);
+        let cond = self.compare(CompareOp::Gt, size, zero);
+        self.check(cond, Code::K709, "ValueError", text);
+    }
+
+    fn first_element(&mut self, array: ArrayId, at: DType) -> Res<ExprId> {
+        let indices = (0..self.array_ty(array).rank).map(|_| self.int(0)).collect();
+        let element = self.element_at(array, indices);
+        let value = self.load(&element);
+        self.real(value, at)
+    }
+
+    /// Does `x` take the place of `best`? NaN does, and stays.
+    fn beats(&mut self, x: ExprId, best: ExprId, is_max: bool) -> ExprId {
+        let op = if is_max { CompareOp::Gt } else { CompareOp::Lt };
+        let is_float = self.ty(x).is_float();
+        let (a, b) = (self.dup(x), self.dup(best));
+        let wins = self.compare(op, a, b);
+        if !is_float {
+            return wins;
+        }
+        let (a, b) = (self.dup(x), self.dup(x));
+        let is_nan = self.compare(CompareOp::Ne, a, b);
+        self.either(wins, is_nan)
+    }
+
+    fn extreme(&mut self, array: ArrayId, is_max: bool, result: DType) -> Res<ExprId> {
+        let name = if is_max { "maximum" } else { "minimum" };
+        let text = format!("zero-size array to reduction operation {name} which has no identity");
+        self.check_not_empty(array, &text);
+        let at = result.widened();
+        let best = self.temp("best", at);
+        let first = self.first_element(array, at)?;
+        self.set(best, first);
+        self.for_all(array, &mut |cx, vars| {
+            let element = cx.element_of(array, vars);
+            let value = cx.load(&element);
+            let value = cx.real(value, at)?;
+            let old = cx.read(best);
+            if at.is_float() {
+                let value = cx.hold(value);
+                let wins = cx.beats(value, old, is_max);
+                let new = cx.select(wins, value, old);
+                cx.set(best, new);
+            } else {
+                let op = if is_max { BinaryOp::Max } else { BinaryOp::Min };
+                let new = cx.binary(op, old, value);
+                cx.set(best, new);
+            }
+            Ok(())
+        })?;
+        let best = self.read(best);
+        Ok(self.cast(best, result))
+    }
+
+    fn extreme_position(&mut self, array: ArrayId, is_max: bool) -> Res<ExprId> {
+        let name = if is_max { "argmax" } else { "argmin" };
+        self.check_not_empty(array, &format!("attempt to get {name} of an empty sequence"));
+        let at = self.array_ty(array).dtype.widened();
+        let best = self.temp("best", at);
+        let first = self.first_element(array, at)?;
+        self.set(best, first);
+        let place = self.accumulator("place", 0.0, DType::I64);
+        let rank = self.array_ty(array).rank;
+        // Arrays of one axis count by the loop itself.
+        let counter = (rank != 1).then(|| self.accumulator("count", 0.0, DType::I64));
+        self.for_all(array, &mut |cx, vars| {
+            let element = cx.element_of(array, vars);
+            let value = cx.load(&element);
+            let value = cx.real(value, at)?;
+            let value = cx.hold(value);
+            let old = cx.read(best);
+            let mut wins = cx.beats(value, old, is_max);
+            if at.is_float() {
+                // The first NaN stays where it was found.
+                let (a, b) = (cx.read(best), cx.read(best));
+                let is_number = cx.compare(CompareOp::Eq, a, b);
+                wins = cx.both(wins, is_number);
+            }
+            let here = match counter {
+                Some(counter) => counter,
+                None => vars[0],
+            };
+            let (then, ()) = cx.block(|cx| {
+                let copy = cx.dup(value);
+                cx.set(best, copy);
+                let here = cx.read(here);
+                cx.set(place, here);
+                Ok(())
+            })?;
+            cx.emit(Stmt::If { cond: wins, then, orelse: Vec::new() });
+            if let Some(counter) = counter {
+                let old = cx.read(counter);
+                let one = cx.int(1);
+                let next = cx.add(old, one);
+                cx.set(counter, next);
+            }
+            Ok(())
+        })?;
+        Ok(self.read(place))
+    }
+
+    fn any_all(&mut self, array: ArrayId, is_all: bool) -> Res<ExprId> {
+        let result = self.temp(if is_all { "all" } else { "any" }, DType::Bool);
+        let start = self.boolean(is_all);
+        self.set(result, start);
+        let rank = self.array_ty(array).rank;
+        self.for_all(array, &mut |cx, vars| {
+            let element = cx.element_of(array, vars);
+            let value = cx.load(&element);
+            let truth = cx.truth(value)?;
+            let decides = if is_all { cx.unary(UnaryOp::Not, truth) } else { truth };
+            let (then, ()) = cx.block(|cx| {
+                let value = cx.boolean(!is_all);
+                cx.set(result, value);
+                if rank == 1 {
+                    cx.emit(Stmt::Break);
+                }
+                Ok(())
+            })?;
+            cx.emit(Stmt::If { cond: decides, then, orelse: Vec::new() });
+            Ok(())
+        })?;
+        Ok(self.read(result))
+    }
+}
+
+/// `sum(x[lo .. lo + n])` in the order of NumPy's `pairwise_sum`: fewer than 8 elements one by one, up to 128 in eight
+/// interleaved sums, more than that as the sum of two halves.
+fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: crate::base::FastMath, span: Span) -> Func {
+    let func = Func {
+        name: Symbol::from(format!("sum.{}", ty.dtype)),
+        params: Vec::new(),
+        rets: vec![Ret::Scalar(ty.dtype)],
+        locals: PrimaryMap::new(),
+        arrays: PrimaryMap::new(),
+        exprs: PrimaryMap::new(),
+        loops: PrimaryMap::new(),
+        body: Vec::new(),
+        fastmath,
+        recursion: None,
+        span,
+    };
+    let mut h = Helper { func, span, dtype: ty.dtype };
+    let x = h.func.arrays.push(ArrayVar { name: "x".into(), ty, ownership: Ownership::Borrowed, span });
+    let (lo, n) = (h.local("lo", DType::I64), h.local("n", DType::I64));
+    h.func.params = vec![Param::Array(x), Param::Scalar(lo), Param::Scalar(n)];
+
+    // Fewer than 8.
+    let total = h.local("total", ty.dtype);
+    let start = h.number(-0.0);
+    let mut few: Block = vec![Stmt::Set { local: total, value: start }];
+    let (first, end) = (h.int(0), h.read(n));
+    few.push(h.add_range(x, lo, total, first, end));
+    let value = h.read(total);
+    few.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    // Up to 128.
+    let mut block: Block = Vec::new();
+    let sums: Vec<LocalId> = (0..8).map(|j| h.local(&format!("r{j}"), ty.dtype)).collect();
+    for (j, &sum) in sums.iter().enumerate() {
+        let index = h.offset(lo, None, j as i64);
+        let value = h.load(x, index);
+        block.push(Stmt::Set { local: sum, value });
+    }
+    let rounded = h.local("m", DType::I64);
+    let (a, b, c) = (h.read(n), h.read(n), h.int(8));
+    let rest = h.binary(BinaryOp::Mod, b, c, DType::I64);
+    let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
+    block.push(Stmt::Set { local: rounded, value });
+    let k = h.local("k", DType::I64);
+    let mut body = Vec::new();
+    for (j, &sum) in sums.iter().enumerate() {
+        let index = h.offset(lo, Some(k), j as i64);
+        let (old, value) = (h.read(sum), h.load(x, index));
+        let value = h.binary(BinaryOp::Add, old, value, ty.dtype);
+        body.push(Stmt::Set { local: sum, value });
+    }
+    let (from, to) = (h.int(8), h.read(rounded));
+    block.push(h.serial_loop(k, from, to, 8, body));
+    let value = h.tree(&sums);
+    block.push(Stmt::Set { local: total, value });
+    let (from, to) = (h.read(rounded), h.read(n));
+    block.push(h.add_range(x, lo, total, from, to));
+    let value = h.read(total);
+    block.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    // Two halves, the first a multiple of 8.
+    let mut halves: Block = Vec::new();
+    let half = h.local("half", DType::I64);
+    let (a, two) = (h.read(n), h.int(2));
+    let value = h.binary(BinaryOp::FloorDiv, a, two, DType::I64);
+    halves.push(Stmt::Set { local: half, value });
+    let (a, b, eight) = (h.read(half), h.read(half), h.int(8));
+    let rest = h.binary(BinaryOp::Mod, b, eight, DType::I64);
+    let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
+    halves.push(Stmt::Set { local: half, value });
+    let (left, right) = (h.local("left", ty.dtype), h.local("right", ty.dtype));
+    let args = vec![Operand::Array(x), Operand::Scalar(h.read(lo)), Operand::Scalar(h.read(half))];
+    halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(left)], span });
+    let (a, b) = (h.read(lo), h.read(half));
+    let start = h.binary(BinaryOp::Add, a, b, DType::I64);
+    let (a, b) = (h.read(n), h.read(half));
+    let count = h.binary(BinaryOp::Sub, a, b, DType::I64);
+    let args = vec![Operand::Array(x), Operand::Scalar(start), Operand::Scalar(count)];
+    halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(right)], span });
+    let (a, b) = (h.read(left), h.read(right));
+    let value = h.binary(BinaryOp::Add, a, b, ty.dtype);
+    halves.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    let is_few = h.less(n, 8);
+    let is_block = h.less(n, 129);
+    h.func.body = vec![
+        Stmt::If { cond: is_few, then: few, orelse: Vec::new() },
+        Stmt::If { cond: is_block, then: block, orelse: Vec::new() },
+    ];
+    h.func.body.extend(halves);
+    h.func
+}
+
+/// Builds a function outside of any source.
+struct Helper {
+    func: Func,
+    span: Span,
+    dtype: DType,
+}
+
+impl Helper {
+    fn local(&mut self, name: &str, dtype: DType) -> LocalId {
+        self.func.locals.push(Local { name: name.into(), dtype, span: self.span, is_user: false })
+    }
+
+    fn int(&mut self, value: i64) -> ExprId {
+        self.func.int(value, self.span)
+    }
+
+    fn number(&mut self, value: f64) -> ExprId {
+        let bits = if self.dtype == DType::F32 { Const::f32(value as f32) } else { Const::f64(value) };
+        self.func.expr(ExprKind::Const(bits), self.dtype, self.span)
+    }
+
+    fn read(&mut self, local: LocalId) -> ExprId {
+        self.func.read(local, self.span)
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, ty: DType) -> ExprId {
+        self.func.expr(ExprKind::Binary { op, left, right }, ty, self.span)
+    }
+
+    fn less(&mut self, local: LocalId, than: i64) -> ExprId {
+        let (left, right) = (self.read(local), self.int(than));
+        self.func.expr(ExprKind::Compare { op: CompareOp::Lt, left, right }, DType::Bool, self.span)
+    }
+
+    /// `lo + k + j`.
+    fn offset(&mut self, lo: LocalId, k: Option<LocalId>, j: i64) -> ExprId {
+        let mut index = self.read(lo);
+        if let Some(k) = k {
+            let k = self.read(k);
+            index = self.binary(BinaryOp::Add, index, k, DType::I64);
+        }
+        if j > 0 {
+            let j = self.int(j);
+            index = self.binary(BinaryOp::Add, index, j, DType::I64);
+        }
+        index
+    }
+
+    fn load(&mut self, array: ArrayId, index: ExprId) -> ExprId {
+        let place = Place::Index([index].into_iter().collect());
+        self.func.expr(ExprKind::Load { array, place, lane: 0 }, self.dtype, self.span)
+    }
+
+    fn serial_loop(&mut self, var: LocalId, lo: ExprId, hi: ExprId, step: i64, body: Block) -> Stmt {
+        let id = self.func.loops.push(LoopInfo { span: self.span, origin: LoopOrigin::Internal });
+        Stmt::Loop(Box::new(Loop {
+            id,
+            kind: LoopKind::Serial,
+            var,
+            lo,
+            hi,
+            step,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body,
+        }))
+    }
+
+    /// `for k in from .. to: total += x[lo + k]`.
+    fn add_range(&mut self, x: ArrayId, lo: LocalId, total: LocalId, from: ExprId, to: ExprId) -> Stmt {
+        let k = self.local("k", DType::I64);
+        let index = self.offset(lo, Some(k), 0);
+        let (old, value) = (self.read(total), self.load(x, index));
+        let value = self.binary(BinaryOp::Add, old, value, self.dtype);
+        self.serial_loop(k, from, to, 1, vec![Stmt::Set { local: total, value }])
+    }
+
+    /// `((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))`.
+    fn tree(&mut self, sums: &[LocalId]) -> ExprId {
+        match sums {
+            [one] => self.read(*one),
+            _ => {
+                let (left, right) = sums.split_at(sums.len() / 2);
+                let (left, right) = (self.tree(left), self.tree(right));
+                self.binary(BinaryOp::Add, left, right, self.dtype)
+            }
+        }
+    }
+}
