@@ -2,7 +2,8 @@
 
 use super::{MathFn1, MathFn2, angle, erf, explog, gamma, hyperbolic};
 
-/// The value of a function of one argument.
+/// The value of a function of one argument. Inlined, so that a constant function costs no dispatch.
+#[inline]
 pub(super) fn one(function: MathFn1, x: f64) -> f64 {
     match function {
         MathFn1::Sqrt => x.sqrt(),
@@ -41,6 +42,7 @@ pub(super) fn one(function: MathFn1, x: f64) -> f64 {
 }
 
 /// The value of a function of two arguments.
+#[inline]
 pub(super) fn two(function: MathFn2, x: f64, y: f64) -> f64 {
     match function {
         MathFn2::Pow => explog::pow(x, y),

@@ -178,17 +178,28 @@ fn log_tail(t: f64) -> f64 {
 /// The natural logarithm of a positive finite number, relative error about 2^-66, also near 1.
 pub(super) fn log_dd(x: Dd) -> Dd {
     let parts = reduce(x.hi);
+    if x.lo == 0.0 {
+        return log_reduced::<false>(&parts, 0.0);
+    }
     // Two factors, since one may be out of range; bits lost to underflow do not count.
     let half = parts.exponent / 2;
-    let low = if x.lo == 0.0 { 0.0 } else { x.lo * pow2(-half) * pow2(half - parts.exponent) };
+    log_reduced::<true>(&parts, x.lo * pow2(-half) * pow2(half - parts.exponent))
+}
+
+/// The logarithm of a reduced number plus `low`, which is 0 unless it is said to count.
+#[inline(always)]
+fn log_reduced<const HAS_LOW: bool>(parts: &Reduced, low: f64) -> Dd {
     let upper = parts.z_hi * parts.c - 1.0;
-    let lower = parts.z_lo * parts.c;
-    let r = two_sum(upper, lower);
-    let r = two_sum(r.hi, r.lo + low * parts.c);
+    let mut lower = parts.z_lo * parts.c;
+    let mut r = two_sum(upper, lower);
+    if HAS_LOW {
+        r = two_sum(r.hi, r.lo + low * parts.c);
+        lower += low * parts.c;
+    }
     let t = r.hi;
     // The square of the upper part is exact, of the rest only the first digits count.
     let square = upper * upper;
-    let square_rest = (lower + low * parts.c) * (upper + t);
+    let square_rest = lower * (upper + t);
     let first = two_sum(parts.whole, t);
     let second = two_sum(first.hi, -0.5 * square);
     let rest = parts.rest + r.lo - 0.5 * square_rest + t * (square + square_rest) * log_tail(t);
@@ -227,12 +238,12 @@ pub(super) fn log(x: f64) -> f64 {
 
 /// Logarithm to base 2; exact for powers of two.
 pub(super) fn log2(x: f64) -> f64 {
-    log_special(x).unwrap_or_else(|| log_dd(Dd::from(x)).mul(LOG2_E).round())
+    log_special(x).unwrap_or_else(|| log_reduced::<false>(&reduce(x), 0.0).mul(LOG2_E).round())
 }
 
 /// Logarithm to base 10; exact for powers of ten.
 pub(super) fn log10(x: f64) -> f64 {
-    log_special(x).unwrap_or_else(|| log_dd(Dd::from(x)).mul(LOG10_E).round())
+    log_special(x).unwrap_or_else(|| log_reduced::<false>(&reduce(x), 0.0).mul(LOG10_E).round())
 }
 
 /// log(1 + x): the sum is kept as a pair.
@@ -294,7 +305,7 @@ pub(super) fn pow(x: f64, y: f64) -> f64 {
     if x < 0.0 && !y_is_whole {
         return f64::NAN;
     }
-    let log = log_dd(Dd::from(x.abs()));
+    let log = log_reduced::<false>(&reduce(x.abs()), 0.0);
     let estimate = y * log.hi;
     if estimate > 710.0 {
         return sign * f64::INFINITY;

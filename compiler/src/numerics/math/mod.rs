@@ -103,11 +103,13 @@ functions! {
 
 impl MathFn1 {
     /// The value for an `f64` argument.
+    #[inline]
     pub fn eval_f64(self, x: f64) -> f64 {
         eval::one(self, x)
     }
 
     /// The value for an `f32` argument: the `f64` value rounded once.
+    #[inline]
     pub fn eval_f32(self, x: f32) -> f32 {
         eval::one(self, f64::from(x)) as f32
     }
@@ -115,11 +117,13 @@ impl MathFn1 {
 
 impl MathFn2 {
     /// The value for `f64` arguments.
+    #[inline]
     pub fn eval_f64(self, x: f64, y: f64) -> f64 {
         eval::two(self, x, y)
     }
 
     /// The value for `f32` arguments: the `f64` value rounded once, except that `nextafter` steps in `f32`.
+    #[inline]
     pub fn eval_f32(self, x: f32, y: f32) -> f32 {
         match self {
             MathFn2::Nextafter => libm::nextafterf(x, y),
