@@ -47,13 +47,27 @@ struct Digits {
 
 fn digits_f64(x: f64) -> Digits {
     let size = x.abs();
-    digits(x, size == 0.0 || (1e-4..1e16).contains(&size), &format!("{size:e}"))
+    digits(
+        x,
+        size == 0.0 || (1e-4..1e16).contains(&size),
+        &nearest(&format!("{size:e}"), |n| format!("{size:.n$e}")),
+    )
 }
 
 /// NumPy writes an exponent from 10^6 on, since an `f32` has no more than seven digits.
 fn digits_f32(x: f32) -> Digits {
     let size = x.abs();
-    digits(f64::from(x), size == 0.0 || (1e-4..1e6).contains(&f64::from(size)), &format!("{size:e}"))
+    digits(
+        f64::from(x),
+        size == 0.0 || (1e-4..1e6).contains(&f64::from(size)),
+        &nearest(&format!("{size:e}"), |n| format!("{size:.n$e}")),
+    )
+}
+
+/// The number with as many digits as its shortest form. Rust's shortest digits round a tie up, Python's to even.
+fn nearest(shortest: &str, with_decimals: impl Fn(usize) -> String) -> String {
+    let digits = shortest.split('e').next().map_or(0, |digits| digits.replace('.', "").len());
+    with_decimals(digits.saturating_sub(1))
 }
 
 /// From Rust's `1.25e-7`.

@@ -162,22 +162,27 @@ impl FormatSpec {
         if self.is_empty() {
             return Ok(repr_complex(real, imaginary));
         }
+        if let Some(ty) = self.ty.filter(|ty| !matches!(ty, 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | 'n')) {
+            return Err(unknown_code(ty, "complex"));
+        }
         if self.has_zero || self.fill == Some('0') {
             return Err("Zero padding is not allowed in complex format specifier".to_owned());
         }
         if self.align == Some('=') {
             return Err("'=' alignment flag is not allowed in complex format specifier".to_owned());
         }
-        if self.ty == Some('%') {
-            return Err(unknown_code('%', "complex"));
-        }
         let inner = FormatSpec { fill: None, align: None, width: 0, ..self.clone() };
         let shows_real = self.ty.is_some() || real != 0.0 || real.is_sign_negative();
         let part = |spec: &FormatSpec, value: f64| -> Result<String, String> {
             let (is_negative, body) = spec.float_body(value, false)?;
             // Without a type letter the parts have no `.0`.
-            let body =
-                if spec.ty.is_none() && !spec.is_alternate { body.trim_end_matches(".0") } else { &body };
+            let cut = match spec.ty {
+                None if spec.precision.is_none() && body.ends_with(".0") => {
+                    2 - usize::from(spec.is_alternate)
+                }
+                _ => 0,
+            };
+            let body = &body[..body.len() - cut];
             let (whole, rest) = split_number(body);
             Ok(spec.assemble(is_negative, "", whole, rest))
         };
@@ -199,6 +204,9 @@ impl FormatSpec {
         if let Some(ty) = self.ty.filter(|&ty| ty != 's') {
             return Err(unknown_code(ty, "str"));
         }
+        if let Some(grouping) = self.grouping {
+            return Err(format!("Cannot specify '{grouping}' with 's'."));
+        }
         let refused = if self.sign == Some(' ') {
             "Space not allowed in string format specifier"
         } else if self.sign.is_some() {
@@ -209,8 +217,6 @@ impl FormatSpec {
             "Alternate form (#) not allowed in string format specifier"
         } else if self.align == Some('=') {
             "'=' alignment not allowed in string format specifier"
-        } else if let Some(grouping) = self.grouping {
-            return Err(format!("Cannot specify '{grouping}' with 's'."));
         } else {
             let kept: String = value.chars().take(self.precision.unwrap_or(usize::MAX)).collect();
             return Ok(self.pad(&kept, '<'));
