@@ -12,5 +12,6 @@ pub mod ir;
 pub mod lower;
 pub mod numerics;
 pub mod passes;
+pub mod pipeline;
 pub mod syntax;
 pub mod types;

@@ -1,0 +1,144 @@
+//! The one place that names every stage, in order.
+//!
+//! ```text
+//! tree ── infer ── lower ── race ──► Front ── passes ── clif ──► Artifact
+//!                                      └──────────────► interp
+//! ```
+//!
+//! Pure: the caller measures time and asks about files through the hooks it passes.
+
+use crate::analysis::race;
+use crate::backend::clif;
+use crate::base::target::Target;
+use crate::base::{Diagnostic, Options};
+use crate::infer::{self, ArgTy, TypeHost};
+use crate::ir::artifact::{Artifact, Signature};
+use crate::ir::func::Program;
+use crate::ir::verify;
+use crate::lower;
+use crate::passes::{self, PassReport, outline, parallelize};
+use crate::syntax::ast::Ast;
+
+/// What is to be compiled.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The file.
+    pub ast: &'a Ast,
+    /// Its text.
+    pub source: &'a str,
+    /// Name of the entry function.
+    pub function: &'a str,
+    /// Types of its arguments.
+    pub args: &'a [ArgTy],
+    /// What functions start from; decorators come on top.
+    pub options: &'a Options,
+    /// Knows files.
+    pub host: &'a dyn TypeHost,
+}
+
+/// Stages of the front end, reported as they end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Types.
+    Infer,
+    /// IR.
+    Lower,
+    /// Parallel loops checked.
+    Race,
+}
+
+impl Stage {
+    /// For timings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Infer => "infer",
+            Stage::Lower => "lower",
+            Stage::Race => "race",
+        }
+    }
+}
+
+/// A program that has passed every check of the language.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Its IR; parallel loops are proven or made serial.
+    pub program: Program,
+    /// The entry's types.
+    pub signature: Signature,
+    /// Warnings, sorted by place.
+    pub warnings: Vec<Diagnostic>,
+    /// Do the optimising passes run?
+    pub optimize: bool,
+}
+
+/// Types, IR, parallel safety.
+///
+/// # Errors
+/// All errors of the program, sorted by place.
+pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<Front, Vec<Diagnostic>> {
+    let Request { ast, source, function, args, options, host } = *request;
+    let (inferred, mut warnings) = infer::infer(ast, function, args, options, host).map_err(sorted)?;
+    on_stage(Stage::Infer);
+    let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![error])?;
+    check(&program, "lower");
+    on_stage(Stage::Lower);
+    let report = race::check(&program);
+    let (errors, race_warnings): (Vec<_>, Vec<_>) =
+        report.diagnostics.iter().cloned().partition(Diagnostic::is_error);
+    warnings.extend(race_warnings);
+    if !errors.is_empty() {
+        return Err(sorted(errors.into_iter().chain(warnings).collect()));
+    }
+    parallelize::parallelize(&mut program, &report);
+    check(&program, "parallelize");
+    // Before the optimising passes, so that every engine has the same loops with the same costs, and so the same chunks.
+    outline::outline(&mut program, &mut PassReport::default());
+    check(&program, "outline");
+    on_stage(Stage::Race);
+    Ok(Front { program, signature, warnings: sorted(warnings), optimize: options.optimize })
+}
+
+/// Runs the passes that native code wants, up to and including the one named `after`.
+///
+/// # Panics
+/// In debug and test builds, if a pass breaks an invariant of the IR.
+pub fn optimize(front: &mut Front, after: Option<&str>) -> PassReport {
+    if !front.optimize {
+        return PassReport::default();
+    }
+    let report = passes::run_passes(&mut front.program, after, cfg!(debug_assertions));
+    if let Some((pass, violation)) = &report.violation {
+        panic!("invalid IR after {pass}: {violation}");
+    }
+    report
+}
+
+/// Machine code.
+///
+/// # Errors
+/// The text of an internal error.
+pub fn native(front: Front, target: &Target, scratch: &mut clif::Scratch) -> Result<Artifact, String> {
+    let mut artifact = clif::compile(&front.program, front.signature, target, scratch)?;
+    artifact.warnings = front.warnings;
+    Ok(artifact)
+}
+
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(|d| (d.primary.span, d.code));
+    diagnostics.dedup();
+    diagnostics
+}
+
+/// Verifies the IR in debug and test builds.
+///
+/// # Panics
+/// If an invariant is violated: a bug of the stage named.
+fn check(program: &Program, stage: &str) {
+    if cfg!(debug_assertions)
+        && let Err(violations) = verify(program)
+    {
+        let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        panic!("invalid IR after {stage}:\n{}", lines.join("\n"));
+    }
+}

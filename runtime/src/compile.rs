@@ -1,0 +1,205 @@
+//! From a module and argument types to something that can be called: through the cache or the compiler.
+
+use std::time::{Duration, Instant};
+
+use kjit_compiler::backend::clif;
+use kjit_compiler::base::Diagnostic;
+use kjit_compiler::infer::{ArgTy, TypeHost};
+use kjit_compiler::ir::artifact::{Artifact, Signature};
+use kjit_compiler::ir::func::{Program, Remark};
+use kjit_compiler::pipeline::{self, Front, Request, Stage};
+use kjit_compiler::types::{ArrayTy, Layout};
+
+use crate::cache::{self, Link, Stored};
+use crate::engine::EngineInner;
+use crate::error::Error;
+use crate::kernel::KernelInner;
+use crate::native::Native;
+
+/// A kernel for one signature.
+#[derive(Debug)]
+pub(crate) struct Specialised {
+    pub(crate) types: Box<[ArgTy]>,
+    pub(crate) body: Body,
+    pub(crate) info: CompileInfo,
+}
+
+/// How it is executed.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Native(Box<Native>),
+    Interp(Box<Interpreted>),
+}
+
+/// A program for the interpreter.
+#[derive(Debug)]
+pub(crate) struct Interpreted {
+    pub(crate) program: Program,
+    pub(crate) signature: Signature,
+    pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Where a compiled kernel came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Origin {
+    /// Compiled now.
+    #[default]
+    Compiled,
+    /// Loaded from the cache on disk.
+    Cache,
+}
+
+/// How a kernel was made and how long each stage took.
+#[derive(Clone, Debug, Default)]
+pub struct CompileInfo {
+    /// Compiled or loaded.
+    pub origin: Origin,
+    /// Stages in order with their times; the first is parsing, which all kernels of a module share.
+    pub stages: Vec<(&'static str, Duration)>,
+}
+
+impl CompileInfo {
+    /// All stages together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.stages.iter().map(|(_, time)| *time).sum()
+    }
+}
+
+impl Specialised {
+    pub(crate) fn signature(&self) -> &Signature {
+        match &self.body {
+            Body::Native(native) => &native.artifact.signature,
+            Body::Interp(program) => &program.signature,
+        }
+    }
+
+    pub(crate) fn warnings(&self) -> &[Diagnostic] {
+        match &self.body {
+            Body::Native(native) => &native.artifact.warnings,
+            Body::Interp(program) => &program.warnings,
+        }
+    }
+
+    pub(crate) fn remarks(&self) -> &[Remark] {
+        match &self.body {
+            Body::Native(native) => &native.artifact.remarks,
+            Body::Interp(program) => &program.program.remarks,
+        }
+    }
+}
+
+/// Measures the stages of the pipeline, which has no clock itself.
+struct Stopwatch {
+    last: Instant,
+    stages: Vec<(&'static str, Duration)>,
+}
+
+impl Stopwatch {
+    fn start(parse_time: Duration) -> Stopwatch {
+        Stopwatch { last: Instant::now(), stages: vec![("parse", parse_time)] }
+    }
+
+    fn lap(&mut self, stage: &'static str) {
+        let now = Instant::now();
+        self.stages.push((stage, now - self.last));
+        self.last = now;
+    }
+}
+
+/// Answers inference's questions about files.
+struct Files<'a>(&'a EngineInner);
+
+impl TypeHost for Files<'_> {
+    fn npy_type(&self, path: &str) -> Option<ArrayTy> {
+        let (dtype, rank) = self.0.config.files.as_ref()?.inspect(path).ok()?;
+        Some(ArrayTy { dtype, rank: u8::try_from(rank).ok()?, layout: Layout::C, is_writable: true })
+    }
+}
+
+std::thread_local! {
+    /// Buffers that the back end reuses from one compilation to the next.
+    static SCRATCH: std::cell::RefCell<clif::Scratch> = std::cell::RefCell::default();
+}
+
+/// Makes a kernel callable for these types.
+pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specialised, Error> {
+    let engine = &*kernel.parsed.engine.inner;
+    let mut watch = Stopwatch::start(kernel.parsed.parse_time);
+    let (body, origin) = if engine.uses_interpreter() {
+        let Front { program, signature, warnings, .. } = front(kernel, types, &mut watch)?;
+        (Body::Interp(Box::new(Interpreted { program, signature, warnings })), Origin::Compiled)
+    } else {
+        let (artifact, origin) = artifact(kernel, types, &mut watch)?;
+        let native = Native::load(artifact)?;
+        watch.lap("load");
+        (Body::Native(Box::new(native)), origin)
+    };
+    let info = CompileInfo { origin, stages: watch.stages };
+    Ok(Specialised { types: types.into(), body, info })
+}
+
+/// The artifact: by source text, else by content, else compiled.
+fn artifact(
+    kernel: &KernelInner,
+    types: &[ArgTy],
+    watch: &mut Stopwatch,
+) -> Result<(Artifact, Origin), Error> {
+    let engine = &*kernel.parsed.engine.inner;
+    let Some(cache) = &engine.cache else {
+        let front = front(kernel, types, watch)?;
+        return Ok((back(front, engine, watch)?, Origin::Compiled));
+    };
+    let text = &kernel.parsed.source.text;
+    let source_key = cache::source_key(text, &kernel.name, types, &kernel.options, &engine.target);
+    if let Some(link) = source_key.and_then(|key| cache.load::<Link>(&key))
+        && let Some(stored) = cache.load::<Stored>(&cache::Key(link.content))
+    {
+        watch.lap("cache");
+        return Ok((stored.into_artifact(&link.function_starts), Origin::Cache));
+    }
+    watch.lap("cache");
+    let front = front(kernel, types, watch)?;
+    let content_key = cache::content_key(&front, &kernel.options, &engine.target);
+    let function_starts = cache::function_starts(&front.program);
+    let (artifact, origin) = match cache.load::<Stored>(&content_key) {
+        Some(stored) => (stored.into_artifact(&function_starts), Origin::Cache),
+        None => {
+            watch.lap("cache");
+            let artifact = back(front, engine, watch)?;
+            let stored = Stored { artifact, function_starts: function_starts.clone() };
+            cache.store(&content_key, &stored);
+            (stored.artifact, Origin::Compiled)
+        }
+    };
+    if let Some(key) = source_key {
+        cache.store(&key, &Link { content: content_key.0, function_starts });
+    }
+    watch.lap("cache");
+    Ok((artifact, origin))
+}
+
+fn front(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Result<Front, Error> {
+    let parsed = &kernel.parsed;
+    let files = Files(&parsed.engine.inner);
+    let request = Request {
+        ast: &parsed.ast,
+        source: &parsed.source.text,
+        function: &kernel.name,
+        args: types,
+        options: &kernel.options,
+        host: &files,
+    };
+    pipeline::front(&request, &mut |stage: Stage| watch.lap(stage.name()))
+        .map_err(|diagnostics| parsed.source.compile_error(diagnostics))
+}
+
+fn back(mut front: Front, engine: &EngineInner, watch: &mut Stopwatch) -> Result<Artifact, Error> {
+    pipeline::optimize(&mut front, None);
+    watch.lap("passes");
+    let artifact = SCRATCH.with(|scratch| {
+        pipeline::native(front, &engine.target, &mut scratch.borrow_mut()).map_err(Error::Internal)
+    })?;
+    watch.lap("codegen");
+    Ok(artifact)
+}

@@ -1,0 +1,131 @@
+//! Everything that can go wrong, as one type.
+
+use std::sync::Arc;
+
+use kjit_compiler::base::{Code, Diagnostic, Span};
+
+/// Why a source was not compiled, or a call did not succeed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The source has errors.
+    Compile(CompileError),
+    /// The kernel ended with an error: an index out of range, a zero divisor, a `raise`. Arrays may be partly written.
+    Trap(TrapError),
+    /// An argument does not fit the kernel.
+    Argument(String),
+    /// There is no function of that name.
+    UnknownKernel {
+        /// The name asked for.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The call was interrupted through an [`crate::InterruptHandle`].
+    Interrupted,
+    /// There is no memory for an array or for the runtime's own needs.
+    OutOfMemory,
+    /// The interpreter reached its step limit.
+    StepLimit,
+    /// A file could not be read or written.
+    File {
+        /// Its path.
+        path: std::path::PathBuf,
+        /// Why.
+        message: String,
+    },
+    /// Something outside kjit refused: no threads, no executable memory.
+    Environment(String),
+    /// A bug in kjit.
+    Internal(String),
+}
+
+/// Diagnostics with the source they speak of.
+#[derive(Clone, Debug)]
+pub struct CompileError {
+    /// Sorted by place; at least one is an error.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The source text.
+    pub source: Arc<str>,
+    /// Its name for messages.
+    pub file: Arc<str>,
+}
+
+/// A failed check or a raised exception.
+#[derive(Clone, Debug)]
+pub struct TrapError {
+    /// K7xx.
+    pub code: Code,
+    /// Python's name of the exception: `IndexError`.
+    pub exception: String,
+    /// What happened: index, array, extent.
+    pub message: String,
+    /// Where in the source.
+    pub span: Span,
+    /// 1-based line.
+    pub line: usize,
+    /// 1-based column.
+    pub column: usize,
+    /// The source text.
+    pub source: Arc<str>,
+    /// Its name for messages.
+    pub file: Arc<str>,
+}
+
+impl Error {
+    /// The error as diagnostics with their source, if it is about a place in a source.
+    #[must_use]
+    pub fn diagnostics(&self) -> Option<(Vec<Diagnostic>, Arc<str>, Arc<str>)> {
+        match self {
+            Error::Compile(error) => {
+                Some((error.diagnostics.clone(), Arc::clone(&error.source), Arc::clone(&error.file)))
+            }
+            Error::Trap(trap) => {
+                let message = format!("{}: {}", trap.exception, trap.message);
+                let diagnostic = Diagnostic::error(trap.code, trap.span, message).primary("raised here");
+                Some((vec![diagnostic], Arc::clone(&trap.source), Arc::clone(&trap.file)))
+            }
+            Error::Argument(_)
+            | Error::UnknownKernel { .. }
+            | Error::Interrupted
+            | Error::OutOfMemory
+            | Error::StepLimit
+            | Error::File { .. }
+            | Error::Environment(_)
+            | Error::Internal(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Error::Compile(error) => {
+                let errors = error.diagnostics.iter().filter(|d| d.is_error());
+                for (i, diagnostic) in errors.enumerate() {
+                    let (line, column) = diagnostic.primary.span.line_column(&error.source);
+                    let newline = if i > 0 { "\n" } else { "" };
+                    let (file, code, message) = (&error.file, diagnostic.code, &diagnostic.message);
+                    write!(f, "{newline}{file}:{line}:{column}: error[{code}]: {message}")?;
+                }
+                Ok(())
+            }
+            Error::Trap(trap) => {
+                let TrapError { file, line, column, code, exception, message, .. } = trap;
+                write!(f, "{file}:{line}:{column}: {exception}[{code}]: {message}")
+            }
+            Error::Argument(message) => f.write_str(message),
+            Error::UnknownKernel { name, known } => {
+                write!(f, "no function `{name}`; there are: {}", known.join(", "))
+            }
+            Error::Interrupted => f.write_str("interrupted"),
+            Error::OutOfMemory => f.write_str("out of memory"),
+            Error::StepLimit => f.write_str("the interpreter reached its step limit"),
+            Error::File { path, message } => write!(f, "{}: {message}", path.display()),
+            Error::Environment(message) => f.write_str(message),
+            Error::Internal(message) => write!(f, "internal error in kjit (please report it): {message}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

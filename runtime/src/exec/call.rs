@@ -1,0 +1,135 @@
+//! One call of a compiled kernel.
+
+use kjit_compiler::base::Code;
+use kjit_compiler::ir::abi::status;
+use kjit_compiler::ir::trap::{Trap, format_message};
+
+use super::context::{CallShared, Context};
+use crate::engine::EngineInner;
+use crate::error::{Error, TrapError};
+use crate::module::SourceText;
+use crate::native::Native;
+
+/// Runs a kernel on words of the calling convention.
+///
+/// On success `ret` holds the result; arrays in it hand over one reference each and hang on no list, so the caller must
+/// take every one of them.
+///
+/// # Safety
+/// `args` are the words of the artifact's signature: arrays in them are valid for the call with the layout and access of
+/// the signature, and what the kernel writes is not reached through anything else meanwhile. `ret` has
+/// `native.ret_words` words.
+#[inline]
+pub(crate) unsafe fn call(
+    engine: &EngineInner,
+    native: &Native,
+    args: &[u64],
+    ret: &mut [u64],
+    source: &SourceText,
+) -> Result<(), Error> {
+    debug_assert!(ret.len() >= native.ret_words);
+    if native.was_parallel() && engine.threads() > 1 {
+        // Entering the pool costs about 7 us; from inside it a fork and join costs a fraction of one.
+        let (args, mut ret_slot) = (args, SendPtr(ret.as_mut_ptr(), ret.len()));
+        let entered = engine.pool.with(engine.threads(), |pool| {
+            pool.install(|| {
+                // SAFETY: the caller waits here, so its `ret` is this closure's alone.
+                let ret = unsafe { ret_slot.get() };
+                // SAFETY: passed on.
+                unsafe { call_here(engine, native, args, ret, source) }
+            })
+        });
+        if let Some(result) = entered {
+            return result;
+        }
+    }
+    // SAFETY: passed on.
+    unsafe { call_here(engine, native, args, ret, source) }
+}
+
+/// A `&mut [u64]` that may go to another thread while this one waits.
+struct SendPtr(*mut u64, usize);
+
+// SAFETY: used by one thread at a time, see `call`.
+unsafe impl Send for SendPtr {}
+
+impl SendPtr {
+    /// # Safety
+    /// The slice is alive and used through this alone.
+    unsafe fn get(&mut self) -> &mut [u64] {
+        // SAFETY: by the contract.
+        unsafe { std::slice::from_raw_parts_mut(self.0, self.1) }
+    }
+}
+
+/// # Safety
+/// As [`call`].
+#[inline]
+unsafe fn call_here(
+    engine: &EngineInner,
+    native: &Native,
+    args: &[u64],
+    ret: &mut [u64],
+    source: &SourceText,
+) -> Result<(), Error> {
+    let shared = CallShared { engine, native };
+    let mut ctx = Context::new(&shared);
+    // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
+    let status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
+    if status != 0 {
+        return Err(error_of(status, &mut ctx, native, source));
+    }
+    ctx.detach_results(&native.artifact.signature.ret, ret);
+    Ok(())
+}
+
+/// What a status means.
+#[cold]
+fn error_of(status: i32, ctx: &mut Context, native: &Native, source: &SourceText) -> Error {
+    match status {
+        status::OUT_OF_MEMORY => Error::OutOfMemory,
+        status::INTERRUPTED => {
+            ctx.shared().engine.clear_interrupt();
+            Error::Interrupted
+        }
+        status::SERVICE => Error::Internal(
+            ctx.service_error.take().unwrap_or_else(|| "a service of the runtime panicked".into()),
+        ),
+        status::STACK => Error::Environment("the stack is nearly used up".into()),
+        _ => match native.artifact.traps.get(status as usize - 1) {
+            Some(trap) if trap.code == Code::K711 => {
+                ctx.shared().engine.clear_interrupt();
+                Error::Interrupted
+            }
+            Some(trap) => trap_error(trap, &ctx.trap_args, ctx.service_error.take(), source),
+            None => Error::Internal(format!("status {status} has no trap")),
+        },
+    }
+}
+
+/// A trap with its message filled in.
+pub(crate) fn trap_error(
+    trap: &Trap,
+    args: &[u64],
+    service_error: Option<String>,
+    source: &SourceText,
+) -> Error {
+    let (line, column) = trap.span.line_column(&source.text);
+    let mut message = format_message(&trap.message, args);
+    if let Some(text) = service_error {
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&text);
+    }
+    Error::Trap(TrapError {
+        code: trap.code,
+        exception: trap.exception.to_string(),
+        message,
+        span: trap.span,
+        line,
+        column,
+        source: source.text.clone(),
+        file: source.name.clone(),
+    })
+}

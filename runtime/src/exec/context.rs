@@ -1,0 +1,114 @@
+//! The context: the one pointer through which generated code reaches everything outside itself.
+
+use std::mem::offset_of;
+use std::sync::atomic::AtomicU32;
+
+use kjit_compiler::ir::abi;
+use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
+use kjit_compiler::numerics::random::KernelRandom;
+use kjit_compiler::types::Ty;
+
+use super::memory::{self, Header};
+use super::{stack, table};
+use crate::engine::EngineInner;
+use crate::native::Native;
+
+/// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `trap_args`.
+#[repr(C)]
+pub(crate) struct Context {
+    table: *const usize,
+    interrupt: *const AtomicU32,
+    stack_limit: usize,
+    depth: u64,
+    /// Arguments of the trap that ended the call.
+    pub(crate) trap_args: [u64; MAX_TRAP_ARGS],
+    /// Blocks made in this context that are alive.
+    pub(crate) allocations: *mut Header,
+    /// What all contexts of the call share.
+    pub(crate) call: *const CallShared<'static>,
+    /// State of `np.random`.
+    pub(crate) random: KernelRandom,
+    /// What a service that failed has to say.
+    pub(crate) service_error: Option<String>,
+}
+
+const _: () = assert!(
+    offset_of!(Context, table) == abi::context::TABLE as usize
+        && offset_of!(Context, interrupt) == abi::context::INTERRUPT as usize
+        && offset_of!(Context, stack_limit) == abi::context::STACK_LIMIT as usize
+        && offset_of!(Context, depth) == abi::context::DEPTH as usize
+        && offset_of!(Context, trap_args) == abi::context::TRAP_ARGS as usize
+);
+
+/// What all contexts of one call share.
+pub(crate) struct CallShared<'a> {
+    pub(crate) engine: &'a EngineInner,
+    pub(crate) native: &'a Native,
+}
+
+impl Context {
+    /// The context of a call.
+    pub(crate) fn new(call: &CallShared<'_>) -> Context {
+        let needs_stack_limit = call.native.artifact.is_recursive;
+        Context {
+            table: table::functions(),
+            interrupt: &raw const *call.engine.interrupt,
+            stack_limit: if needs_stack_limit { stack::limit() } else { 0 },
+            depth: 0,
+            trap_args: [0; MAX_TRAP_ARGS],
+            allocations: std::ptr::null_mut(),
+            // The lifetime is erased because generated code carries the pointer; `call` outlives the context, as
+            // `exec::call` and `exec::parallel` make both in one scope.
+            call: std::ptr::from_ref(call).cast(),
+            random: KernelRandom::new(call.engine.seed()),
+            service_error: None,
+        }
+    }
+
+    /// The context of a chunk of a parallel loop that was met in `self`.
+    pub(crate) fn for_chunk(&self) -> Context {
+        Context {
+            table: self.table,
+            interrupt: self.interrupt,
+            // The chunk may run on another thread.
+            stack_limit: if self.stack_limit == 0 { 0 } else { stack::limit() },
+            depth: self.depth,
+            trap_args: [0; MAX_TRAP_ARGS],
+            allocations: std::ptr::null_mut(),
+            call: self.call,
+            random: self.random.for_chunk(),
+            service_error: None,
+        }
+    }
+
+    /// Takes the arrays of a result off the list, so that they outlive the context.
+    pub(crate) fn detach_results(&mut self, ty: &Ty, words: &[u64]) -> usize {
+        match ty {
+            Ty::None | Ty::Str(_) => 0,
+            Ty::Scalar(dtype) => dtype.lanes(),
+            Ty::Array(_) | Ty::Rng => {
+                if words[1] != 0 {
+                    // SAFETY: generated code returned a live block of this context.
+                    unsafe { memory::unlink(words[1] as *mut Header) };
+                }
+                abi::words(ty)
+            }
+            Ty::Tuple(items) => {
+                items.iter().fold(0, |used, item| used + self.detach_results(item, &words[used..]))
+            }
+        }
+    }
+
+    /// What all contexts of the call share.
+    pub(crate) fn shared(&self) -> &CallShared<'_> {
+        // SAFETY: `new` stored a reference to a value that outlives every context of the call.
+        unsafe { &*self.call }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.
+        unsafe { memory::free_all(&raw mut self.allocations) };
+    }
+}

@@ -1,0 +1,11 @@
+//! Running compiled kernels: the context that generated code sees, the functions it calls back, parallel loops.
+
+pub(crate) mod call;
+pub(crate) mod context;
+pub(crate) mod memory;
+pub(crate) mod parallel;
+pub(crate) mod pool;
+mod services;
+pub(crate) mod stack;
+mod strided;
+mod table;

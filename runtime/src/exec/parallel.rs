@@ -1,0 +1,346 @@
+//! Parallel loops: chunks claimed from a counter, results combined in chunk order.
+//!
+//! What is computed follows [`kjit_compiler::ir::parallel`]: the number of chunks depends on the loop alone, so the
+//! bits do not depend on the number of threads. Which thread runs which chunk does not matter.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
+use kjit_compiler::ir::artifact::{ArrayReductionSlot, ParallelBody};
+use kjit_compiler::ir::parallel::{Combine, chunk_count, chunk_range};
+use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
+use smallvec::SmallVec;
+
+use super::context::Context;
+use super::memory::Block;
+
+/// The type of an outlined body; see [`ParallelBody::entry`].
+type BodyFn = unsafe extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64) -> i32;
+
+/// What one chunk left behind.
+struct ChunkResult {
+    status: i32,
+    outputs: SmallVec<[u64; 4]>,
+    failure: Option<Failure>,
+    /// Private copies of accumulated arrays.
+    copies: Vec<Block>,
+}
+
+/// What a failed chunk has to say.
+struct Failure {
+    trap_args: [u64; MAX_TRAP_ARGS],
+    service_error: Option<String>,
+}
+
+/// Pointers that chunks on other threads use.
+struct Shared<'a> {
+    parent: *const Context,
+    env: *const u64,
+    outputs: *const u64,
+    body: &'a ParallelBody,
+    function: BodyFn,
+    trip: u64,
+    chunks: u64,
+    /// Next chunk to claim.
+    next: AtomicU64,
+    /// Lowest chunk that has failed so far.
+    lowest_failed: AtomicU64,
+    results: &'a [std::sync::OnceLock<ChunkResult>],
+}
+
+// SAFETY: `parent`, `env` and `outputs` are only read while chunks run, and outlive the scope that runs them.
+unsafe impl Sync for Shared<'_> {}
+
+/// Entry of the function table: runs a whole parallel loop, returns its status.
+pub(super) extern "C" fn run(
+    ctx: *mut Context,
+    number: u32,
+    env: *const u64,
+    trip: u64,
+    outputs: *mut u64,
+) -> i32 {
+    // A panic (out of memory in our own bookkeeping, a panicking hook) must not unwind into generated code.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: generated code passes its own context, the captures and the outputs of that loop.
+        unsafe { run_loop(&mut *ctx, number, env, trip, outputs) }
+    }))
+    .unwrap_or(status::SERVICE)
+}
+
+/// # Safety
+/// `env` and `outputs` are those of parallel loop `number` of the context's artifact.
+unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, outputs: *mut u64) -> i32 {
+    // The artifact lives as long as the call; the borrow must not tie up `ctx`.
+    // SAFETY: see `Context::shared`.
+    let shared = unsafe { &*ctx.call };
+    let native = shared.native;
+    let body = &native.artifact.parallels[number as usize];
+    if trip == 0 || trip > i64::MAX as u64 {
+        return 0;
+    }
+    // SAFETY: the back end made this entry with that signature.
+    let function =
+        unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(body.entry.offset)) };
+    let chunks = chunk_count(trip, body.cost_ns, !body.array_reductions.is_empty());
+    if chunks == 1 {
+        // SAFETY: same context, same thread, initial values already in `outputs`.
+        return unsafe { function(ctx, env, 0, trip, outputs) };
+    }
+    let results: Vec<std::sync::OnceLock<ChunkResult>> =
+        std::iter::repeat_with(std::sync::OnceLock::new).take(chunks as usize).collect();
+    let work = Shared {
+        parent: ctx,
+        env,
+        outputs,
+        body,
+        function,
+        trip,
+        chunks,
+        next: AtomicU64::new(0),
+        lowest_failed: AtomicU64::new(u64::MAX),
+        results: &results,
+    };
+    shared.engine.progress_started(chunks);
+    let threads = shared.engine.threads().min(chunks as usize);
+    if threads > 1 {
+        native.note_parallel();
+        let done = shared.engine.pool.with(shared.engine.threads(), |pool| {
+            pool.in_place_scope(|scope| {
+                for _ in 1..threads {
+                    scope.spawn(|_| work_off(&work));
+                }
+                work_off(&work);
+            });
+        });
+        if done.is_none() {
+            work_off(&work);
+        }
+    } else {
+        work_off(&work);
+    }
+    shared.engine.progress_ended(chunks);
+    // SAFETY: all chunks have ended, so this thread alone uses `outputs` and the arrays.
+    unsafe { combine(ctx, body, env, outputs, results) }
+}
+
+/// Runs chunks until none is left.
+fn work_off(work: &Shared<'_>) {
+    // SAFETY: the context outlives the scope and is only read.
+    let engine = unsafe { (*work.parent).shared().engine };
+    loop {
+        let chunk = work.next.fetch_add(1, Ordering::Relaxed);
+        // Chunks are claimed in order, so every chunk below a failed one has been claimed and will end: the lowest
+        // failing iteration wins on any number of threads.
+        if chunk >= work.chunks || chunk > work.lowest_failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let result = if engine.is_interrupted() {
+            ChunkResult {
+                status: status::INTERRUPTED,
+                outputs: SmallVec::new(),
+                failure: None,
+                copies: Vec::new(),
+            }
+        } else {
+            run_chunk(work, chunk)
+        };
+        if result.status != 0 {
+            work.lowest_failed.fetch_min(chunk, Ordering::Relaxed);
+        }
+        // Each chunk is claimed once, so the cell is empty.
+        let _ = work.results[chunk as usize].set(result);
+        engine.progress_chunk();
+    }
+}
+
+fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
+    // SAFETY: the parent context, the captures and the initial outputs outlive the scope and are only read.
+    let (parent, env, initial) = unsafe {
+        (
+            &*work.parent,
+            std::slice::from_raw_parts(work.env, work.body.env_words as usize),
+            std::slice::from_raw_parts(work.outputs, work.body.outputs.len()),
+        )
+    };
+    let mut ctx = parent.for_chunk();
+    let mut outputs: SmallVec<[u64; 4]> = initial.into();
+    let mut env: SmallVec<[u64; 32]> = env.into();
+    let mut copies = Vec::new();
+    if chunk > 0 {
+        for (output, &(dtype, combine)) in outputs.iter_mut().zip(&work.body.outputs) {
+            if let Combine::Reduce(op) = combine {
+                *output = op.identity(dtype);
+            }
+        }
+        for slot in &work.body.array_reductions {
+            match private_copy(parent, &mut env, slot) {
+                Some(block) => copies.push(block),
+                None => {
+                    return ChunkResult { status: status::OUT_OF_MEMORY, outputs, failure: None, copies };
+                }
+            }
+        }
+    }
+    let range = chunk_range(work.trip, work.chunks, chunk);
+    // SAFETY: the body belongs to this artifact; `ctx`, `env`, `outputs` are this chunk's own and of the right size; the
+    // race analysis proved that chunks do not touch the same elements.
+    let status =
+        unsafe { (work.function)(&raw mut ctx, env.as_ptr(), range.start, range.end, outputs.as_mut_ptr()) };
+    let failure =
+        (status != 0).then(|| Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() });
+    ChunkResult { status, outputs, failure, copies }
+}
+
+/// Replaces an accumulated array among the captures by a private, contiguous one filled with the identity.
+fn private_copy(parent: &Context, env: &mut [u64], slot: &ArrayReductionSlot) -> Option<Block> {
+    let rank = slot.rank as usize;
+    let words = &mut env[slot.env_word as usize..][..ARRAY_HEAD_WORDS + 2 * rank];
+    let part = slot.dtype.part();
+    let count: u64 = words[2..2 + rank].iter().product::<u64>() * slot.dtype.lanes() as u64;
+    let bytes = count * part.size_bytes() as u64;
+    let block = Block::new(&parent.shared().engine.account, bytes, false)?;
+    let identity = slot.op.identity(part).to_le_bytes();
+    // SAFETY: the block holds `count` parts.
+    let data = unsafe { std::slice::from_raw_parts_mut(block.data(), bytes as usize) };
+    for item in data.chunks_exact_mut(part.size_bytes()) {
+        item.copy_from_slice(&identity[..part.size_bytes()]);
+    }
+    words[0] = block.data() as u64;
+    words[1] = block.owner();
+    // Strides in the order of the original's: its layout is compiled into the body.
+    let order_is_f = is_f_ordered(&words[2..]);
+    let mut stride = slot.dtype.size_bytes() as u64;
+    for k in 0..rank {
+        let axis = if order_is_f { k } else { rank - 1 - k };
+        words[2 + rank + axis] = stride;
+        stride *= words[2 + axis].max(1);
+    }
+    Some(block)
+}
+
+/// Do the strides (after the extents) grow with the axis number, as in Fortran order?
+fn is_f_ordered(shape_and_strides: &[u64]) -> bool {
+    let rank = shape_and_strides.len() / 2;
+    let strides = &shape_and_strides[rank..];
+    rank > 1
+        && strides.windows(2).all(|pair| (pair[0] as i64).abs() <= (pair[1] as i64).abs())
+        && strides[0] != strides[rank - 1]
+}
+
+/// Combines what the chunks left, in chunk order.
+///
+/// # Safety
+/// All chunks have ended; `env` and `outputs` are the loop's.
+unsafe fn combine(
+    ctx: &mut Context,
+    body: &ParallelBody,
+    env: *const u64,
+    outputs: *mut u64,
+    results: Vec<std::sync::OnceLock<ChunkResult>>,
+) -> i32 {
+    // SAFETY: one word per output.
+    let totals = unsafe { std::slice::from_raw_parts_mut(outputs, body.outputs.len()) };
+    for (chunk, cell) in results.into_iter().enumerate() {
+        let Some(result) = cell.into_inner() else {
+            // Only chunks after a failed one are not run.
+            return status::SERVICE;
+        };
+        if result.status != 0 {
+            if let Some(failure) = result.failure {
+                ctx.trap_args = failure.trap_args;
+                ctx.service_error = failure.service_error;
+            }
+            return result.status;
+        }
+        if chunk == 0 {
+            totals.copy_from_slice(&result.outputs);
+            continue;
+        }
+        let mut replaced: SmallVec<[bool; 4]> = SmallVec::new();
+        for (k, &(dtype, combine)) in body.outputs.iter().enumerate() {
+            let is_replaced = match combine {
+                Combine::Reduce(op) => {
+                    let (bits, takes_right) = op.combine(dtype, totals[k], result.outputs[k]);
+                    totals[k] = bits;
+                    takes_right
+                }
+                Combine::Last => {
+                    totals[k] = result.outputs[k];
+                    true
+                }
+                Combine::With(leader) => {
+                    let takes_right = replaced.get(leader as usize).copied().unwrap_or(false);
+                    if takes_right {
+                        totals[k] = result.outputs[k];
+                    }
+                    takes_right
+                }
+            };
+            replaced.push(is_replaced);
+        }
+        for (slot, copy) in body.array_reductions.iter().zip(&result.copies) {
+            // SAFETY: the captured array is valid; the copy has its shape.
+            unsafe { add_copy(env, slot, copy) };
+        }
+    }
+    0
+}
+
+/// `array = array op copy`, element by element.
+///
+/// # Safety
+/// `env` holds the captured array of that slot, of which `copy` is the private copy of a chunk.
+unsafe fn add_copy(env: *const u64, slot: &ArrayReductionSlot, copy: &Block) {
+    let rank = slot.rank as usize;
+    // SAFETY: the words of the array are part of the captures.
+    let words =
+        unsafe { std::slice::from_raw_parts(env.add(slot.env_word as usize), ARRAY_HEAD_WORDS + 2 * rank) };
+    let part = slot.dtype.part();
+    let order_is_f = is_f_ordered(&words[2..]);
+    let axes: SmallVec<[usize; 8]> = if order_is_f { (0..rank).rev().collect() } else { (0..rank).collect() };
+    let shape: SmallVec<[u64; 8]> = axes.iter().map(|&axis| words[2 + axis]).collect();
+    let strides: SmallVec<[i64; 8]> = axes.iter().map(|&axis| words[2 + rank + axis] as i64).collect();
+    let count: u64 = shape.iter().product();
+    let mut index: SmallVec<[u64; 8]> = SmallVec::from_elem(0, rank);
+    let mut offset = 0_i64;
+    let mut source = copy.data().cast_const();
+    for _ in 0..count {
+        for lane in 0..slot.dtype.lanes() {
+            // SAFETY: element addresses of a valid array, and the copy walked in its own order.
+            unsafe {
+                let target = (words[0] as *mut u8).offset(offset as isize).add(lane * part.size_bytes());
+                let (bits, _) = slot.op.combine(part, read_bits(target, part), read_bits(source, part));
+                std::ptr::copy_nonoverlapping(bits.to_le_bytes().as_ptr(), target, part.size_bytes());
+                source = source.add(part.size_bytes());
+            }
+        }
+        for axis in (0..rank).rev() {
+            index[axis] += 1;
+            offset += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            offset -= strides[axis] * shape[axis] as i64;
+            index[axis] = 0;
+        }
+    }
+}
+
+/// The bits of one real element as a word of the calling convention.
+///
+/// # Safety
+/// `address` is that of an element of that type.
+unsafe fn read_bits(address: *const u8, dtype: kjit_compiler::types::DType) -> u64 {
+    use kjit_compiler::types::dtype::Kind;
+    let mut bytes = [0_u8; 8];
+    let size = dtype.size_bytes();
+    // SAFETY: by the contract.
+    unsafe { std::ptr::copy_nonoverlapping(address, bytes.as_mut_ptr(), size) };
+    let bits = u64::from_le_bytes(bytes);
+    if dtype.kind() == Kind::Signed {
+        let shift = 64 - 8 * size as u32;
+        ((bits as i64) << shift >> shift) as u64
+    } else {
+        bits
+    }
+}

@@ -1,0 +1,254 @@
+//! The services of [`RuntimeFn`] and the print hook, as generated code calls them.
+
+use kjit_compiler::ir::RuntimeFn;
+use kjit_compiler::ir::abi::status;
+use kjit_compiler::ir::abi::{array_words, dtype_from_code};
+use kjit_compiler::ir::trap::{Message, Piece, format_message};
+use kjit_compiler::numerics::math::MathFn1;
+use kjit_compiler::numerics::random::{BitSource, PCG64_WORDS, Pcg64, generator};
+use kjit_compiler::numerics::{complex, float};
+
+use super::context::Context;
+use crate::hooks::array_from_words;
+
+/// Words of the generator that is the first operand of some services.
+const GENERATOR_WORDS: usize = array_words(1);
+
+/// `extern "C" fn(ctx, args, results) -> status`.
+type Service = extern "C" fn(*mut Context, *const u64, *mut u64) -> i32;
+
+/// Operands and results of one service call.
+struct Call<'a> {
+    ctx: &'a mut Context,
+    args: *const u64,
+    results: *mut u64,
+}
+
+impl Call<'_> {
+    fn word(&self, k: usize) -> u64 {
+        // SAFETY: generated code passes as many words as the service's row says.
+        unsafe { *self.args.add(k) }
+    }
+
+    fn int(&self, k: usize) -> i64 {
+        self.word(k) as i64
+    }
+
+    fn f64(&self, k: usize) -> f64 {
+        f64::from_bits(self.word(k))
+    }
+
+    fn set(&mut self, k: usize, word: u64) -> i32 {
+        // SAFETY: as for the operands.
+        unsafe { *self.results.add(k) = word };
+        0
+    }
+
+    fn set_f64(&mut self, k: usize, x: f64) -> i32 {
+        self.set(k, x.to_bits())
+    }
+
+    fn set_complex(&mut self, (re, im): (f64, f64)) -> i32 {
+        self.set_f64(0, re);
+        self.set_f64(1, im)
+    }
+
+    /// Draws from the generator that is the first operand.
+    fn draw<T>(&mut self, draw: impl FnOnce(&mut Pcg64) -> T) -> T {
+        let words = self.generator();
+        let mut source = Pcg64::from_words(words);
+        let value = draw(&mut source);
+        *words = source.to_words();
+        value
+    }
+
+    /// The state of a generator, which is always the first operand: `u64[::1]`.
+    fn generator(&mut self) -> &mut [u64; PCG64_WORDS] {
+        // SAFETY: lowering makes generators as contiguous arrays of that length, used by one iteration at a time.
+        unsafe { &mut *(self.word(0) as *mut [u64; PCG64_WORDS]) }
+    }
+
+    fn fail(&mut self, text: impl Into<String>) -> i32 {
+        self.ctx.service_error = Some(text.into());
+        status::SERVICE
+    }
+}
+
+/// Wraps a service: no panic unwinds into generated code.
+fn guarded(
+    ctx: *mut Context,
+    args: *const u64,
+    results: *mut u64,
+    service: impl FnOnce(&mut Call<'_>) -> i32,
+) -> i32 {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: generated code passes its own context, which no one else uses meanwhile.
+        service(&mut Call { ctx: unsafe { &mut *ctx }, args, results })
+    }))
+    .unwrap_or(status::SERVICE)
+}
+
+macro_rules! services {
+    ($($variant:ident => |$call:ident| $body:block)*) => {
+        /// Address of a service's entry.
+        pub(super) fn entry(function: RuntimeFn) -> usize {
+            match function {
+                $(RuntimeFn::$variant => {
+                    extern "C" fn service(ctx: *mut Context, args: *const u64, results: *mut u64) -> i32 {
+                        guarded(ctx, args, results, |$call| $body)
+                    }
+                    service as Service as usize
+                })*
+            }
+        }
+    };
+}
+
+services! {
+    RandomSeed => |call| {
+        let seed = call.int(0);
+        call.ctx.random.seed(seed);
+        0
+    }
+    RandomF64 => |call| {
+        let x = call.ctx.random.random();
+        call.set_f64(0, x)
+    }
+    RandomUniform => |call| {
+        let x = call.ctx.random.uniform(call.f64(0), call.f64(1));
+        call.set_f64(0, x)
+    }
+    RandomNormal => |call| {
+        let x = call.ctx.random.normal(call.f64(0), call.f64(1));
+        call.set_f64(0, x)
+    }
+    RandomInt => |call| {
+        let (low, high) = (call.int(0), call.int(1));
+        if low >= high {
+            return call.fail(format!("low >= high: {low} >= {high}"));
+        }
+        let x = call.ctx.random.randint(low, high);
+        call.set(0, x as u64)
+    }
+    RandomIteration => |call| {
+        let (key, iteration) = (call.word(0), call.int(1));
+        call.ctx.random.begin_iteration(key, iteration);
+        0
+    }
+    RandomLoopEnd => |call| {
+        let key = call.word(0);
+        call.ctx.random.end_loop(key);
+        0
+    }
+    GeneratorSeed => |call| {
+        let seed = call.int(GENERATOR_WORDS);
+        *call.generator() = Pcg64::new(seed as u64).to_words();
+        0
+    }
+    GeneratorF64 => |call| {
+        let x = call.draw(BitSource::next_f64);
+        call.set_f64(0, x)
+    }
+    GeneratorUniform => |call| {
+        let (low, high) = (call.f64(GENERATOR_WORDS), call.f64(GENERATOR_WORDS + 1));
+        let x = call.draw(|source| generator::uniform(source, low, high));
+        call.set_f64(0, x)
+    }
+    GeneratorNormal => |call| {
+        let (mean, deviation) = (call.f64(GENERATOR_WORDS), call.f64(GENERATOR_WORDS + 1));
+        let x = call.draw(|source| generator::normal(source, mean, deviation));
+        call.set_f64(0, x)
+    }
+    GeneratorInt => |call| {
+        let (low, high) = (call.int(GENERATOR_WORDS), call.int(GENERATOR_WORDS + 1));
+        if low >= high {
+            return call.fail(format!("low >= high: {low} >= {high}"));
+        }
+        let x = call.draw(|source| generator::integers(source, low, high));
+        call.set(0, x as u64)
+    }
+    ComplexMath => |call| {
+        let z = (call.f64(1), call.f64(2));
+        let function = MathFn1::ALL.get(call.word(0) as usize);
+        match function.and_then(|&function| complex::eval_one(function, z)) {
+            Some(result) => call.set_complex(result),
+            None => call.fail("not a function of complex numbers"),
+        }
+    }
+    ComplexPow => |call| {
+        let result = complex::pow((call.f64(0), call.f64(1)), (call.f64(2), call.f64(3)));
+        call.set_complex(result)
+    }
+    RoundDigits => |call| {
+        let x = float::round_half_even_digits(call.f64(0), call.int(1));
+        call.set_f64(0, x)
+    }
+    Load => |call| {
+        let (path, dtype, rank) = (call.word(0) as usize, call.word(1) as u32, call.word(2) as usize);
+        let shared = call.ctx.shared();
+        let path = shared.native.artifact.paths[path].clone();
+        let loaded = match &shared.engine.config.files {
+            Some(files) => files.load(&path),
+            None => Err("this engine has no access to files".into()),
+        };
+        match loaded {
+            Ok(array) if Some(array.dtype()) == dtype_from_code(dtype) && array.shape().len() == rank => {
+                let account = std::sync::Arc::clone(&call.ctx.shared().engine.account);
+                let Some(array) = array.into_contiguous(&account) else { return status::OUT_OF_MEMORY };
+                let words = array.words();
+                for (k, &word) in words.iter().enumerate() {
+                    call.set(k, word);
+                }
+                // The kernel's variable takes over the reference.
+                array.release_to_kernel(&raw mut call.ctx.allocations);
+                0
+            }
+            Ok(array) => call.fail(format!(
+                "`{path}` now holds {} of rank {}, not what the kernel was compiled for",
+                array.dtype(),
+                array.shape().len()
+            )),
+            Err(text) => call.fail(text),
+        }
+    }
+    Save => |call| {
+        let (path, dtype, rank) = (call.word(0) as usize, call.word(1) as u32, call.word(2) as usize);
+        let shared = call.ctx.shared();
+        let path = shared.native.artifact.paths[path].clone();
+        let Some(dtype) = dtype_from_code(dtype) else { return call.fail("unknown element type") };
+        // SAFETY: the array's words follow the three numbers, and it is alive for the call.
+        let array = unsafe {
+            let words = std::slice::from_raw_parts(call.args.add(3), array_words(rank as u8));
+            array_from_words(words, dtype)
+        };
+        let saved = match &shared.engine.config.files {
+            Some(files) => files.save(&path, &array),
+            None => Err("this engine has no access to files".into()),
+        };
+        match saved {
+            Ok(()) => 0,
+            Err(text) => call.fail(text),
+        }
+    }
+}
+
+/// Entry of the function table: one printed line.
+pub(super) extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64) {
+    let _ = guarded(ctx, args, std::ptr::null_mut(), |call| {
+        let shared = call.ctx.shared();
+        let message = &shared.native.artifact.messages[message as usize];
+        // SAFETY: generated code passes as many words as the message has holes.
+        let words = unsafe { std::slice::from_raw_parts(args, arg_words(message)) };
+        shared.engine.print(&format_message(message, words));
+        0
+    });
+}
+
+/// Words that fill the holes of a message.
+fn arg_words(message: &Message) -> usize {
+    let words = message.pieces.iter().map(|piece| match piece {
+        Piece::Text(_) => 0,
+        Piece::Value { dtype, .. } => dtype.lanes(),
+    });
+    words.sum()
+}

@@ -1,0 +1,47 @@
+//! A kernel in executable memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kjit_compiler::ir::Artifact;
+use kjit_compiler::ir::abi;
+
+use crate::code::CodePages;
+use crate::error::Error;
+use crate::exec::context::Context;
+
+/// `extern "C" fn(ctx, args, ret) -> status`, as [`kjit_compiler::ir::artifact::EntryPoint`] describes it.
+pub(crate) type EntryFn = unsafe extern "C" fn(*mut Context, *const u64, *mut u64) -> i32;
+
+/// An artifact with its code mapped; freed when the last handle goes.
+#[derive(Debug)]
+pub(crate) struct Native {
+    pub(crate) artifact: Artifact,
+    pub(crate) code: CodePages,
+    pub(crate) entry: EntryFn,
+    /// Words of the result.
+    pub(crate) ret_words: usize,
+    /// Has a call split a loop over threads? Then later calls enter the pool once, at their start.
+    was_parallel: AtomicBool,
+}
+
+impl Native {
+    /// Maps the code of an artifact, fresh or from the cache.
+    pub(crate) fn load(artifact: Artifact) -> Result<Native, Error> {
+        let code = CodePages::load(&artifact.code)
+            .map_err(|error| Error::Environment(format!("no executable memory: {error}")))?;
+        // SAFETY: the back end made the entry with that signature; `Native` keeps the pages as long as the pointer.
+        let entry = unsafe { std::mem::transmute::<*const u8, EntryFn>(code.address(artifact.entry.offset)) };
+        let ret_words = abi::words(&artifact.signature.ret);
+        Ok(Native { artifact, code, entry, ret_words, was_parallel: AtomicBool::new(false) })
+    }
+
+    /// A loop was split over threads.
+    pub(crate) fn note_parallel(&self) {
+        self.was_parallel.store(true, Ordering::Relaxed);
+    }
+
+    /// Has a loop of an earlier call been split?
+    pub(crate) fn was_parallel(&self) -> bool {
+        self.was_parallel.load(Ordering::Relaxed)
+    }
+}
