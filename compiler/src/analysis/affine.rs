@@ -248,6 +248,8 @@ struct AtomInfo {
     atom: Atom,
     lo: Option<i64>,
     hi: Option<i64>,
+    /// An extent: below 2^48, as the runtime sees to.
+    is_extent: bool,
 }
 
 /// From below or from above.
@@ -276,6 +278,8 @@ pub type Bounds = SmallVec<[Poly; 2]>;
 pub struct Atoms {
     infos: Vec<AtomInfo>,
     ops: FxHashMap<(AtomOp, Poly, Poly), AtomId>,
+    /// Atoms taken to be at least 0 for now; who asks sees to it.
+    pub assumed: rustc_hash::FxHashSet<AtomId>,
 }
 
 /// Alternatives followed when bounds are looked for.
@@ -307,6 +311,45 @@ impl Atoms {
         self.push(Atom::Value, lo, hi)
     }
 
+    /// A new extent of an array.
+    pub fn extent(&mut self) -> AtomId {
+        let id = self.push(Atom::Value, Some(0), None);
+        self.infos[id.as_u32() as usize].is_extent = true;
+        id
+    }
+
+    /// Is the polynomial computed without overflow, however its atoms came about? So it is if it is linear with small coefficients,
+    /// and its atoms are extents, narrow integers, or counters between such. `known` is one more atom that is small.
+    #[must_use]
+    pub fn is_exact(&self, poly: &Poly, known: Option<AtomId>) -> bool {
+        const SMALL: i64 = 1 << 10;
+        poly.terms().iter().all(|(monomial, factor)| match monomial.as_slice() {
+            [] => factor.unsigned_abs() < 1 << 40,
+            [atom] => factor.abs() < SMALL && self.is_small(*atom, known),
+            _ => false,
+        })
+    }
+
+    /// Is the atom's value surely below 2^48 in size?
+    #[must_use]
+    pub fn is_small(&self, atom: AtomId, known: Option<AtomId>) -> bool {
+        let info = self.info(atom);
+        if info.is_extent || known == Some(atom) {
+            return true;
+        }
+        let is_narrow = |bound: Option<i64>| bound.is_some_and(|b| b.unsigned_abs() < 1 << 40);
+        if is_narrow(info.lo) && is_narrow(info.hi) && matches!(info.atom, Atom::Value) {
+            return true;
+        }
+        match &info.atom {
+            Atom::Value => false,
+            Atom::Counter { upper, .. } => upper.iter().any(|p| self.is_exact(p, known)),
+            Atom::Op { op, left, right } => {
+                *op != AtomOp::Mul && self.is_exact(left, known) && self.is_exact(right, known)
+            }
+        }
+    }
+
     /// A new counter.
     pub fn counter(&mut self, upper: SmallVec<[Poly; 2]>, step: i64) -> AtomId {
         let hi = upper.iter().filter_map(Poly::as_int).min();
@@ -315,7 +358,7 @@ impl Atoms {
 
     fn push(&mut self, atom: Atom, lo: Option<i64>, hi: Option<i64>) -> AtomId {
         let id = self.mark();
-        self.infos.push(AtomInfo { atom, lo, hi });
+        self.infos.push(AtomInfo { atom, lo, hi, is_extent: false });
         id
     }
 
@@ -496,7 +539,11 @@ impl Atoms {
     fn atom_bounds(&self, id: AtomId, side: Side, factor: &Poly) -> SmallVec<[AtomBound; 4]> {
         let info = self.info(id);
         let mut bounds = SmallVec::new();
-        let constant = if side == Side::Lower { info.lo } else { info.hi };
+        let constant = match side {
+            Side::Lower if self.assumed.contains(&id) => Some(info.lo.unwrap_or(0).max(0)),
+            Side::Lower => info.lo,
+            Side::Upper => info.hi,
+        };
         match &info.atom {
             Atom::Value => {}
             Atom::Counter { upper, .. } => {

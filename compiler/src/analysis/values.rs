@@ -278,7 +278,7 @@ impl<'a> Values<'a> {
 
     fn new_array(&mut self, array: ArrayId, kind: RootKind) -> ArraySym {
         let rank = self.func.arrays[array].ty.rank;
-        let dims = (0..rank).map(|_| Poly::atom(self.atoms.value(Some(0), None))).collect();
+        let dims = (0..rank).map(|_| Poly::atom(self.atoms.extent())).collect();
         self.array_of(array, kind, dims)
     }
 

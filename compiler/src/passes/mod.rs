@@ -5,8 +5,13 @@
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
 mod build;
+pub mod dead;
+pub mod guard;
+pub mod inline;
 pub mod outline;
 pub mod parallelize;
+pub mod propagate;
+pub mod simplify;
 
 use crate::ir::{Program, verify};
 
@@ -44,8 +49,15 @@ impl PassReport {
 }
 
 /// Every pass, in order.
-pub const PASSES: &[Pass] =
-    &[Pass { name: "outline", line: "bodies of parallel loops become functions", run: outline::outline }];
+pub const PASSES: &[Pass] = &[
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
+    Pass { name: "outline", line: "bodies of parallel loops become functions", run: outline::outline },
+    Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
+    Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
+];
 
 /// Runs the list, up to and including the pass named `after` (its last occurrence). With `verify_each` the verifier runs after every pass, and the
 /// first violation ends the run.
