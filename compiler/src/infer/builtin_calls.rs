@@ -112,8 +112,7 @@ impl FnCtx<'_, '_> {
             return Val::ERROR;
         }
         if is_elementwise(builtin) && vals.iter().any(|val| matches!(&val.ty, Some(Ty::Array(_)))) {
-            let diag = messages::array_expr(self, self.span(site.id));
-            return self.report(diag);
+            return self.array_operation(self.span(site.id));
         }
         self.builtin_result(site, builtin, slots, &vals)
     }
@@ -767,13 +766,16 @@ impl FnCtx<'_, '_> {
         let path = match &vals[0].ty {
             Some(Ty::Str(path)) => path.clone(),
             Some(ty) => {
-                let diag = messages::arg_ty(
-                    self.arg_span(site, slots[0]),
-                    site.name,
-                    "a path that is known at compile time",
-                    ty,
+                let span = self.arg_span(site, slots[0]);
+                return self.report(
+                    Diagnostic::error(
+                        Code::K407,
+                        span,
+                        format!("`{}` needs a path that is known at compile time", site.name),
+                    )
+                    .primary(format!("this is `{ty}`"))
+                    .help("write the path as a string: `\"data.npy\"`"),
                 );
-                return self.report(diag.help("write the path as a string: `\"data.npy\"`"));
             }
             None => return Val::ERROR,
         };

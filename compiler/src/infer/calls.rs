@@ -385,8 +385,13 @@ impl FnCtx<'_, '_> {
         };
         if is_elementwise(builtin) {
             // Array expressions go on through functions of elements.
-            self.array_root = site.root.or(Some(site.id));
+            self.array_root = site.root;
+            return self.in_array_root(site.id, |f| f.matched_builtin(site, builtin));
         }
+        self.matched_builtin(site, builtin)
+    }
+
+    fn matched_builtin(&mut self, site: CallSite<'_>, builtin: Builtin) -> Val {
         let signature = builtin.signature();
         if signature.is_variadic {
             return self.variadic(site, builtin);

@@ -19,6 +19,7 @@ impl<'a> FnCtx<'_, 'a> {
             self.expr_kind(id)
         };
         self.ctx.depth -= 1;
+        self.is_incomplete |= val.ty.is_none();
         val
     }
 
@@ -99,17 +100,32 @@ impl<'a> FnCtx<'_, 'a> {
         }
     }
 
-    /// Remembers the outermost expression that could be an array expression.
+    /// Remembers the outermost expression that could be an array expression. If it is one, this is reported at the end, when
+    /// all its parts have types, so that the message can show the loop.
     pub(super) fn in_array_root(&mut self, id: ExprId, walk: impl FnOnce(&mut Self) -> Val) -> Val {
-        let is_outermost = self.array_root.is_none();
-        if is_outermost {
-            self.array_root = Some(id);
+        if self.array_root.is_some() {
+            return walk(self);
         }
+        self.array_root = Some(id);
+        let outer = std::mem::take(&mut self.is_array_expr);
         let val = walk(self);
-        if is_outermost {
-            self.array_root = None;
+        let is_array_expr = std::mem::replace(&mut self.is_array_expr, outer);
+        if is_array_expr {
+            let diag = messages::array_expr(self, self.span(id));
+            self.diags.push(diag);
         }
+        self.array_root = None;
         val
+    }
+
+    /// An operation on whole arrays.
+    pub(super) fn array_operation(&mut self, span: crate::base::Span) -> Val {
+        if self.array_root.is_some() {
+            self.is_array_expr = true;
+            return Val::ERROR;
+        }
+        let diag = messages::array_expr(self, span);
+        self.report(diag)
     }
 
     fn tuple(&mut self, id: ExprId, items: &[ExprId]) -> Val {
@@ -197,7 +213,7 @@ impl<'a> FnCtx<'_, 'a> {
         for (at, &value_id) in values.iter().enumerate() {
             let val = self.expr(value_id);
             let Some(ty) = &val.ty else {
-                is_error = true;
+                // An error, or a recursive call whose type is not known yet: the others tell the type.
                 is_known = false;
                 continue;
             };
@@ -283,7 +299,9 @@ impl<'a> FnCtx<'_, 'a> {
                             self.report(diag)
                         }
                     },
-                    _ => Val::ERROR,
+                    // The other one has an error, or is a recursive call whose type is not known yet.
+                    (Some(ty), None) | (None, Some(ty)) => Val::of(ty.clone()),
+                    (None, None) => Val::ERROR,
                 }
             }
         };

@@ -74,19 +74,35 @@ pub(super) struct FnCtx<'c, 'a> {
     pub(super) heads: FxHashMap<StmtId, Vec<(VarId, Var)>>,
     /// The outermost array expression around the current one, for the loop that an error shows.
     pub(super) array_root: Option<ExprId>,
+    /// It is one indeed.
+    pub(super) is_array_expr: bool,
     /// The name that the current statement assigns to, for the same purpose.
     pub(super) target_name: Option<Symbol>,
     pub(super) options: Options,
+    /// An expression has no type: there is an error, or a recursive call whose type is not known yet.
+    pub(super) is_incomplete: bool,
 }
 
-/// Types the function; gives table, diagnostics, calls of user functions, and the type of the result if it is known.
+/// What a walk over a function gives.
+pub(super) struct Walked {
+    pub(super) instance: Instance,
+    pub(super) diags: Vec<Diagnostic>,
+    /// Calls of user functions, with the slots of the functions.
+    pub(super) calls: FxHashMap<ExprId, usize>,
+    /// The type of the result, if it is known.
+    pub(super) ret: Option<Ty>,
+    /// Some expression has no type.
+    pub(super) is_incomplete: bool,
+}
+
+/// Types the function.
 pub(super) fn walk(
     ctx: &mut Ctx<'_>,
     slot: usize,
     index: usize,
     params: Vec<(Symbol, Ty)>,
     const_params: FxHashMap<Symbol, ConstValue>,
-) -> (Instance, Vec<Diagnostic>, FxHashMap<ExprId, usize>, Option<Ty>) {
+) -> Walked {
     let ast = ctx.ast;
     let function = &ast.functions[index];
     let mut diags = Vec::new();
@@ -119,13 +135,16 @@ pub(super) fn walk(
         loops: Vec::new(),
         heads: FxHashMap::default(),
         array_root: None,
+        is_array_expr: false,
         target_name: None,
         options,
+        is_incomplete: false,
     };
     for (param, (name, ty)) in function.params.iter().zip(&params) {
         let var = f.declare(name, param.name.span);
         f.env.assign(var, VarTy::Known(ty.clone()), param.name.span);
     }
+    f.offer_return();
     f.declare_block(&function.body);
     f.block(&function.body);
     let ret = f.finish_return();
@@ -139,7 +158,7 @@ pub(super) fn walk(
         options: f.options,
         is_recursive: false,
     };
-    (instance, f.diags, f.calls, ret)
+    Walked { instance, diags: f.diags, calls: f.calls, ret, is_incomplete: f.is_incomplete }
 }
 
 impl<'a> FnCtx<'_, 'a> {
@@ -316,7 +335,23 @@ impl<'a> FnCtx<'_, 'a> {
                 }
             },
         };
-        self.ctx.slots[self.slot].ret = self.ret.as_ref().map(|r| r.0.clone());
+        self.offer_return();
+    }
+
+    /// Tells recursive calls what is known of the result. What earlier rounds found only widens.
+    fn offer_return(&mut self) {
+        let slot = &mut self.ctx.slots[self.slot];
+        // An annotated number is that number, whatever is returned.
+        if let Some(annotation @ Ty::Scalar(_)) = &self.ret_annotation {
+            slot.ret = Some(annotation.clone());
+            return;
+        }
+        if let Some((ty, _)) = &self.ret {
+            slot.ret = Some(match &slot.ret {
+                Some(before) => join_tys(before, ty).unwrap_or_else(|| ty.clone()),
+                None => ty.clone(),
+            });
+        }
     }
 
     fn finish_return(&mut self) -> Option<Ty> {

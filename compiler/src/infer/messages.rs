@@ -45,6 +45,13 @@ fn list<'s>(names: impl Iterator<Item = &'s str>) -> String {
     all.join(", ")
 }
 
+pub(super) fn defined_twice(name: &Name, first: Span) -> Diagnostic {
+    Diagnostic::error(Code::K105, name.span, format!("`{}` is defined twice", name.name))
+        .primary("defined again here")
+        .label(first, "defined here")
+        .help("give one of the two another name")
+}
+
 pub(super) fn constant(name: &Name, e: &EvalError) -> Diagnostic {
     Diagnostic::error(e.code, e.span, format!("the module constant `{}` cannot be evaluated", name.name))
         .primary(e.text.clone())

@@ -63,7 +63,10 @@ impl TypeHost for NoHost {
 
 /// Functions that wait for each other's types, and expressions within each other, before it is an error (K008): inference
 /// recurses over both.
-const MAX_DEPTH: u32 = 600;
+const MAX_DEPTH: u32 = 560;
+
+/// How much of it a function within a function takes, measured in stack.
+const CALL_DEPTH: u32 = 9;
 
 /// Types `function` for these arguments, and all that it calls. The second part of the result are warnings.
 ///
@@ -77,12 +80,29 @@ pub fn infer(
     host: &dyn TypeHost,
 ) -> Result<(Inferred, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut ctx = Ctx::new(ast, options, host);
+    let twice = defined_twice(ast);
+    if !twice.is_empty() {
+        return Err(twice);
+    }
     let Some(&index) = ctx.functions.get(function) else {
         return Err(vec![messages::unknown_entry(ast, function)]);
     };
     let (params, const_params) = ctx.entry_params(index, args)?;
     let slot = ctx.instantiate(index, params, const_params, None);
     ctx.finish(slot)
+}
+
+/// K105 for every function whose name stands for something else already.
+fn defined_twice(ast: &Ast) -> Vec<Diagnostic> {
+    let mut places: FxHashMap<&str, Span> =
+        ast.constants.iter().map(|constant| (constant.name.name.as_str(), constant.name.span)).collect();
+    let mut diags = Vec::new();
+    for function in &ast.functions {
+        if let Some(first) = places.insert(&function.name.name, function.name.span) {
+            diags.push(messages::defined_twice(&function.name, first));
+        }
+    }
+    diags
 }
 
 /// What is shared by all functions of one run.
@@ -115,6 +135,8 @@ struct Slot {
     /// The result as far as it is known: final when `is_done`.
     ret: Option<Ty>,
     is_done: bool,
+    /// Some expression has no type.
+    is_incomplete: bool,
     /// Somebody asked for `ret` while the function was being typed.
     is_asked: bool,
 }
@@ -165,32 +187,34 @@ impl<'a> Ctx<'a> {
             ret: None,
             is_done: false,
             is_asked: false,
+            is_incomplete: false,
         });
         if is_shared {
             self.memo.insert(key, slot);
         }
-        if self.depth > MAX_DEPTH / 2 {
+        if self.depth > MAX_DEPTH - 30 {
             let name = &self.ast.functions[function].name;
             self.slots[slot].diags.push(messages::too_deep(call.unwrap_or(name.span), &name.name));
             self.slots[slot].is_done = true;
             return slot;
         }
-        self.depth += 8;
+        self.depth += CALL_DEPTH;
         // A recursive function is walked again until the type of its result is what its own calls assumed.
         for round in 0.. {
             let first_new = self.slots.len();
             let assumed = self.slots[slot].ret.clone();
             self.slots[slot].is_asked = false;
-            let (instance, diags, calls, ret) =
-                function::walk(self, slot, function, params.clone(), const_params.clone());
-            let is_stable = !self.slots[slot].is_asked || ret == assumed;
+            let walked = function::walk(self, slot, function, params.clone(), const_params.clone());
+            let is_stable = !self.slots[slot].is_asked || walked.ret == assumed;
             let entry = &mut self.slots[slot];
-            entry.instance = Some(instance);
-            entry.diags = diags;
-            entry.calls = calls;
-            entry.ret.clone_from(&ret);
+            entry.instance = Some(walked.instance);
+            entry.diags = walked.diags;
+            entry.calls = walked.calls;
+            entry.ret = walked.ret;
+            entry.is_incomplete = walked.is_incomplete;
             if is_stable || round >= 8 {
-                if entry.is_asked && entry.ret.is_none() && entry.diags.is_empty() {
+                let is_open = entry.ret.is_none() || !is_stable;
+                if entry.is_asked && is_open && entry.diags.is_empty() {
                     let name = &self.ast.functions[function].name;
                     entry.diags.push(messages::untyped_recursion(name));
                 }
@@ -200,7 +224,7 @@ impl<'a> Ctx<'a> {
             // Functions typed meanwhile may have used the wrong assumption.
             self.memo.retain(|_, other| *other < first_new);
         }
-        self.depth -= 8;
+        self.depth -= CALL_DEPTH;
         slot
     }
 
@@ -220,8 +244,12 @@ impl<'a> Ctx<'a> {
         let recursive = self.recursive(&order);
         let mut instances = PrimaryMap::with_capacity(order.len());
         for &slot in &order {
-            let Some(mut instance) = self.slots[slot].instance.take() else {
-                return Err(vec![messages::internal(Span::default(), "a function has no table")]);
+            let is_incomplete = self.slots[slot].is_incomplete;
+            let Some(mut instance) = self.slots[slot].instance.take().filter(|_| !is_incomplete) else {
+                return Err(vec![messages::internal(
+                    Span::default(),
+                    "an expression has no type, and no error",
+                )]);
             };
             for (expr, callee) in &self.slots[slot].calls {
                 if let (Some(info), Some(&id)) = (instance.exprs.get_mut(expr), ids.get(callee))

@@ -31,8 +31,7 @@ impl FnCtx<'_, '_> {
                     let diag = messages::matmul(self, span, left_id, right_id);
                     return self.report(diag);
                 }
-                let diag = messages::array_expr(self, span);
-                return self.report(diag);
+                return self.array_operation(span);
             }
             (Ty::Tuple(x), Ty::Tuple(y)) if op == BinaryOp::Add => {
                 let items: Vec<Ty> = x.iter().chain(y.iter()).cloned().collect();
@@ -101,8 +100,7 @@ impl FnCtx<'_, '_> {
         let dtype = match ty {
             Ty::Scalar(dtype) => *dtype,
             Ty::Array(_) => {
-                let diag = messages::array_expr(self, span);
-                return self.report(diag);
+                return self.array_operation(span);
             }
             Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => {
                 let diag = messages::operand(span, op, self.span(operand), ty);
@@ -243,8 +241,7 @@ impl FnCtx<'_, '_> {
                 Err(())
             }
             (Ty::Array(_), Ty::Array(_) | Ty::Scalar(_)) | (Ty::Scalar(_), Ty::Array(_)) => {
-                let diag = messages::array_expr(self, span);
-                self.diags.push(diag);
+                self.array_operation(span);
                 Err(())
             }
             _ => {

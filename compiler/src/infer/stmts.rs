@@ -13,19 +13,23 @@ const MAX_ROUNDS: u32 = 50;
 impl<'a> FnCtx<'_, 'a> {
     /// Types statements until no path leads on.
     pub(super) fn block(&mut self, block: &'a Block) {
+        self.ctx.depth += 1;
         for stmt in block {
             if self.is_dead {
                 break;
             }
             self.stmt(stmt);
         }
+        self.ctx.depth -= 1;
     }
 
     fn stmt(&mut self, stmt: &'a Stmt) {
         self.target_name = None;
         self.array_root = None;
         match &stmt.kind {
-            StmtKind::Expr(expr) => self.effect(*expr),
+            StmtKind::Expr(expr) => {
+                self.expr(*expr);
+            }
             StmtKind::Assign { targets, value } => {
                 if let [target] = targets.as_slice()
                     && let ExprKind::Name(name) = &self.ast.exprs[*target].kind
@@ -103,18 +107,6 @@ impl<'a> FnCtx<'_, 'a> {
                     }
                 }
             }
-        }
-    }
-
-    /// An expression statement: its value is not used.
-    fn effect(&mut self, id: ExprId) {
-        let value = self.expr(id);
-        let is_call = matches!(self.ast.exprs[id].kind, ExprKind::Call { .. } | ExprKind::Error);
-        if !is_call && value.ty.is_some() && !matches!(value.ty, Some(Ty::Str(_))) {
-            self.diags.push(
-                Diagnostic::warning(Code::K201, self.span(id), "a value that nobody uses")
-                    .help("assign it to a variable, or leave the line out"),
-            );
         }
     }
 
@@ -366,7 +358,7 @@ impl<'a> FnCtx<'_, 'a> {
         let flagged = self.stmts.remove(&id).map(|info| info.maybe_unassigned).unwrap_or_default();
         self.stmts.insert(id, StmtInfo { maybe_unassigned: flagged, ..StmtInfo::default() });
         let diag_mark = self.diags.len();
-        let saved_ret = (self.ret.clone(), self.is_ret_unknown);
+        let saved = (self.ret.clone(), self.is_ret_unknown, self.is_incomplete);
         for round in 0.. {
             let head_version = self.env.now();
             // What earlier walks found at the head, joined with what comes in now.
@@ -434,7 +426,7 @@ impl<'a> FnCtx<'_, 'a> {
                     new_head.into_iter().filter(|(_, head)| !matches!(head.ty, VarTy::Error)).collect();
                 self.heads.insert(id, known);
                 self.diags.truncate(diag_mark);
-                (self.ret, self.is_ret_unknown) = saved_ret.clone();
+                (self.ret, self.is_ret_unknown, self.is_incomplete) = saved.clone();
                 continue;
             }
             self.finish_loop(id, mark, live, new_head, &edges, &frame, orelse);

@@ -104,3 +104,257 @@ fn ty_is_used() {
         "K101 2:16 unknown name `totl` | define `totl`, or make it a parameter\n"
     );
 }
+
+#[test]
+fn deep_programs_end() {
+    // A chain of functions that call each other, each from within nested blocks and expressions.
+    let mut source = String::new();
+    for at in 0..400 {
+        source.push_str(&format!("def g{at}(x):\n"));
+        let mut indent = "    ".to_owned();
+        for _ in 0..at % 7 * 8 {
+            source.push_str(&format!("{indent}if x > 0.5:\n"));
+            indent.push(' ');
+        }
+        let open = "(1.0 + ".repeat(at % 5 * 20);
+        let close = ")".repeat(at % 5 * 20);
+        source.push_str(&format!("{indent}y = {open}g{}(x){close}\n    return x\n", at + 1));
+    }
+    source.push_str("def g400(x):\n    return x\ndef f(x: f64):\n    return g0(x)\n");
+    assert!(errors(&source).starts_with("K008"), "{}", errors(&source));
+    // So do plain ones, and forty of them are no problem.
+    let chain = |length: usize| {
+        let mut source: String =
+            (0..length).map(|at| format!("def g{at}(x):\n    return g{}(x)\n", at + 1)).collect();
+        source.push_str(&format!("def g{length}(x):\n    return x\ndef f(x: f64):\n    return g0(x)\n"));
+        source
+    };
+    assert_eq!(ret(&chain(40)), "f64");
+    assert!(errors(&chain(1000)).starts_with("K008"));
+    // The deepest of everything that the parser lets through.
+    let mut source = "def f(x: f64):\n".to_owned();
+    for depth in 0..199 {
+        source.push_str(&format!("{}for i{depth} in range(3):\n", " ".repeat(depth + 1)));
+    }
+    source.push_str(&format!("{}x = {}x{}\n", " ".repeat(200), "(1.0 + ".repeat(190), ")".repeat(190)));
+    let (ast, parse_errors) = parse(&source);
+    if parse_errors.is_empty() {
+        let _ = infer(&ast, "f", &[ArgTy::Given(Ty::F64)], &Options::default(), &NoHost);
+    }
+}
+
+#[test]
+fn arrays_and_views() {
+    let view = |index: &str, ty: &str| ret(&format!("def f(a: {ty}, i: i64):\n    return a[{index}]\n"));
+    assert_eq!(view("i, -1", "f64[:, ::1]"), "f64");
+    assert_eq!(view("i", "f64[:, ::1]"), "f64[::1]");
+    assert_eq!(view(":, i", "f64[:, ::1]"), "f64[:]");
+    assert_eq!(view(":, i", "f64[::1, :]"), "f64[::1]");
+    assert_eq!(view("i", "f64[::1, :]"), "f64[:]");
+    assert_eq!(view("1:3", "f64[:, ::1]"), "f64[:, ::1]");
+    assert_eq!(view("1:3, :", "f64[:, ::1]"), "f64[:, ::1]");
+    assert_eq!(view(":, 1:3", "f64[:, ::1]"), "f64[:, :]");
+    assert_eq!(view(":, 1:3", "f64[::1, :]"), "f64[::1, :]");
+    assert_eq!(view("1:3, 1:3", "f64[::1, :]"), "f64[:, :]");
+    assert_eq!(view("::2", "f64[::1]"), "f64[:]");
+    assert_eq!(view("::-1", "f64[::1]"), "f64[:]");
+    assert_eq!(view("::1", "f64[::1]"), "f64[::1]");
+    assert_eq!(view("..., i", "f64[:, :, ::1]"), "f64[:, :]");
+    assert_eq!(view("i, ...", "f64[:, :, ::1]"), "f64[:, ::1]");
+    assert_eq!(view("i, i, i, ...", "f64[:, :, ::1]"), "f64[]");
+    assert_eq!(view("i, 1:2, i", "f64[:, :, ::1]"), "f64[:]");
+    assert_eq!(view("i, 1:2", "f64[:, :, ::1]"), "f64[:, ::1]");
+    assert_eq!(view("None, i", "f64[:, ::1]"), "f64[:, ::1]");
+    assert_eq!(view(":, np.newaxis", "f64[::1]"), "f64[:, ::1]");
+    assert_eq!(
+        ret("def f(a: f64[:, ::1]):\n    return a.T, a.T.T, a.shape, a.ndim\n"),
+        "(f64[::1, :], f64[:, ::1], (i64, i64), i64)"
+    );
+    assert_eq!(
+        ret("def f(a: u8[:]):\n    return a.sum(), a.mean(), a.max(), a.argmax(), a.any()\n"),
+        "(u64, f64, u8, i64, bool)"
+    );
+    assert_eq!(
+        ret(
+            "def f(n: i64):\n    return np.zeros((n, 2), dtype=np.float32), np.full(n, 1), np.arange(0.0, 1.0, 0.1), np.zeros(n, 'i8')\n"
+        ),
+        "(f32[:, ::1], i64[::1], f64[::1], i64[::1])"
+    );
+    assert_eq!(
+        ret(
+            "def f(a: f64[:, ::1]):\n    s = 0.0\n    for row in a:\n        for i, x in enumerate(row):\n            s += x * i\n    return s\n"
+        ),
+        "f64"
+    );
+    assert_eq!(
+        ret(
+            "def f(a: f64[:], b: i32[:]):\n    s = 0\n    for x, (i, y) in zip(a, enumerate(b)):\n        s += y\n    return s\n"
+        ),
+        "i64"
+    );
+    assert_eq!(
+        ret("def f(a: f64[:], b: f64[::1]):\n    c = a\n    if len(a) > 2:\n        c = b\n    return c\n"),
+        "f64[:]"
+    );
+}
+
+#[test]
+fn constants_and_dead_branches() {
+    assert_eq!(
+        ret("N = 4\nM = N * 2 + 1\nX = (1, 2.5)\ndef f():\n    return N, M, X[1], math.pi, np.uint64(3)\n"),
+        "(i64, i64, f64, f64, u64)"
+    );
+    assert_eq!(ret("G = 9.81\ndef f(x: f32):\n    return G * x, math.pi * x\n"), "(f32, f32)");
+    assert_eq!(ret("G = np.float64(9.81)\ndef f(x: f32):\n    return G * x\n"), "f64");
+    assert_eq!(
+        ret(
+            "def g(x, y=None):\n    if y is None:\n        return x\n    return x + y.shape[0]\ndef f(x: f64):\n    return g(x)\n"
+        ),
+        "f64"
+    );
+    assert_eq!(
+        ret("def f(x: f64[:]):\n    if x.ndim == 2:\n        return x[0, 0]\n    return x[0]\n"),
+        "f64"
+    );
+    assert_eq!(
+        ret(
+            "def f(x: f64[:], mode: i64 = 1):\n    if x.dtype == np.float32:\n        return x + 1\n    return 2\n"
+        ),
+        "i64"
+    );
+    assert_eq!(
+        ret(
+            "def g(mode):\n    if mode == 'fast':\n        return 1\n    elif mode in ('a', 'b'):\n        return 2.0\n    return mode.x\ndef f():\n    return g('fast'), g('b')\n"
+        ),
+        "(i64, f64)"
+    );
+    assert_eq!(
+        ret(
+            "DEBUG = False\ndef f(x: f64):\n    if DEBUG and unknown(x):\n        x = x + 'a'\n    return 1.0 if DEBUG else x\n"
+        ),
+        "f64"
+    );
+    assert_eq!(
+        ret(
+            "def g(n, dtype):\n    return np.zeros(n, dtype)\ndef f(n: i64, x: f32[:]):\n    return g(n, x.dtype), g(n, np.int32)\n"
+        ),
+        "(f32[::1], i32[::1])"
+    );
+}
+
+#[test]
+fn calls_of_functions() {
+    assert_eq!(
+        ret(
+            "def g(a, b=2, *, c=3.0):\n    return a * b + c\ndef f(x: f32):\n    return g(1), g(x, c=1, b=x), g(b=1, a=2)\n"
+        ),
+        "(f64, f64, f64)"
+    );
+    assert_eq!(ret("def f(n: i64):\n    if n < 2:\n        return 0\n    return f(n - 1) + 0.5\n"), "f64");
+    assert_eq!(
+        ret(
+            "def g(n):\n    return h(n - 1)\ndef h(n):\n    if n < 0:\n        return 1.5\n    return g(n)\ndef f(n: i64):\n    return g(n)\n"
+        ),
+        "f64"
+    );
+    assert_eq!(ret("def f(n: i64) -> f32:\n    return f(n - 1)\n"), "f32");
+    let (inferred, _) = run("def g(x):\n    return x\ndef h(n):\n    return h(n - 1) if n > 0 else g(n)\ndef f(n: i64):\n    return h(n), g(n), g(1.5)\n", "f").expect("types");
+    let shown: Vec<(usize, bool)> =
+        inferred.instances.values().map(|i| (i.function, i.is_recursive)).collect();
+    assert_eq!(shown, [(0, false), (1, true), (0, false), (2, false)]);
+    assert_eq!(
+        ret("def f(x: f64):\n    a: f64 = 1\n    a = 2\n    return a, int(x), f32(x), float('inf')\n"),
+        "(f64, i64, f32, f64)"
+    );
+}
+
+#[test]
+fn names_errors() {
+    assert_eq!(
+        errors("def f(total: f64):\n    return totl + totl\n"),
+        "K101 2:12 unknown name `totl` | did you mean `total`?\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64):\n    return sqrt(x)\n"),
+        "K101 2:12 unknown name `sqrt` | write `math.sqrt`\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64):\n    if x > 0:\n        y = 1\n    return y\n"),
+        "K102 4:12 `y` may have no value here | give `y` a value before the `if`, or in its `else`\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64):\n    x += y\n    y = 1\n    return x\n"),
+        "K102 2:10 `y` has no value here | assign `y` before it is read\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64):\n    del x\n    return x\n"),
+        "K102 3:12 `x` has no value here | use it before `del`, or leave the `del` out\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:]):\n    return x.shap\n"),
+        "K103 2:14 `x` has no attribute `shap` | did you mean `x.shape`?\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:]):\n    return x.sum\n"),
+        "K103 2:14 `x` has no attribute `sum` | `sum` is a method; call it: `x.sum(...)`\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:]):\n    return x.maen()\n"),
+        "K103 2:14 `x` has no method `maen` | did you mean `x.mean`?\n"
+    );
+    assert_eq!(
+        errors("def g():\n    pass\ndef g():\n    pass\ndef f():\n    pass\n"),
+        "K105 3:5 `g` is defined twice | give one of the two another name\n"
+    );
+    assert_eq!(
+        errors("N = unknown()\ndef f():\n    return N + N\n"),
+        "K106 1:5 the module constant `N` cannot be evaluated | constants are numbers, strings, types, tuples and arithmetic on them; compute others in a function\n"
+    );
+    assert_eq!(errors("@njt\ndef f():\n    pass\n"), "K203 1:2 unknown decorator | did you mean `@njit`?\n");
+    assert_eq!(
+        errors("@njit(paralel=True, cache=True, fastmath=('nnan', 'contract'))\ndef f():\n    pass\n"),
+        "K203 1:7 unknown decorator option `paralel` | did you mean `parallel`?\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64):\n    return np.sqr(x), math.sinn(x)\n"),
+        "K205 2:12 kernels have no `np.sqr` | did you mean `np.sqrt`?\nK205 2:23 kernels have no `math.sinn` | did you mean `math.sin`?\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:], y: f64[:]):\n    return np.dot(x, y)\n"),
+        "K205 2:12 kernels have no `np.dot` | write the loop: `s += a[i] * b[i]`\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:]):\n    return np.sum(x, axis=0)\n"),
+        "K207 2:22 `np.sum` has no argument `axis` | it has `a`\n"
+    );
+    assert_eq!(
+        errors("def f(x: f64[:]):\n    raise ValueEror('a')\n"),
+        "K209 2:11 unknown exception type `ValueEror` | did you mean `ValueError`?\n"
+    );
+    let e = match run("def f():\n    pass\n", "g") {
+        Err(e) => e,
+        Ok(_) => panic!(),
+    };
+    assert_eq!(show("", &e), "K104 1:1 there is no function `g` | the file defines `f`\n");
+}
+
+#[test]
+fn array_expressions_show_the_loop() {
+    assert_eq!(
+        errors("def f(a: f64[:], b: f64[:]):\n    total = 2.0 * a + np.sin(b)\n    return total\n"),
+        "K206 2:13 element-wise expressions on whole arrays are not supported yet | write the loop:\ntotal = np.empty(a.shape)\nfor i in range(a.shape[0]):\n    total[i] = 2.0 * a[i] + np.sin(b[i])\n"
+    );
+    assert_eq!(
+        errors("def f(a: f64[:, :], b: f64[:]):\n    a *= 2 + b\n"),
+        "K206 2:10 element-wise expressions on whole arrays are not supported yet | write the loop:\na = np.empty(b.shape)\nfor i in range(b.shape[0]):\n    a[i] = 2 + b[i]\n"
+    );
+    assert_eq!(
+        errors("def f(a: f64[:, :]):\n    a[1:] *= 2\n    a += a\n"),
+        "K206 2:5 `*=` on a part of an array is not supported yet | write the loop:\npart = a[1:]\nfor i in range(part.shape[0]):\n    for j in range(part.shape[1]):\n        part[i, j] *= 2\nK206 3:5 `+=` on the whole array `a` is not supported yet | write the loop:\nfor i in range(a.shape[0]):\n    for j in range(a.shape[1]):\n        a[i, j] += a[i, j]\n"
+    );
+    assert_eq!(
+        errors("def f(a: f64[:]):\n    b = a > 0\n").lines().next(),
+        Some("K206 2:9 element-wise expressions on whole arrays are not supported yet | write the loop:")
+    );
+    assert!(errors("def f(a: f64[:], m: bool[:]):\n    return a[m]\n").starts_with("K206 2:12"));
+}
