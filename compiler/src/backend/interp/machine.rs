@@ -199,7 +199,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             .iter()
             .map(|operand| match operand {
                 Operand::Scalar(value) => self.eval(*value).map(Word::Scalar),
-                Operand::Array(array) => self.array(*array).map(Word::Array),
+                Operand::Array(array) => self.array(*array).copied().map(Word::Array),
             })
             .collect()
     }
@@ -272,14 +272,14 @@ impl<'p, 'h> Machine<'p, 'h> {
         match stmt {
             Stmt::Set { local, value } => self.frame.locals[local.index()] = self.eval(*value)?,
             Stmt::Store { array, place, lane, value } => {
-                let (target, offset, part) = self.element(*array, place, *lane)?;
+                let (buffer, offset, part) = self.element(*array, place, *lane)?;
                 let word = self.eval(*value)?;
-                self.memory.write(target.buffer, offset, part, word)?;
+                self.memory.write(buffer, offset, part, word)?;
             }
             Stmt::Accumulate { array, place, lane, op, value } => {
-                let (target, offset, part) = self.element(*array, place, *lane)?;
+                let (buffer, offset, part) = self.element(*array, place, *lane)?;
                 let word = self.eval(*value)?;
-                self.accumulate(target.buffer, offset, part, *op, word, *value)?;
+                self.accumulate(buffer, offset, part, *op, word, *value)?;
             }
             Stmt::SetArray { array, value } => self.bind_array(*array, value)?,
             Stmt::Release { array } => {
@@ -315,7 +315,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
             Stmt::Fill { array, lanes } => {
                 let lanes = lanes.iter().map(|&lane| self.eval(lane)).collect::<Result<Vec<_>, _>>()?;
-                let (target, dtype) = (self.array(*array)?, self.frame.func.arrays[*array].ty.dtype);
+                let (target, dtype) = (*self.array(*array)?, self.frame.func.arrays[*array].ty.dtype);
                 self.fill(&target, dtype, &lanes)?;
             }
             Stmt::CopyElements { to, from } => self.copy_elements(*to, *from)?,
@@ -338,8 +338,8 @@ impl<'p, 'h> Machine<'p, 'h> {
 
     // Arrays.
 
-    pub(super) fn array(&self, array: ArrayId) -> Result<Array, Stop> {
-        match self.frame.arrays[array.index()] {
+    pub(super) fn array(&self, array: ArrayId) -> Result<&Array, Stop> {
+        match &self.frame.arrays[array.index()] {
             Some(found) => Ok(found),
             None => internal(format!("{array} of `{}` is not bound", self.frame.func.name)),
         }
@@ -361,10 +361,10 @@ impl<'p, 'h> Machine<'p, 'h> {
 
     fn bind_array(&mut self, array: ArrayId, value: &ArrayValue) -> Result<(), Stop> {
         let (new, has_reference) = match value {
-            ArrayValue::Same(base) => (self.array(*base)?, false),
+            ArrayValue::Same(base) => (*self.array(*base)?, false),
             ArrayValue::View { base, axes } => (self.view(*base, axes)?, false),
             ArrayValue::Transpose { base, order } => {
-                let base = self.array(*base)?;
+                let base = *self.array(*base)?;
                 let mut new = base;
                 for (axis, &from) in order.iter().enumerate() {
                     new.shape[axis] = base.shape[usize::from(from)];
@@ -374,7 +374,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
             ArrayValue::Part { base, lane } => {
                 let part = self.frame.func.arrays[*base].ty.dtype.part();
-                let mut new = self.array(*base)?;
+                let mut new = *self.array(*base)?;
                 new.offset += i64::from(*lane) * part.size_bytes() as i64;
                 (new, false)
             }
@@ -435,7 +435,7 @@ impl<'p, 'h> Machine<'p, 'h> {
     }
 
     fn view(&mut self, base: ArrayId, axes: &[ViewAxis]) -> Result<Array, Stop> {
-        let base = self.array(base)?;
+        let base = *self.array(base)?;
         let (mut shape, mut strides) = ([0; MAX_RANK as usize], [0; MAX_RANK as usize]);
         let (mut offset, mut from, mut rank) = (base.offset, 0, 0);
         for axis in axes {
@@ -485,17 +485,19 @@ impl<'p, 'h> Machine<'p, 'h> {
         Ok(Array { buffer: base.buffer, offset, rank: rank as u8, shape, strides })
     }
 
-    /// The array, the byte offset of a part of an element, and the part's type.
-    fn element(&mut self, array: ArrayId, place: &Place, lane: u8) -> Result<(Array, i64, DType), Stop> {
-        let found = self.array(array)?;
+    /// The buffer, the byte offset of a part of an element, and the part's type.
+    fn element(&mut self, array: ArrayId, place: &Place, lane: u8) -> Result<(BufferId, i64, DType), Stop> {
         let part = self.frame.func.arrays[array].ty.dtype.part();
+        let lane_bytes = i64::from(lane) * part.size_bytes() as i64;
         let start = match place {
             Place::Index(indices) => {
-                let mut offset = found.offset;
+                let mut offset = self.array(array)?.offset;
                 for (axis, &index) in indices.iter().enumerate() {
                     let value = self.eval(index)? as i64;
-                    if !(0..found.shape[axis]).contains(&value) {
-                        let (func, extent) = (&self.frame.func.name, found.shape[axis]);
+                    let found = self.array(array)?;
+                    let extent = found.shape[axis];
+                    if !(0..extent).contains(&value) {
+                        let func = &self.frame.func.name;
                         return internal(format!(
                             "index {value} of {extent} in axis {axis} of {array} in `{func}`"
                         ));
@@ -506,10 +508,10 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
             Place::Address { address, disp_bytes } => {
                 let address = (self.eval(*address)? as i64).wrapping_add(i64::from(*disp_bytes));
-                Memory::offset_of(&found, address)?
+                Memory::offset_of(self.array(array)?, address)?
             }
         };
-        Ok((found, start + i64::from(lane) * part.size_bytes() as i64, part))
+        Ok((self.array(array)?.buffer, start + lane_bytes, part))
     }
 
     fn accumulate(
@@ -552,7 +554,7 @@ impl<'p, 'h> Machine<'p, 'h> {
 
     fn copy_elements(&mut self, to: ArrayId, from: ArrayId) -> Result<(), Stop> {
         let size = self.frame.func.arrays[to].ty.dtype.size_bytes();
-        let (to, from) = (self.array(to)?, self.array(from)?);
+        let (to, from) = (*self.array(to)?, *self.array(from)?);
         if to.shape() != from.shape() {
             return internal(format!("a copy from shape {:?} to {:?}", from.shape(), to.shape()));
         }
@@ -588,8 +590,8 @@ impl<'p, 'h> Machine<'p, 'h> {
             ExprKind::Const(value) => value.0,
             ExprKind::Local(local) => self.frame.locals[local.index()],
             ExprKind::Load { array, place, lane } => {
-                let (found, offset, part) = self.element(*array, place, *lane)?;
-                let (word, is_written) = self.memory.read(found.buffer, offset, part)?;
+                let (buffer, offset, part) = self.element(*array, place, *lane)?;
+                let (word, is_written) = self.memory.read(buffer, offset, part)?;
                 if !is_written {
                     self.warn(Code::K713, id);
                 }
@@ -597,7 +599,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
             ExprKind::Dim { array, axis } => self.array(*array)?.shape[usize::from(*axis)] as u64,
             ExprKind::Stride { array, axis } => self.array(*array)?.strides[usize::from(*axis)] as u64,
-            ExprKind::Base { array } => Memory::address(&self.array(*array)?) as u64,
+            ExprKind::Base { array } => Memory::address(self.array(*array)?) as u64,
             ExprKind::Overlaps { a, b } => {
                 let (x, y) = (self.array(*a)?, self.array(*b)?);
                 let size = |array: ArrayId| func.arrays[array].ty.dtype.size_bytes();

@@ -463,7 +463,7 @@ impl<'a> Printer<'a> {
                     // `-3` is a constant; the negation of a constant is `-(3)`.
                     let is_const =
                         matches!(self.func.exprs.get(*arg), Some(e) if matches!(e.kind, ExprKind::Const(_)));
-                    self.expr(*arg, if is_const { u8::MAX } else { level::UNARY }, out);
+                    self.expr(*arg, if is_const { u8::MAX } else { level::ATOM }, out);
                 }
                 UnaryOp::Not => {
                     out.push_str("not ");
