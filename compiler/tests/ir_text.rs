@@ -195,11 +195,11 @@ impl Maker {
         let word = self.random.word();
         let small = (word % 7) as i64 - 3;
         ExprKind::Const(match ty {
-            DType::F64 if word % 5 == 0 => Const(word),
+            DType::F64 if word.is_multiple_of(5) => Const(word),
             DType::F64 => {
                 Const::f64(self.random.pick(&[0.0, -0.0, 1.5, -2.0, 1e300, f64::INFINITY, f64::NAN]))
             }
-            DType::F32 if word % 5 == 0 => Const(word & 0xffff_ffff),
+            DType::F32 if word.is_multiple_of(5) => Const(word & 0xffff_ffff),
             DType::F32 => Const::f32(self.random.pick(&[0.1, -0.0, 3e38, f32::NEG_INFINITY, f32::NAN])),
             DType::Bool => Const(word % 2),
             DType::U64 => Const(self.random.pick(&[word, 0, 1, u64::MAX])),

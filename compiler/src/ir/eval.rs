@@ -153,7 +153,7 @@ pub fn overflows(op: BinaryOp, ty: DType, a: u64, b: u64) -> bool {
 /// `a op b` for two values of that type.
 #[must_use]
 pub fn compare(op: CompareOp, ty: DType, a: u64, b: u64) -> bool {
-    fn of<T: PartialOrd>(op: CompareOp, a: T, b: T) -> bool {
+    fn of<T: PartialOrd + Copy>(op: CompareOp, a: T, b: T) -> bool {
         match op {
             CompareOp::Eq => a == b,
             CompareOp::Ne => a != b,

@@ -214,7 +214,7 @@ impl<'p, 'h> Machine<'p, 'h> {
                 return Err(Box::new(Failure::StepLimit));
             }
             self.steps += 1;
-            if self.steps % STEPS_PER_POLL == 0 && self.host.interrupted() {
+            if self.steps.is_multiple_of(STEPS_PER_POLL) && self.host.interrupted() {
                 return Err(Box::new(Failure::Interrupted));
             }
             match op {
@@ -283,10 +283,10 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
             Stmt::SetArray { array, value } => self.bind_array(*array, value)?,
             Stmt::Release { array } => {
-                if self.frame.func.arrays[*array].ownership == Ownership::Owned {
-                    if let Some(old) = self.frame.arrays[array.index()].take() {
-                        self.memory.release(old.buffer)?;
-                    }
+                if self.frame.func.arrays[*array].ownership == Ownership::Owned
+                    && let Some(old) = self.frame.arrays[array.index()].take()
+                {
+                    self.memory.release(old.buffer)?;
                 }
             }
             Stmt::Runtime { function, args, results, trap } => {

@@ -243,10 +243,10 @@ fn check_args(program: &Program, args: &[Value], memory: &Memory) -> Result<Vec<
                 if !found.fits(ty) {
                     return Err(format!("argument {position} does not lie in memory as {ty}"));
                 }
-                if let Some((first, end)) = found.extent(ty.dtype.size_bytes()) {
-                    if first < 0 || end > memory.bytes(arg.buffer).len() as i64 {
-                        return Err(format!("argument {position} reaches outside its buffer"));
-                    }
+                if let Some((first, end)) = found.extent(ty.dtype.size_bytes())
+                    && (first < 0 || end > memory.bytes(arg.buffer).len() as i64)
+                {
+                    return Err(format!("argument {position} reaches outside its buffer"));
                 }
                 machine::Word::Array(found)
             }

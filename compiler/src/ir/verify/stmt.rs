@@ -390,7 +390,7 @@ impl Checker<'_> {
                 (Target::Array(array), ServiceTy::Generator | ServiceTy::Array) => self.receives(array),
                 (Target::Local(_), ServiceTy::Generator | ServiceTy::Array)
                 | (Target::Array(_), ServiceTy::Scalar(_)) => {
-                    self.fail("C2", format!("{name}: wrong result"))
+                    self.fail("C2", format!("{name}: wrong result"));
                 }
             }
         }
