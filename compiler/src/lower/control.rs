@@ -157,6 +157,12 @@ impl Context<'_, '_> {
             }
         }
         if frame.breaks > 0 {
+            if !falls && let Some(env) = frame.envs.first() {
+                // Only breaks lead here.
+                let others = self.vars.env.clone();
+                self.vars.restore(env);
+                self.vars.add_missing(&others);
+            }
             self.set_joined(&info.joined);
             falls = true;
         }
@@ -174,8 +180,9 @@ impl Context<'_, '_> {
         }
         let env = self.vars.env.clone();
         if let Some(frame) = self.frames.last_mut() {
+            // Those of breaks come first.
+            frame.envs.insert(frame.breaks as usize, env);
             frame.breaks += 1;
-            frame.envs.push(env);
         }
         self.emit(IrStmt::Break);
         Ok(())

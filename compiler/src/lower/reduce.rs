@@ -190,10 +190,14 @@ impl Context<'_, '_> {
         let count = self.cast(count, result.part());
         let count = self.pin(count);
         Ok(match total {
+            // NumPy multiplies complex numbers by the reciprocal of the divisor.
             Value::Complex(re, im) => {
-                let copy = self.dup(count);
-                let re = self.binary(BinaryOp::Div, re, copy);
-                Value::Complex(re, self.binary(BinaryOp::Div, im, count))
+                let one = self.number(1.0, result.part());
+                let scale = self.binary(BinaryOp::Div, one, count);
+                let scale = self.pin(scale);
+                let copy = self.dup(scale);
+                let re = self.mul(re, copy);
+                Value::Complex(re, self.mul(im, scale))
             }
             total => {
                 let total = self.real(total, result)?;
