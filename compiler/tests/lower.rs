@@ -7,31 +7,38 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use kjit_compiler::backend::interp::{self, Collector, Failure, Limits, Memory};
-use kjit_compiler::base::Options;
+use kjit_compiler::base::{Diagnostic, Options};
 use kjit_compiler::infer::{NoHost, infer};
 use kjit_compiler::ir::Program;
 use kjit_compiler::lower::lower;
-use kjit_compiler::passes::run_passes;
+use kjit_compiler::pipeline::{self, Request};
 use kjit_compiler::syntax::parse;
 
-/// The program of one function.
-fn compile(source: &str, function: &str) -> Result<Program, String> {
+/// The program of one function: as lowering makes it, or after the race analysis and the passes.
+fn compile(source: &str, function: &str, optimize: bool) -> Result<Program, String> {
     let (ast, errors) = parse(source);
     if !errors.is_empty() {
-        return Err(format!("{errors:?}"));
+        return Err(show(source, &errors));
     }
-    let (inferred, _) = infer(&ast, function, &[], &Options::default(), &NoHost).map_err(|diags| {
-        diags.iter().fold(String::new(), |mut text, diag| {
-            let (line, column) = diag.primary.span.line_column(source);
-            let _ = writeln!(text, "{line}:{column} {} {}", diag.code, diag.message);
-            text
-        })
-    })?;
-    let (program, _) = lower(&ast, &inferred, source).map_err(|diag| {
-        let (line, column) = diag.primary.span.line_column(source);
-        format!("{line}:{column} {}", diag.message)
-    })?;
+    let options = Options::default();
+    if optimize {
+        let request = Request { ast: &ast, source, function, args: &[], options: &options, host: &NoHost };
+        let mut front = pipeline::front(&request, &mut |_| {}).map_err(|diags| show(source, &diags))?;
+        pipeline::optimize(&mut front, None);
+        return Ok(front.program);
+    }
+    let (inferred, _) =
+        infer(&ast, function, &[], &options, &NoHost).map_err(|diags| show(source, &diags))?;
+    let (program, _) = lower(&ast, &inferred, source).map_err(|diag| show(source, &[diag]))?;
     Ok(program)
+}
+
+fn show(source: &str, diags: &[Diagnostic]) -> String {
+    diags.iter().fold(String::new(), |mut text, diag| {
+        let (line, column) = diag.primary.span.line_column(source);
+        let _ = writeln!(text, "{line}:{column} {} {}", diag.code, diag.message);
+        text
+    })
 }
 
 /// Runs a program: printed lines, and how it failed.
@@ -64,13 +71,8 @@ fn transcript(source: &str, optimize: bool) -> String {
     for function in ast.functions.iter().filter(|function| function.params.is_empty()) {
         let name = &function.name.name;
         let _ = writeln!(text, "== {name}");
-        match compile(source, name) {
-            Ok(mut program) => {
-                if optimize {
-                    run_passes(&mut program, None, true);
-                }
-                text.push_str(&outcome(&program));
-            }
+        match compile(source, name, optimize) {
+            Ok(program) => text.push_str(&outcome(&program)),
             Err(error) => {
                 let _ = writeln!(text, "cannot be compiled: {error}");
             }
