@@ -122,14 +122,14 @@ impl Emitter<'_> {
     /// Binds a parameter to words in memory.
     pub(super) fn unpack_array(&mut self, array: ArrayId, flags: MemFlagsData, base: Value, offset: i32) {
         let bound = self.load_bound(self.func.arrays[array].ty, flags, base, offset);
-        self.assign(array, bound);
+        self.assign(array, &bound);
     }
 
     /// Binds a variable that holds a reference to words in memory that bring one along.
     pub(super) fn bind_result(&mut self, array: ArrayId, base: Value, offset: i32) {
         let bound = self.load_bound(self.func.arrays[array].ty, self.words, base, offset);
         self.release(array);
-        self.assign(array, bound);
+        self.assign(array, &bound);
     }
 
     fn load_bound(&mut self, ty: ArrayTy, flags: MemFlagsData, base: Value, mut offset: i32) -> Bound {
@@ -163,7 +163,7 @@ impl Emitter<'_> {
             dims: SmallVec::from_slice(dims),
             strides: SmallVec::from_slice(strides),
         };
-        self.assign(array, bound);
+        self.assign(array, &bound);
     }
 
     /// The words of an argument for an internal call to a parameter of this type.
@@ -187,7 +187,7 @@ impl Emitter<'_> {
     }
 
     /// Makes the variable's words these; no reference counts.
-    fn assign(&mut self, array: ArrayId, bound: Bound) {
+    fn assign(&mut self, array: ArrayId, bound: &Bound) {
         // An index may read an extent, so all of them go.
         self.wraps.clear();
         let ty = self.func.arrays[array].ty;
@@ -259,7 +259,7 @@ impl Emitter<'_> {
                 self.release(array);
                 self.set_owner_zero(array);
                 let bound = self.alloc(array, dims, *is_zeroed, *trap);
-                self.assign(array, bound);
+                self.assign(array, &bound);
                 return;
             }
         };
@@ -268,7 +268,7 @@ impl Emitter<'_> {
             self.retain(bound.owner);
             self.release(array);
         }
-        self.assign(array, bound);
+        self.assign(array, &bound);
     }
 
     fn bound_to(&mut self, base: ArrayId) -> Bound {
@@ -441,7 +441,7 @@ impl Emitter<'_> {
 
     /// Drops the references of all variables, at an exit.
     pub(super) fn release_owned(&mut self) {
-        for (array, var) in self.func.arrays.iter() {
+        for (array, var) in &self.func.arrays {
             if var.ownership == Ownership::Owned {
                 self.release(array);
             }

@@ -287,6 +287,12 @@ impl Emitter<'_> {
         if ty.is_float() {
             return self.binary_float_exprs(op, left, right, ty);
         }
+        let (mut left, mut right) = (left, right);
+        if matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::And | BinaryOp::Or | BinaryOp::Xor)
+            && self.const_int(left).is_some()
+        {
+            std::mem::swap(&mut left, &mut right);
+        }
         let constant = self.const_int(right);
         let x = self.expr(left);
         if let Some(constant) = constant

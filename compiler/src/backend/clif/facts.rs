@@ -41,15 +41,16 @@ pub(super) struct Facts {
 /// Sums with constants up to this size count as "cannot be negative" if the other operand cannot.
 const SMALL: u64 = 1 << 20;
 
-/// Collects the facts.
-pub(super) fn collect(func: &Func) -> Facts {
+/// Collects the facts. The last two parameters of an outlined body are a range of iterations, never negative.
+pub(super) fn collect(func: &Func, is_body: bool) -> Facts {
     let mut facts = Facts::default();
-    for param in &func.params {
+    let count = func.params.len().saturating_sub(if is_body { 2 } else { 0 });
+    for param in &func.params[..count] {
         if let Param::Scalar(local) = param {
             facts.negative.insert(*local);
         }
     }
-    facts.block(func, &func.body, 0);
+    facts.block(&func.body, 0);
     // Counters refer to themselves: start from "no assignment is negative" and take back until nothing changes.
     for round in 0.. {
         if !facts.take_back(func, &func.body) {
@@ -146,20 +147,20 @@ impl Facts {
         }
     }
 
-    fn block(&mut self, func: &Func, block: &Block, depth: u32) {
+    fn block(&mut self, block: &Block, depth: u32) {
         for stmt in block {
             match stmt {
                 Stmt::Set { local, .. } => self.assign(*local, false),
                 Stmt::SetArray { array, .. } => self.bind(*array, depth),
                 Stmt::If { then, orelse, .. } => {
-                    self.block(func, then, depth + 1);
-                    self.block(func, orelse, depth + 1);
+                    self.block(then, depth + 1);
+                    self.block(orelse, depth + 1);
                 }
                 Stmt::While { head, body, .. } => {
-                    self.block(func, head, depth + 1);
-                    self.block(func, body, depth + 1);
+                    self.block(head, depth + 1);
+                    self.block(body, depth + 1);
                 }
-                Stmt::Loop(l) => self.block(func, &l.body, depth + 1),
+                Stmt::Loop(l) => self.block(&l.body, depth + 1),
                 Stmt::Parallel(call) => {
                     self.bodies.push(call.body);
                     for (local, _) in &call.outputs {
@@ -252,7 +253,7 @@ pub(super) fn reach(program: &crate::ir::Program) -> Reach {
     seen.insert(program.entry);
     while let Some(&id) = reach.order.get(next) {
         next += 1;
-        let facts = collect(&program.funcs[id]);
+        let facts = collect(&program.funcs[id], reach.is_body.contains(id));
         for &callee in &facts.callees {
             reach.is_called.insert(callee);
             if seen.insert(callee) {

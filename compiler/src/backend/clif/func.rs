@@ -17,8 +17,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::instructions::InstructionData;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, ExtFuncData, ExternalName, InstBuilder, MemFlagsData,
-    SigRef, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName, Value,
-    ValueDef, types as clif,
+    Opcode, SigRef, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName,
+    Value, types as clif,
 };
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
@@ -67,6 +67,7 @@ pub(super) struct Wrapped {
 }
 
 /// A block that ends the function with an error.
+#[derive(Clone, Copy)]
 pub(super) struct TrapBlock {
     pub block: Block,
     is_new: bool,
@@ -254,7 +255,7 @@ impl<'a> Emitter<'a> {
 
     /// Gives every array variable its words; parameters get theirs when they are unpacked.
     fn declare_arrays(&mut self) {
-        for (array, var) in self.func.arrays.iter() {
+        for (array, var) in &self.func.arrays {
             let binding = self.facts.bindings[array];
             let is_fixed = binding != Binding::Variable;
             let mut word = |is_fixed: bool| {
@@ -413,16 +414,19 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// The integer that this value is known to be.
+    pub(super) fn known_int(&self, value: Value) -> Option<i64> {
+        let dfg = &self.b.func.dfg;
+        let inst = dfg.value_def(dfg.resolve_aliases(value)).inst()?;
+        match dfg.insts[inst] {
+            InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
+            _ => None,
+        }
+    }
+
     /// Is this value the constant 0?
     pub(super) fn is_zero(&self, value: Value) -> bool {
-        let value = self.b.func.dfg.resolve_aliases(value);
-        match self.b.func.dfg.value_def(value) {
-            ValueDef::Result(inst, _) => matches!(
-                self.b.func.dfg.insts[inst],
-                InstructionData::UnaryImm { imm, .. } if imm.bits() == 0
-            ),
-            ValueDef::Param(..) | ValueDef::Union(..) => false,
-        }
+        self.known_int(value) == Some(0)
     }
 
     // Exits.

@@ -245,7 +245,7 @@ fn wrap_entry(
         span: target.span,
     };
     forward(&mut func, program.entry);
-    let facts = facts::collect(&func);
+    let facts = facts::collect(&func, false);
     clif.clear();
     clif.signature = func::signature(unit, &func, Shape::Entry);
     let b = FunctionBuilder::new(clif, builder);

@@ -307,15 +307,14 @@ impl Emitter<'_> {
     /// block that uses them, and a loop's bound is used at its end. An operation with two results is left alone.
     fn pinned(&mut self, value: Value) -> Value {
         let dfg = &self.b.func.dfg;
-        let value = dfg.resolve_aliases(value);
-        let Some(inst) = dfg.value_def(value).inst() else { return value };
-        match dfg.insts[inst] {
-            InstructionData::Binary { opcode: Opcode::Iadd, args } => {
-                self.b.ins().uadd_overflow(args[0], args[1]).0
-            }
-            InstructionData::Binary { opcode: Opcode::Isub, args } => {
-                self.b.ins().usub_overflow(args[0], args[1]).0
-            }
+        let Some(inst) = dfg.value_def(dfg.resolve_aliases(value)).inst() else { return value };
+        let InstructionData::Binary { opcode, args } = dfg.insts[inst] else { return value };
+        if args.iter().all(|&arg| self.known_int(arg).is_none()) {
+            return value;
+        }
+        match opcode {
+            Opcode::Iadd => self.b.ins().uadd_overflow(args[0], args[1]).0,
+            Opcode::Isub => self.b.ins().usub_overflow(args[0], args[1]).0,
             _ => value,
         }
     }
