@@ -1,9 +1,9 @@
 //! Tests of inference, through the parser: a program, a signature, and what is found out.
 
 use super::{ArgTy, Inferred, NoHost, annotated_signature, infer};
-use crate::base::{Diagnostic, Options};
+use crate::base::{Code, Diagnostic, Options};
 use crate::syntax::parse;
-use crate::types::Ty;
+use crate::types::{ArrayTy, DType, Ty};
 
 /// Parses and types; the entry's signature comes from its annotations.
 fn run(source: &str, function: &str) -> Result<(Inferred, Vec<Diagnostic>), Vec<Diagnostic>> {
@@ -357,4 +357,55 @@ fn array_expressions_show_the_loop() {
         Some("K206 2:9 element-wise expressions on whole arrays are not supported yet | write the loop:")
     );
     assert!(errors("def f(a: f64[:], m: bool[:]):\n    return a[m]\n").starts_with("K206 2:12"));
+}
+
+/// The blocks of an error page: text after `## Wrong` and `## Right`.
+fn blocks(page: &str) -> Vec<String> {
+    page.split("```py\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn error_pages() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors");
+    let mut count = 0;
+    for code in Code::ALL {
+        let number: u32 = code.name()[1..].parse().expect("a number");
+        let is_ours = matches!(number, 101..=106 | 203 | 205..=207 | 209 | 301..=314 | 401..=407);
+        if !is_ours {
+            continue;
+        }
+        let page = std::fs::read_to_string(format!("{folder}/{code}.md")).expect("a page");
+        assert!(page.starts_with(&format!("# {code}: {}\n", code.title())), "{code}");
+        let blocks = blocks(&page);
+        let [wrong, right] = blocks.as_slice() else { panic!("{code}: two programs") };
+        let diags = |source: &str| -> Vec<Diagnostic> {
+            let (ast, errors) = parse(source);
+            assert!(errors.is_empty(), "{code} {errors:?}");
+            let names = ast.functions.iter().map(|f| f.name.name.clone());
+            names
+                .flat_map(|name| match run(source, &name) {
+                    Ok((_, diags)) | Err(diags) => diags,
+                })
+                .collect()
+        };
+        let found = diags(right);
+        assert!(found.is_empty(), "{code}: {}", show(right, &found));
+        let found = match code {
+            Code::K104 => run(wrong, "main").err().unwrap_or_default(),
+            Code::K405 => {
+                let (ast, _) = parse(wrong);
+                let array = ArrayTy { is_writable: false, ..ArrayTy::new(DType::F64, 1) };
+                let args = [ArgTy::Given(Ty::Array(array))];
+                infer(&ast, "clear", &args, &Options::default(), &NoHost).err().unwrap_or_default()
+            }
+            _ => diags(wrong),
+        };
+        assert!(found.iter().all(|diag| diag.code == *code), "{code}: {}", show(wrong, &found));
+        assert!(!found.is_empty(), "{code}: no error");
+        for diag in &found {
+            assert!(diag.help.is_some(), "{code}: help");
+        }
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
 }
