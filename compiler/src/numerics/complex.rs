@@ -3,7 +3,8 @@
 //! Multiplication is the textbook formula and division is Smith's algorithm, both as in CPython. The functions
 //! follow W. Kahan, "Branch cuts for complex elementary functions" (1987), in the form of CPython's
 //! `cmathmodule.c`: branch cuts lie as there, the sign of a zero chooses the side. The distance from the true
-//! value is a few units in the last place of the result's absolute value. Where `cmath` raises
+//! value is at most 3 ULP of the result's absolute value (`tan` and `tanh` 6), measured; for `pow` it grows with the
+//! size of `b * log(a)`. Where `cmath` raises
 //! an error the result is infinite or NaN, as in NumPy. `c64` computes here and rounds each part once.
 
 use super::math::{MathFn1, MathFn2, log_hypot};

@@ -121,7 +121,7 @@ pub(super) fn expm1(x: f64) -> f64 {
     exp_dd(Dd::from(x)).add_f64(-1.0).round()
 }
 
-/// e^x - 1 for |x| < 0.1, relative error about 2^-57.
+/// e^x - 1 for |x| < 0.1, relative error about 2^-60.
 pub(super) fn expm1_small(x: f64) -> Dd {
     const TERMS: [f64; 9] = [
         1.0 / 6.0,
@@ -135,7 +135,9 @@ pub(super) fn expm1_small(x: f64) -> Dd {
         1.0 / 39916800.0,
     ];
     let tail = TERMS.iter().rev().fold(0.0, |sum, term| sum * x + term);
-    fast_two_sum(x, x * x * (0.5 + x * tail))
+    let square = two_prod(x, x).scale(0.5);
+    let sum = fast_two_sum(x, square.hi);
+    fast_two_sum(sum.hi, sum.lo + (square.lo + x * x * (x * tail)))
 }
 
 /// A positive number as `2^exponent * (z_hi + z_lo)`; `-log(c)` and the exponent give `whole + rest`.

@@ -82,11 +82,11 @@ pub(super) fn lgamma(x: f64) -> f64 {
     reflected.sub(log_gamma_stirling(Dd::from(size))).round()
 }
 
-/// The Taylor polynomial about a zero of log |gamma| where the value is below 0.02: the recurrence has absolute
+/// The Taylor polynomial about a zero of log |gamma| where the value is below 0.04: the recurrence has absolute
 /// precision only.
 fn log_gamma_near_zero(x: f64) -> Option<f64> {
     let ((zero, zero_low), (slope, slope_low), terms) =
-        gamma_zeros::ZEROS.iter().find(|((zero, _), (slope, _), _)| (x - zero).abs() * slope.abs() < 0.02)?;
+        gamma_zeros::ZEROS.iter().find(|((zero, _), (slope, _), _)| (x - zero).abs() * slope.abs() < 0.04)?;
     let distance = fast_two_sum(x - zero, -zero_low);
     let t = distance.hi;
     let tail = t * t * terms.iter().rev().fold(0.0, |sum, term| sum * t + term);
