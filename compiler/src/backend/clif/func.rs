@@ -588,12 +588,12 @@ impl<'a> Emitter<'a> {
 
     /// Stores a scalar as a word.
     pub(super) fn store_word(&mut self, dtype: DType, value: Value, base: Value, offset: i32) {
-        let word = self.to_word(dtype, value);
+        let word = self.word_of(dtype, value);
         self.b.ins().store(self.words, word, base, offset);
     }
 
     /// The bits of a scalar as a word of 64 bits.
-    fn to_word(&mut self, dtype: DType, value: Value) -> Value {
+    fn word_of(&mut self, dtype: DType, value: Value) -> Value {
         match dtype {
             DType::Bool => self.b.ins().uextend(clif::I64, value),
             DType::F32 => {
@@ -644,9 +644,9 @@ impl<'a> Emitter<'a> {
                         _ => clif::I64,
                     };
                     if is_result {
-                        sig.returns.push(AbiParam::new(ty))
+                        sig.returns.push(AbiParam::new(ty));
                     } else {
-                        sig.params.push(AbiParam::new(ty))
+                        sig.params.push(AbiParam::new(ty));
                     }
                 }
                 let sig = self.b.import_signature(sig);
