@@ -301,7 +301,11 @@ impl Context<'_, '_> {
         temps: usize,
     ) -> Res<bool> {
         self.span = stmt.span;
-        let id = self.loop_id(if is_prange { LoopOrigin::Prange } else { LoopOrigin::For });
+        let id = self.loop_id(match (is_prange, self.instance.options.unchecked_parallel) {
+            (true, true) => LoopOrigin::UncheckedPrange,
+            (true, false) => LoopOrigin::Prange,
+            (false, _) => LoopOrigin::For,
+        });
         let is_parallel = is_prange && self.instance.options.parallel && self.parallel_depth == 0;
         let key = self.stream_key(is_prange);
         let draws = is_parallel && self.draws(body);

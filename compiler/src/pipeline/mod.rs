@@ -81,8 +81,8 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     let (inferred, mut warnings) = infer::infer(ast, function, args, options, host).map_err(sorted)?;
     on_stage(Stage::Infer);
     let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![error])?;
-    check(&program, "lower");
     on_stage(Stage::Lower);
+    // Before the verifier, which takes it for granted that nothing leaves a parallel loop (K505).
     let report = race::check(&program);
     let (errors, race_warnings): (Vec<_>, Vec<_>) =
         report.diagnostics.iter().cloned().partition(Diagnostic::is_error);
@@ -90,6 +90,7 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     if !errors.is_empty() {
         return Err(sorted(errors.into_iter().chain(warnings).collect()));
     }
+    check(&program, "lower");
     parallelize::parallelize(&mut program, &report);
     check(&program, "parallelize");
     // Before the optimising passes, so that every engine has the same loops with the same costs, and so the same chunks.
