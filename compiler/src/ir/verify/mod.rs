@@ -24,7 +24,7 @@
 //!   complex arrays only add); companions only for `min` and `max`.
 //!
 //! Arrays
-//! - A1: arrays of rank 0 have layout `C`, arrays of rank 1 `C` or `Strided`; ranks are at most [`MAX_RANK`](crate::types::ty::MAX_RANK).
+//! - A1: arrays of rank 0 have layout `C`, arrays of rank 1 `C` or `Strided`; ranks are at most [`MAX_RANK`].
 //! - A2: a variable's layout is never tighter than what it is bound to, nor is a parameter's or a result's. A view of a `C` array is `C` if
 //!   it fixes leading axes, then slices at most one axis with the constant step 1, and keeps the rest whole; mirrored for `F`.
 //! - A3: only writable arrays are stored to; what is bound to, passed as or returned as writable is writable.
@@ -35,9 +35,9 @@
 //! - C1: arguments and results of calls match the callee's parameters and results.
 //! - C2: arguments and results of services match the service's row.
 //! - C3: a parallel call's body takes the captures, one initial value per output, and two `i64`; it returns the outputs;
-//!   `With` names a `min` or `max` output; accumulated captures are writable arrays.
+//!   `With` names a `min` or `max` output before it; accumulated captures are writable arrays.
 //! - M1: a message has one argument per value (two for complex numbers) of the value's type; a trap at most
-//!   [`MAX_TRAP_ARGS`](crate::ir::trap::MAX_TRAP_ARGS).
+//!   [`MAX_TRAP_ARGS`].
 //!
 //! Not checked here, but by the interpreter: that indices are in range, that array variables are bound when used, that
 //! references balance.

@@ -219,7 +219,10 @@ impl Checker<'_> {
                         call.outputs.get(leader as usize),
                         Some((_, Combine::Reduce(ReduceOp::Min | ReduceOp::Max)))
                     );
-                    self.require("C3", is_leader, || format!("output {position} follows {leader}"));
+                    let is_before = (leader as usize) < position;
+                    self.require("C3", is_leader && is_before, || {
+                        format!("output {position} follows {leader}")
+                    });
                 }
             }
         }
