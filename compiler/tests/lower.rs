@@ -8,7 +8,9 @@ use std::path::Path;
 
 use kjit_compiler::backend::interp::{self, Collector, Failure, Limits, Memory};
 use kjit_compiler::base::{Diagnostic, Options};
-use kjit_compiler::infer::{NoHost, infer};
+use kjit_compiler::infer::{ArgTy, NoHost, infer};
+use kjit_compiler::ir::text::print_program;
+use kjit_compiler::ir::verify::verify;
 use kjit_compiler::ir::Program;
 use kjit_compiler::lower::lower;
 use kjit_compiler::pipeline::{self, Request};
@@ -130,4 +132,35 @@ fn programs_print_what_cpython_prints() {
 #[test]
 fn optimised_programs_print_what_cpython_prints() {
     check(true);
+}
+
+/// `main` of every kernel of the library, with its defaults, passes the verifier.
+#[test]
+fn every_kernel_becomes_valid_ir() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the kernel library") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|extension| extension != "k") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).expect("text");
+        let (ast, errors) = parse(&source);
+        assert!(errors.is_empty(), "{path:?} {}", show(&source, &errors));
+        let args = vec![ArgTy::Omitted; ast.function("main").expect("a `main`").params.len()];
+        let (inferred, _) = infer(&ast, "main", &args, &Options::default(), &NoHost)
+            .unwrap_or_else(|diags| panic!("{path:?} {}", show(&source, &diags)));
+        let (program, signature) =
+            lower(&ast, &inferred, &source).unwrap_or_else(|diag| panic!("{path:?} {}", show(&source, &[diag])));
+        if let Err(violations) = verify(&program) {
+            let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            panic!("{path:?} {lines:?}\n{}", print_program(&program));
+        }
+        assert!(signature.params.is_empty(), "{path:?}: defaults take no words");
+        if std::env::var("SHOW").is_ok_and(|name| path.to_string_lossy().contains(&name)) {
+            println!("{}", print_program(&program));
+        }
+        count += 1;
+    }
+    assert!(count > 20, "{count} kernels");
 }
