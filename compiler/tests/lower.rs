@@ -9,9 +9,9 @@ use std::path::Path;
 use kjit_compiler::backend::interp::{self, Collector, Failure, Limits, Memory};
 use kjit_compiler::base::{Diagnostic, Options};
 use kjit_compiler::infer::{ArgTy, NoHost, infer};
+use kjit_compiler::ir::Program;
 use kjit_compiler::ir::text::print_program;
 use kjit_compiler::ir::verify::verify;
-use kjit_compiler::ir::Program;
 use kjit_compiler::lower::lower;
 use kjit_compiler::pipeline::{self, Request};
 use kjit_compiler::syntax::parse;
@@ -83,6 +83,11 @@ fn transcript(source: &str, optimize: bool) -> String {
     text
 }
 
+/// Names of functions with their lines.
+fn sections(text: &str) -> Vec<(&str, &str)> {
+    text.split("== ").skip(1).map(|section| section.split_once('\n').unwrap_or((section, ""))).collect()
+}
+
 fn check(optimize: bool) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lower");
     let only = std::env::var("ONLY").ok();
@@ -103,21 +108,20 @@ fn check(optimize: bool) {
         if found == expected {
             continue;
         }
-        let mut name = "";
-        for pair in expected.lines().map(Some).chain(std::iter::repeat(None)).zip(found.lines()) {
-            if pair.1.starts_with("==") {
-                name = pair.1;
-            }
-            if pair.0 != Some(pair.1) {
-                let expected = pair.0.unwrap_or("(nothing)");
-                let _ = writeln!(failures, "{} {name}\n  CPython: {expected}\n  found:   {}", path.display(), pair.1);
-                if pair.0.is_none_or(|line| line.starts_with("==")) || pair.1.starts_with("==") {
-                    break;
-                }
+        let (expected, found) = (sections(&expected), sections(&found));
+        for (name, found) in &found {
+            let expected =
+                expected.iter().find(|(other, _)| other == name).map_or("(nothing)", |(_, text)| text);
+            let mut pairs = expected.lines().zip(found.lines());
+            if let Some((a, b)) = pairs.find(|(a, b)| a != b) {
+                let _ = writeln!(failures, "{} {name}\n  CPython: {a}\n  found:   {b}", path.display());
+            } else if expected != *found {
+                let _ = writeln!(failures, "{} {name}: more or fewer lines", path.display());
             }
         }
-        if expected.lines().count() != found.lines().count() {
-            let _ = writeln!(failures, "{} {} lines, not {}", path.display(), found.lines().count(), expected.lines().count());
+        if expected.len() != found.len() {
+            let _ =
+                writeln!(failures, "{}: {} functions, not {}", path.display(), found.len(), expected.len());
         }
     }
     assert!(count > 0, "no cases");
@@ -150,8 +154,8 @@ fn every_kernel_becomes_valid_ir() {
         let args = vec![ArgTy::Omitted; ast.function("main").expect("a `main`").params.len()];
         let (inferred, _) = infer(&ast, "main", &args, &Options::default(), &NoHost)
             .unwrap_or_else(|diags| panic!("{path:?} {}", show(&source, &diags)));
-        let (program, signature) =
-            lower(&ast, &inferred, &source).unwrap_or_else(|diag| panic!("{path:?} {}", show(&source, &[diag])));
+        let (program, signature) = lower(&ast, &inferred, &source)
+            .unwrap_or_else(|diag| panic!("{path:?} {}", show(&source, &[diag])));
         if let Err(violations) = verify(&program) {
             let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
             panic!("{path:?} {lines:?}\n{}", print_program(&program));
@@ -163,4 +167,42 @@ fn every_kernel_becomes_valid_ir() {
         count += 1;
     }
     assert!(count > 20, "{count} kernels");
+}
+
+/// Arrays made in a loop are freed in it.
+#[test]
+fn a_loop_with_temporaries_runs_in_constant_memory() {
+    let source = "\
+def make(n):
+    a = np.ones(n)
+    return a
+
+def main():
+    total = 0.0
+    a = np.zeros(100)
+    for i in range(1000):
+        b = np.ones(100)
+        c = b[10:]
+        if i % 3 == 0:
+            continue
+        d = (make(100), i)
+        a = make(100)
+        total += make(100).sum() + b[0] + c[1] + d[0][2]
+        e = make(100) if i % 2 == 0 else b
+        for row in make(100):
+            total += row
+        while make(100)[0] > 2.0:
+            total += 1
+        total += make(100)[3] if i % 2 == 1 and make(100).any() else 0.0
+    print(total)
+";
+    for optimize in [false, true] {
+        let program = compile(source, "main", optimize).expect("a program");
+        let mut host = Collector::default();
+        let limits = Limits { memory_bytes: 20_000, ..Limits::default() };
+        let outcome = interp::run(&program, &[], Memory::default(), &mut host, &limits);
+        assert_eq!(outcome.result, Ok(vec![]), "{:?}", host.lines);
+        assert_eq!(outcome.memory.live_allocations(), 0);
+        assert_eq!(host.lines, ["135531.0"]);
+    }
 }

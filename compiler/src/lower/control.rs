@@ -120,6 +120,10 @@ impl Context<'_, '_> {
         let falls = self.stmts(body)?;
         if falls {
             self.join(&info.head)?;
+            let locals = scan::body_locals(self.ast, &self.function.body, body, |name| self.owns_array(name));
+            for name in locals {
+                self.release_name(&name);
+            }
         }
         Ok(falls)
     }

@@ -103,6 +103,10 @@ impl Context<'_, '_> {
 
     /// Evaluates one index; a tuple stands for several.
     fn index_values(&mut self, index: AstId, to: &mut Vec<(ExprId, Span)>) -> Res<()> {
+        // `a[()]`: no index at all.
+        if matches!(&self.node(index).kind, AstKind::Tuple(items) if items.is_empty()) {
+            return Ok(());
+        }
         let span = self.node(index).span;
         let items = match self.value(index)? {
             Value::Tuple(items) => items,

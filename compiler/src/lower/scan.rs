@@ -6,7 +6,7 @@ use super::context::{Context, Shared};
 use crate::base::Symbol;
 use crate::infer::table::{ArgSource, ConstValue};
 use crate::infer::{Instance, InstanceId, Resolution};
-use crate::syntax::ast::{Ast, Block, ExprId, ExprKind, FStringPiece, Function, Literal, StmtKind};
+use crate::syntax::ast::{Ast, Block, ExprId, ExprKind, FStringPiece, Function, Literal, Stmt, StmtKind};
 use crate::types::Ty;
 use crate::types::builtins::Builtin;
 
@@ -298,7 +298,7 @@ pub(super) fn has_break(block: &Block) -> bool {
 }
 
 /// Calls `visit` on every expression of the block's statements.
-pub(super) fn for_each_expr_in(ast: &Ast, block: &Block, visit: &mut dyn FnMut(ExprId)) {
+pub(super) fn for_each_expr_in(ast: &Ast, block: &[Stmt], visit: &mut dyn FnMut(ExprId)) {
     for stmt in block {
         let mut expr = |id: ExprId| for_each_expr(ast, id, visit);
         match &stmt.kind {
@@ -335,6 +335,47 @@ pub(super) fn for_each_expr_in(ast: &Ast, block: &Block, visit: &mut dyn FnMut(E
             StmtKind::Break | StmtKind::Continue | StmtKind::Pass => {}
         }
     }
+}
+
+/// Variables that the body of a loop binds in every iteration before it reads them, and that nothing else of the function
+/// reads: what they hold at the end of the body is not needed any more.
+///
+/// `is_wanted` is asked first, because counting takes time.
+pub(super) fn body_locals(
+    ast: &Ast,
+    function: &Block,
+    body: &Block,
+    is_wanted: impl Fn(&Symbol) -> bool,
+) -> Vec<Symbol> {
+    let mut found: Vec<Symbol> = Vec::new();
+    for (at, stmt) in body.iter().enumerate() {
+        let StmtKind::Assign { targets, value } = &stmt.kind else { continue };
+        let [target] = targets.as_slice() else { continue };
+        // Only calls, views and tuples can give arrays.
+        let (ExprKind::Name(name), ExprKind::Call { .. } | ExprKind::Index { .. } | ExprKind::Tuple(_)) =
+            (&ast.exprs[*target].kind, &ast.exprs[*value].kind)
+        else {
+            continue;
+        };
+        if !is_wanted(name) {
+            continue;
+        }
+        let is_first =
+            !found.contains(name) && count(ast, &body[..at], name) == 0 && !mentions(ast, *value, name);
+        if is_first && count(ast, body, name) == count(ast, function, name) {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+/// How often the name stands in the block.
+fn count(ast: &Ast, block: &[Stmt], name: &str) -> usize {
+    let mut count = 0;
+    for_each_expr_in(ast, block, &mut |id| {
+        count += usize::from(matches!(&ast.exprs[id].kind, ExprKind::Name(other) if other == name));
+    });
+    count
 }
 
 impl Context<'_, '_> {

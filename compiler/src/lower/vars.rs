@@ -265,6 +265,26 @@ impl Context<'_, '_> {
         }
     }
 
+    /// Does the variable hold references now?
+    pub(super) fn owns_array(&self, name: &Symbol) -> bool {
+        let slot = self.vars.numbers.get(name).and_then(|&number| self.vars.env[number as usize]);
+        let mut owns = false;
+        if let Some(slot) = slot {
+            self.vars.slots[slot as usize].1.for_each_array(&mut |array| {
+                owns |= self.func.arrays[array].ownership == Ownership::Owned;
+            });
+        }
+        owns
+    }
+
+    /// Frees the arrays of a variable that is not read before it is bound again.
+    pub(super) fn release_name(&mut self, name: &Symbol) {
+        let slot = self.vars.numbers.get(name).and_then(|&number| self.vars.env[number as usize]);
+        if let Some(slot) = slot {
+            self.release_slot(slot);
+        }
+    }
+
     /// `del name`.
     pub(super) fn delete_name(&mut self, name: &Symbol) {
         let number = self.vars.number(name) as usize;
