@@ -35,6 +35,9 @@ impl<'p> Machine<'p, '_> {
         if (trip as i64) < 0 {
             return internal(format!("{} has {} iterations", call.id, trip as i64));
         }
+        if trip == 0 {
+            return Ok(());
+        }
         let initial: Vec<u64> =
             call.outputs.iter().map(|&(local, _)| self.frame.locals[local.index()]).collect();
         let fork = Box::new(Fork {

@@ -443,3 +443,27 @@ entry func f(x: f64[:]) -> f64 {{
     };
     assert_eq!(run("1.0"), run("1000.0"));
 }
+
+#[test]
+fn a_loop_without_iterations_changes_nothing() {
+    let args = [vector(0, 0, 0, 1), real(-0.0)];
+    let run = run_with(&SUM.replace("COST", "1.0"), &args, vec![Vec::new()], &Limits::default());
+    assert_eq!(run.outcome.result, Ok(vec![real(-0.0)]));
+}
+
+#[test]
+fn private_copies_keep_the_layout() {
+    let text = "func body(h: f64[::1, :], first: i64, end: i64) {
+  for i in first .. end {
+    h[i % 2, i % 3] += 1.0
+  }
+}
+entry func f(n: i64) -> f64, f64 {
+  h: f64[:, ::1] owned = alloc[3, 2] zeroed else trap1
+  t: f64[::1, :] borrowed = transpose h[1, 0]
+  fork body(t) trip n cost 1000.0 accumulate(0 +)
+  return h[0, 0], h[2, 1]
+}";
+    // i % 6 is 0, and 5.
+    assert_eq!(result(text, &[int(601)]), [real(101.0), real(100.0)]);
+}
