@@ -39,6 +39,7 @@ pub struct Context {
     pub live: i64,
     pub allocated: i64,
     pub printed: Vec<(u32, u64)>,
+    pub lines: Vec<String>,
     artifact: *const Artifact,
     code: *const u8,
     /// Iterations per call of a parallel body.
@@ -106,6 +107,7 @@ impl Kernel {
             live: 0,
             allocated: 0,
             printed: Vec::new(),
+            lines: Vec::new(),
             artifact: std::ptr::null(),
             code: code.as_ptr(),
             chunk: u64::MAX,
@@ -244,29 +246,65 @@ unsafe extern "C" fn parallel(
 }
 
 unsafe extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64) {
-    // SAFETY: every message of these tests has an argument.
-    unsafe { (*ctx).printed.push((message, *args)) }
+    // SAFETY: generated code passes as many words as the message has values.
+    unsafe {
+        let artifact = &*(*ctx).artifact;
+        if let Some(message) = artifact.messages.get(message as usize) {
+            let words = message
+                .pieces
+                .iter()
+                .map(|piece| match piece {
+                    Piece::Text(_) => 0,
+                    Piece::Value { dtype, .. } => dtype.lanes(),
+                })
+                .sum();
+            let line = trap::format_message(message, std::slice::from_raw_parts(args, words));
+            (*ctx).lines.push(line);
+        } else {
+            (*ctx).printed.push((message, *args));
+        }
+    }
+}
+
+/// Addresses of all elements in C order.
+unsafe fn addresses(array: *const u64, rank: usize) -> Vec<u64> {
+    // SAFETY: the caller passes the words of an array.
+    unsafe {
+        let mut all = vec![*array];
+        for axis in 0..rank {
+            let (dim, stride) = (*array.add(2 + axis), *array.add(2 + rank + axis));
+            all = all
+                .into_iter()
+                .flat_map(|at| (0..dim).map(move |k| at.wrapping_add(k.wrapping_mul(stride))))
+                .collect();
+        }
+        all
+    }
 }
 
 unsafe extern "C" fn fill(_: *mut Context, array: *const u64, code: u32, lanes: *const u64) {
-    assert_eq!(code, abi::dtype_code(DType::F64) | 1 << 8, "these tests fill f64[:]");
+    let dtype = abi::dtype_from_code(code & 0xff).expect("an element type");
+    let size = dtype.part().size_bytes();
     // SAFETY: as the code says.
     unsafe {
-        for k in 0..*array.add(2) {
-            let at = (*array).wrapping_add(k.wrapping_mul(*array.add(3)));
-            (at as *mut u64).write(*lanes);
+        for at in addresses(array, (code >> 8) as usize) {
+            for lane in 0..dtype.lanes() {
+                let target = (at as *mut u8).add(lane * size);
+                std::ptr::copy_nonoverlapping(lanes.add(lane).cast::<u8>(), target, size);
+            }
         }
     }
 }
 
 unsafe extern "C" fn copy(_: *mut Context, to: *const u64, from: *const u64, code: u32) -> i32 {
-    assert_eq!(code, abi::dtype_code(DType::F64) | 1 << 8, "these tests copy f64[:]");
+    let size = abi::dtype_from_code(code & 0xff).expect("an element type").size_bytes();
+    let rank = (code >> 8) as usize;
     // SAFETY: as the code says.
     unsafe {
-        let address = |array: *const u64, k: u64| (*array).wrapping_add(k.wrapping_mul(*array.add(3)));
-        let values: Vec<u64> = (0..*from.add(2)).map(|k| *(address(from, k) as *const u64)).collect();
-        for (k, value) in values.into_iter().enumerate() {
-            (address(to, k as u64) as *mut u64).write(value);
+        let read = |at: u64| std::slice::from_raw_parts(at as *const u8, size).to_vec();
+        let values: Vec<Vec<u8>> = addresses(from, rank).into_iter().map(read).collect();
+        for (at, value) in addresses(to, rank).into_iter().zip(values) {
+            std::ptr::copy_nonoverlapping(value.as_ptr(), at as *mut u8, size);
         }
     }
     0
@@ -276,24 +314,50 @@ extern "C" fn int_pow(base: i64, exponent: i64) -> i64 {
     int::pow_i64(base, exponent)
 }
 
-extern "C" fn floordiv(a: f64, b: f64) -> f64 {
-    float::floordiv_f64(a, b)
+extern "C" fn uint_pow(base: u64, exponent: u64) -> u64 {
+    int::pow_u64(base, exponent)
 }
 
-extern "C" fn exp(x: f64) -> f64 {
-    MathFn1::Exp.eval_f64(x)
+macro_rules! two {
+    ($name:ident, $ty:ty, $function:path) => {
+        extern "C" fn $name(a: $ty, b: $ty) -> $ty {
+            $function(a, b)
+        }
+    };
 }
 
-extern "C" fn floor(x: f64) -> f64 {
-    x.floor()
-}
+two!(floordiv, f64, float::floordiv_f64);
+two!(floordiv_f32, f32, float::floordiv_f32);
+two!(modulo, f64, float::mod_f64);
+two!(modulo_f32, f32, float::mod_f32);
 
 extern "C" fn fma(a: f64, b: f64, c: f64) -> f64 {
     a.mul_add(b, c)
 }
 
-extern "C" fn hypot(x: f32, y: f32) -> f32 {
-    MathFn2::Hypot.eval_f32(x, y)
+extern "C" fn one<const F: usize>(x: f64) -> f64 {
+    MathFn1::ALL[F].eval_f64(x)
+}
+
+extern "C" fn one_f32<const F: usize>(x: f32) -> f32 {
+    MathFn1::ALL[F].eval_f32(x)
+}
+
+extern "C" fn pair<const F: usize>(x: f64, y: f64) -> f64 {
+    MathFn2::ALL[F].eval_f64(x, y)
+}
+
+extern "C" fn pair_f32<const F: usize>(x: f32, y: f32) -> f32 {
+    MathFn2::ALL[F].eval_f32(x, y)
+}
+
+macro_rules! mathematics {
+    ($functions:ident, $table:path, $all:expr, $f64:ident, $f32:ident, $($n:literal)*) => {$(
+        if let Some(&function) = $all.get($n) {
+            $functions[$table(function, DType::F64)] = $f64::<$n> as *const () as usize;
+            $functions[$table(function, DType::F32)] = $f32::<$n> as *const () as usize;
+        }
+    )*};
 }
 
 /// `uniform(low, high)` here: the middle; fails for an empty range.
@@ -324,13 +388,17 @@ fn functions() -> Vec<usize> {
         (table::FLOORDIV_F64, floordiv as *const () as usize),
         (table::FMA_F64, fma as *const () as usize),
         (table::service(RuntimeFn::RandomUniform), uniform as *const () as usize),
-        (table::math1(MathFn1::Exp, DType::F64), exp as *const () as usize),
-        (table::math1(MathFn1::Floor, DType::F64), floor as *const () as usize),
-        (table::math2(MathFn2::Hypot, DType::F32), hypot as *const () as usize),
+        (table::UINT_POW, uint_pow as *const () as usize),
+        (table::FLOORDIV_F32, floordiv_f32 as *const () as usize),
+        (table::MOD_F64, modulo as *const () as usize),
+        (table::MOD_F32, modulo_f32 as *const () as usize),
     ];
     for (index, function) in entries {
         functions[index] = function;
     }
+    mathematics!(functions, table::math1, MathFn1::ALL, one, one_f32, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20);
+    mathematics!(functions, table::math1, MathFn1::ALL, one, one_f32, 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35);
+    mathematics!(functions, table::math2, MathFn2::ALL, pair, pair_f32, 0 1 2 3 4 5 6 7 8 9 10 11 12 13);
     functions
 }
 
