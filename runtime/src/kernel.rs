@@ -104,6 +104,34 @@ impl Kernel {
         })
     }
 
+    /// Its head as it is written: `def step(u: f64[:, :], k: f64)`.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        let parsed = &self.inner.parsed;
+        parsed.ast.function(&self.inner.name).map_or("", |f| f.head_span.text(&parsed.source.text).trim_end_matches(':'))
+    }
+
+    /// The annotation of a parameter as it is written, if it has one.
+    #[must_use]
+    pub fn annotation(&self, param: &str) -> Option<&str> {
+        let parsed = &self.inner.parsed;
+        let params = &parsed.ast.function(&self.inner.name)?.params;
+        let annotation = params.iter().find(|p| p.name.name == param)?.annotation?;
+        Some(parsed.ast.exprs[annotation].span.text(&parsed.source.text))
+    }
+
+    /// Name of the file it comes from, as in messages.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.inner.parsed.source.name
+    }
+
+    /// Its documentation string.
+    #[must_use]
+    pub fn doc(&self) -> Option<&str> {
+        self.inner.parsed.ast.function(&self.inner.name)?.doc.as_deref()
+    }
+
     /// Calls it with arguments of run-time types: compiles on the first call with new types.
     ///
     /// Trailing arguments may be left out if the parameters have defaults.
@@ -192,6 +220,12 @@ impl Prepared {
     #[must_use]
     pub fn signature(&self) -> &Signature {
         self.specialised.signature()
+    }
+
+    /// The argument types it was prepared for.
+    #[must_use]
+    pub fn arg_types(&self) -> &[ArgTy] {
+        &self.specialised.types
     }
 
     /// How it was made and how long that took.

@@ -170,6 +170,14 @@ impl DynArray {
         self.len() == 0
     }
 
+    /// A C-contiguous copy in memory of its own.
+    ///
+    /// # Errors
+    /// [`crate::Error::OutOfMemory`].
+    pub fn try_clone(&self) -> Result<DynArray, crate::Error> {
+        self.view().to_owned_in(&Arc::new(Account::default()))
+    }
+
     /// A view for reading.
     #[must_use]
     pub fn view(&self) -> ArrayRef<'_> {

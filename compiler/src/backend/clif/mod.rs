@@ -35,6 +35,9 @@ use facts::Reach;
 use func::{Emitter, Shape};
 use image::{Image, Unit};
 
+/// Of the code generator.
+pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
+
 /// What may be chosen about the generated code apart from its meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct CodegenOptions {
