@@ -7,6 +7,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 
 use crate::base::EntityRef;
 use crate::ir::{ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, Param, Stmt, Target};
+use crate::types::DType;
 use crate::types::dtype::Kind;
 
 /// How often an array variable is bound.
@@ -101,6 +102,10 @@ impl Facts {
                 BinaryOp::Mod => is_positive_const(func, *right),
                 BinaryOp::And => self.is_nonneg(func, *left) || self.is_nonneg(func, *right),
                 BinaryOp::Min => self.is_nonneg(func, *left) && self.is_nonneg(func, *right),
+                // The larger of two `u64`s may be the one with the highest bit.
+                BinaryOp::Max if expr.ty == DType::U64 => {
+                    self.is_nonneg(func, *left) && self.is_nonneg(func, *right)
+                }
                 BinaryOp::Max => self.is_nonneg(func, *left) || self.is_nonneg(func, *right),
                 BinaryOp::Sub
                 | BinaryOp::Mul
