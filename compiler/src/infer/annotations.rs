@@ -33,8 +33,10 @@ pub fn annotated_signature(ast: &Ast, function: &str) -> Result<Vec<ArgTy>, Vec<
     let explicit = ctx.decorator_signature(def);
     let mut args = Vec::new();
     for (at, param) in def.params.iter().enumerate() {
+        let before = diags.len();
         match ctx.param_annotation(param, &mut diags) {
             Some(ty) => args.push(ArgTy::Given(ty)),
+            None if diags.len() > before => {}
             None if param.default.is_some() => args.push(ArgTy::Omitted),
             None => match explicit.as_ref().and_then(|tys| tys.get(at)) {
                 Some(ty) => args.push(ArgTy::Given(ty.clone())),

@@ -243,7 +243,7 @@ impl FnCtx<'_, '_> {
                             new_axes += 1;
                         }
                         Some(Ty::Scalar(dtype)) if dtype.is_int() => axes.push(Axis::One),
-                        Some(Ty::Array(by)) => {
+                        Some(Ty::Array(by)) if by.dtype == DType::Bool || by.dtype.is_int() => {
                             let diag = messages::index_by_array(self, id, base, index, *by);
                             self.diags.push(diag);
                             is_error = true;

@@ -97,11 +97,11 @@ impl FnCtx<'_, '_> {
                     format!("`for` cannot run over a number of type `{dtype}`"),
                 )
                 .primary("a number");
-                self.diags.push(if dtype.is_int() {
-                    diag.help(format!("count up to it: `range({name})`"))
+                self.diags.push(diag.help(if dtype.is_int() {
+                    format!("count up to it: `range({name})`")
                 } else {
-                    diag
-                });
+                    format!("count with an integer: `range(n)`")
+                }));
                 None
             }
             Ty::None | Ty::Str(_) | Ty::Rng => {

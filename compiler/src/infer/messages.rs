@@ -35,11 +35,11 @@ pub(super) fn unknown_entry(ast: &Ast, name: &str) -> Diagnostic {
     }
 }
 
-/// `a`, `b`, `c`, at most eight.
+/// `a`, `b`, `c`, at most twelve.
 fn list<'s>(names: impl Iterator<Item = &'s str>) -> String {
     let mut all: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    if all.len() > 8 {
-        all.truncate(8);
+    if all.len() > 12 {
+        all.truncate(12);
         all.push("...".to_owned());
     }
     all.join(", ")
@@ -342,8 +342,10 @@ pub(super) fn array_expr(f: &FnCtx<'_, '_>, span: Span) -> Diagnostic {
     let (heads, names, indent) = loop_heads(&array, rank);
     let target = f.target_name.as_ref().map_or("out", Symbol::as_str);
     let element = f.render_with(root, Some((&names, rank)));
+    let is_compare = matches!(f.ast.exprs[root].kind, crate::syntax::ast::ExprKind::Compare { .. });
+    let dtype = if is_compare { ", dtype=np.bool_" } else { "" };
     diag.help(format!(
-        "write the loop:\n{target} = np.empty({array}.shape)\n{heads}{indent}{target}[{names}] = {element}"
+        "write the loop:\n{target} = np.empty({array}.shape{dtype})\n{heads}{indent}{target}[{names}] = {element}"
     ))
 }
 
@@ -507,9 +509,17 @@ pub(super) fn unknown_keyword(function: &str, name: &Name, known: &[&str]) -> Di
     }
 }
 
+/// An argument of a type that the function cannot work with. The help is the best guess; callers that know more replace it.
 pub(super) fn arg_ty(span: Span, function: &str, wanted: &str, ty: &Ty) -> Diagnostic {
     Diagnostic::error(Code::K303, span, format!("`{function}` needs {wanted}, not `{ty}`"))
         .primary(format!("this is `{ty}`"))
+        .help(match ty {
+            Ty::None => "test for `None` first: `if x is not None:`".to_owned(),
+            Ty::Str(_) => "strings are for messages, modes and paths".to_owned(),
+            Ty::Tuple(_) => "take one item: `t[0]`".to_owned(),
+            Ty::Rng => "draw a number: `rng.random()`".to_owned(),
+            Ty::Scalar(_) | Ty::Array(_) => format!("give {wanted}"),
+        })
 }
 
 pub(super) fn not_constant(span: Span, function: &str, argument: &str, wanted: &str) -> Diagnostic {
@@ -535,6 +545,9 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
     };
     let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `{shown}.{name}`"))
         .primary("not supported");
+    if let Some(text) = replacement(name) {
+        return diag.help(text);
+    }
     if let Some(near) = suggest::nearest(name, builtins::names(module)) {
         return diag.help(format!("did you mean `{shown}.{near}`?"));
     }
@@ -543,7 +556,7 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
         .find(|other| **other != module && builtins::lookup(&format!("{other}.{name}")).is_some());
     match other {
         Some(other) => diag.help(format!("write `{}.{name}`", if *other == "numpy" { "np" } else { other })),
-        None => diag.help(replacement(name).unwrap_or("write it as a loop, or as a function of your own")),
+        None => diag.help("write it as a loop, or as a function of your own"),
     }
 }
 
@@ -627,12 +640,12 @@ fn near_member(diag: Diagnostic, name: &Name, base: &str, ty: &Ty) -> Diagnostic
             });
         }
     };
+    if let Some(text) = replacement(&name.name) {
+        return diag.help(text);
+    }
     match suggest::nearest(&name.name, builtins::names(table)) {
         Some(near) => diag.help(format!("did you mean `{base}.{near}`?")),
-        None => diag.help(
-            replacement(&name.name)
-                .map_or_else(|| format!("it has {}", list(builtins::names(table).take(7))), str::to_owned),
-        ),
+        None => diag.help(format!("it has {}", list(builtins::names(table)))),
     }
 }
 

@@ -212,7 +212,8 @@ impl<'a> Ctx<'a> {
             entry.calls = walked.calls;
             entry.ret = walked.ret;
             entry.is_incomplete = walked.is_incomplete;
-            if is_stable || round >= 8 {
+            // More rounds would only repeat an error.
+            if is_stable || round >= 8 || entry.diags.iter().any(Diagnostic::is_error) {
                 let is_open = entry.ret.is_none() || !is_stable;
                 if entry.is_asked && is_open && entry.diags.is_empty() {
                     let name = &self.ast.functions[function].name;

@@ -409,3 +409,172 @@ fn error_pages() {
     }
     assert!(count > 30, "{count}");
 }
+
+/// What is said about the compound statements of `f`, in source order.
+fn joins(source: &str) -> String {
+    let (inferred, _) = run(source, "f").unwrap_or_else(|diags| panic!("{}", show(source, &diags)));
+    let stmts = &inferred.instances[inferred.entry].stmts;
+    let mut ids: Vec<_> = stmts.keys().copied().collect();
+    ids.sort_unstable();
+    let list = |vars: &[(crate::base::Symbol, Ty)]| {
+        vars.iter().map(|(name, ty)| format!("{name}: {ty}")).collect::<Vec<_>>().join(", ")
+    };
+    ids.iter()
+        .map(|id| {
+            let info = &stmts[id];
+            format!(
+                "{:?} head({}) joined({}) flags({})\n",
+                info.live,
+                list(&info.head),
+                list(&info.joined),
+                info.maybe_unassigned.join(", ")
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn statements_say_what_joins() {
+    // A branch: the type that both values become.
+    assert_eq!(
+        joins(
+            "def f(n: i64):\n    if n > 0:\n        x = 1\n        y = 2\n    else:\n        x = 2.5\n        y = 3\n    return x + y\n"
+        ),
+        "Both head() joined(x: f64) flags()\n"
+    );
+    // A loop that widens: converted before the loop and at the end of each iteration.
+    assert_eq!(
+        joins("def f(x: f64[:]):\n    s = 0\n    for v in x:\n        s = s + v\n    return s\n"),
+        "Both head(s: f64) joined(v: f64) flags()\n"
+    );
+    // A variable of the body that is read after the loop needs a flag, also if a later loop reads it.
+    assert_eq!(
+        joins(
+            "def f(x: f64[:]):\n    for v in x:\n        y = v\n    for i in range(3):\n        y += 1\n    return y\n"
+        ),
+        "Both head() joined(v: f64, y: f64) flags(y)\nBoth head(y: f64) joined(i: i64) flags()\n"
+    );
+    // The value of an earlier iteration.
+    assert_eq!(
+        joins(
+            "def f(x: f64[:]):\n    s = 0.0\n    for v in x:\n        if v > 0.0:\n            s += p\n        p = v\n    return s\n"
+        ),
+        "Both head() joined() flags()\nBoth head(s: f64, p: f64) joined(v: f64, p: f64) flags(p)\n"
+    );
+    // Left by `break` only, so `r` has a value.
+    assert_eq!(
+        joins(
+            "def f(n: i64):\n    while True:\n        n -= 1\n        if n < 0:\n            r = n\n            break\n    return r\n"
+        ),
+        "Both head() joined() flags()\nThen head(n: i64) joined() flags()\n"
+    );
+    // Layouts loosen at the head when arrays are exchanged.
+    assert_eq!(
+        joins("def f(a: f64[::1], b: f64[:]):\n    for i in range(3):\n        a, b = b, a\n    return a\n"),
+        "Both head(a: f64[:], b: f64[:]) joined(i: i64) flags()\n"
+    );
+    // Types that do not go together are no error if nobody reads them.
+    assert_eq!(
+        joins(
+            "def f(a: f64[:]):\n    for i in range(3):\n        t = 1\n        t = a\n    for i in range(3):\n        t = 2\n    return i\n"
+        ),
+        "Both head() joined(i: i64, t: f64[:]) flags(i)\nBoth head(i: i64) joined() flags()\n"
+    );
+}
+
+#[test]
+fn errors_of_types() {
+    let f = |params: &str, body: &str| {
+        errors(&format!("def f({params}):\n    {}\n", body.replace('\n', "\n    ")))
+    };
+    assert_eq!(
+        f("z: c128", "return z < 1"),
+        "K301 2:12 `<` does not go with `c128` and `i64` | complex numbers have no order; compare `abs(z)` or `z.real`\n"
+    );
+    assert_eq!(
+        f("n: i64, b: bool", "return n and b"),
+        "K301 2:18 `and` gives one of its operands, which are `i64` and `bool` | compare the number, such as `n != 0`, so that both are truth values\n"
+    );
+    assert_eq!(
+        f("n: i64", "return 1 if n > 0 else None"),
+        "K302 2:28 this expression is `i64` or `None` | make both the same type\n"
+    );
+    assert_eq!(
+        f("n: i64", "return len(n)"),
+        "K303 2:16 `len` needs an array or a tuple, not `i64` | give an array or a tuple\n"
+    );
+    assert_eq!(
+        f("n: i64", "return abs(n, 1)"),
+        "K304 2:19 `abs` takes 1 argument, given 2 | give `abs` 1 argument\n"
+    );
+    assert_eq!(f("n: i64", "return f(m=1)"), "K304 2:14 `f` has no argument `m` | it has `n`\n");
+    assert_eq!(f("n: int7", "return n"), "K305 1:10 unknown type annotation | did you mean `int8`?\n");
+    assert_eq!(
+        f("n: i64", "x: i64 = n / 2"),
+        "K306 2:14 `x` is annotated with `i64`, assigned `f64` | convert it: `i64(...)`\n"
+    );
+    assert_eq!(
+        f("n: i64", "if n > 0:\n    return 1\nreturn (1, 2)"),
+        "K307 4:12 returns `(i64, i64)` here and `i64` elsewhere | return the same type on every path\n"
+    );
+    assert_eq!(
+        f("x: f64[:]", "return not x"),
+        "K308 2:16 an array is no condition | ask for what you mean: `x.size > 0`, or `x.any()`\n"
+    );
+    assert_eq!(
+        f("x: f64", "return f(f(x))"),
+        "K309 1:5 `f` calls itself on every path | return a value without calling `f` on one path, or annotate the result: `-> f64`\n"
+    );
+    assert_eq!(
+        f("n: i64", "return 0 if n > 0 else (f(n - 1), 1)"),
+        "K302 2:28 this expression is `i64` or `(i64, i64)` | make both the same type\n"
+    );
+    assert_eq!(
+        f("x: f64", "return x(1)"),
+        "K310 2:12 `x` cannot be called | the name of a variable hides a function; rename the variable\n"
+    );
+    assert_eq!(
+        f("z: c64", "return f32(z)"),
+        "K311 2:12 a complex number has no value as `f32` | take a part: `z.real`, or the absolute value: `abs(z)`\n"
+    );
+    assert_eq!(
+        f("n: i64", "a, (b, c) = n, (1, 2, 3)\nreturn b"),
+        "K312 2:8 2 names for 3 values | give one name per value; `_` for those that are not needed\n"
+    );
+    assert_eq!(
+        f("n: i64", "t = (1, 2)\nreturn t[n]"),
+        "K313 3:14 the index of a tuple must be known at compile time | use a number, or an array instead of the tuple\n"
+    );
+    assert_eq!(
+        f("n: i64", "print(f'{n:.2f} {n:>8} {n:,} {n:.2d}')"),
+        "K314 2:35 digits after the point do not fit an integer | write the format of a float: `{x:.3f}`\n"
+    );
+    assert_eq!(
+        f("x: f64[:, :]", "return x[0, 0, 0]"),
+        "K401 2:12 3 indices for `x`, which has 2 axes | give at most one index per axis\n"
+    );
+    assert_eq!(
+        f("x: f64[:]", "return x[0.0]"),
+        "K402 2:14 an index must be an integer, not `f64` | convert it: `int(0.0)`; for a whole quotient write `//`\n"
+    );
+    assert_eq!(
+        f("x: f64[:], z: c128", "x[:] = z"),
+        "K403 2:12 a complex number for an element of type `f64` | store its real part: `z.real`, or make the array complex: `dtype=np.complex128`\n"
+    );
+    assert_eq!(
+        f("x: f64", "return x[0]"),
+        "K404 2:12 `x` has no elements | only arrays and tuples can be indexed\n"
+    );
+    assert_eq!(
+        f("x: f64[:]", "return np.zeros((x.size, 1.5))"),
+        "K406 2:21 the shape for `np.zeros` is not a tuple of integers | write `(n, m)` with integers\n"
+    );
+    assert_eq!(
+        f("n: i64", "return np.load('x.npy')"),
+        "K207 2:12 `np.load` outside `main` | pass the array as an argument\n"
+    );
+    assert_eq!(
+        f("n: i64", "return m[0] + q(m) + n * m"),
+        "K101 2:12 unknown name `m` | define `m`, or make it a parameter\nK101 2:19 unknown name `q` | define `q`, or make it a parameter\n"
+    );
+}
