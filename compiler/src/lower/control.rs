@@ -4,13 +4,23 @@ use super::context::{Context, Frame, Res};
 use super::scan;
 use super::vars::Env;
 use crate::base::Symbol;
-use crate::infer::StmtInfo;
 use crate::infer::table::Live;
-use crate::ir::{Block as IrBlock, LocalId, LoopOrigin, Stmt as IrStmt, UnaryOp};
-use crate::syntax::ast::{Block, ExprId as AstId, Stmt, StmtId};
+use crate::infer::{Resolution, StmtInfo};
+use crate::ir::{Block as IrBlock, ExprId, LocalId, LoopOrigin, Stmt as IrStmt, UnaryOp};
+use crate::syntax::ast::{Block, BoolOp, ExprId as AstId, ExprKind as AstKind, Stmt, StmtId};
 use crate::types::{DType, Ty};
 
-impl Context<'_, '_> {
+/// What is left of a condition `a and b and c` whose next operand needs statements.
+struct Rest<'a> {
+    /// The statements.
+    block: IrBlock,
+    /// The next operand.
+    value: ExprId,
+    /// The operands after it.
+    conds: &'a [AstId],
+}
+
+impl<'a> Context<'_, 'a> {
     /// `if cond: body else: orelse`. Does control reach what follows?
     pub(super) fn if_stmt(&mut self, id: StmtId, cond: AstId, body: &Block, orelse: &Block) -> Res<bool> {
         match self.live(id) {
@@ -19,10 +29,19 @@ impl Context<'_, '_> {
             Live::Both => {}
         }
         let joined: &[(Symbol, Ty)] = self.instance.stmts.get(&id).map_or(&[], |info| &info.joined);
-        let temps = self.temps.len();
-        let cond = self.condition(cond)?;
-        let cond = self.settle(cond, temps);
         let before = self.vars.env.clone();
+        if orelse.is_empty()
+            && let Some(conds) = self.conjuncts(cond)
+            && !self.join_is_needed(joined)
+        {
+            self.nested_ifs(conds, body, joined)?;
+            let after_then = self.vars.env.clone();
+            self.vars.restore(&before);
+            self.vars.add_missing(&after_then);
+            self.set_joined(joined);
+            return Ok(true);
+        }
+        let cond = self.settled_condition(cond)?;
         let (then, then_falls) = self.path(body, joined)?;
         let after_then = self.vars.env.clone();
         self.vars.restore(&before);
@@ -51,14 +70,86 @@ impl Context<'_, '_> {
         })
     }
 
-    /// Releases temporaries that a condition needed, after computing it.
-    pub(super) fn settle(&mut self, cond: crate::ir::ExprId, temps: usize) -> crate::ir::ExprId {
+    /// A condition; temporaries that it needs are released after computing it.
+    fn settled_condition(&mut self, cond: AstId) -> Res<ExprId> {
+        let temps = self.temps.len();
+        let cond = self.condition(cond)?;
         if self.temps.len() == temps {
-            return cond;
+            return Ok(cond);
         }
         let cond = self.pin(cond);
         self.release_temps(temps);
-        cond
+        Ok(cond)
+    }
+
+    /// The operands of a condition `a and b and c` none of which is known at compile time.
+    fn conjuncts(&self, cond: AstId) -> Option<&'a [AstId]> {
+        let AstKind::Bool { op: BoolOp::And, values } = &self.node(cond).kind else { return None };
+        let is_open =
+            |&value: &AstId| self.instance.exprs.contains_key(&value) && self.known_truth(value).is_none();
+        let is_plain = matches!(self.instance.exprs.get(&cond)?.resolution, Resolution::Plain);
+        (is_plain && values.iter().all(is_open)).then_some(values)
+    }
+
+    /// As many of the operands as can be computed at once; what is left; what the next operand needs before it, and its value.
+    fn next_condition(&mut self, conds: &'a [AstId]) -> Res<(ExprId, Option<Rest<'a>>)> {
+        let Some((&first, mut conds)) = conds.split_first() else { return Err(self.bug("no condition")) };
+        let mut cond = self.settled_condition(first)?;
+        while let Some((&next, after)) = conds.split_first() {
+            let (block, value) = self.block(|cx| cx.settled_condition(next))?;
+            if !block.is_empty() || !self.is_cheap(value) {
+                return Ok((cond, Some(Rest { block, value, conds: after })));
+            }
+            cond = self.both(cond, value);
+            conds = after;
+        }
+        Ok((cond, None))
+    }
+
+    /// `if a and b: body` as `if a: if b: body`.
+    fn nested_ifs(&mut self, conds: &'a [AstId], body: &Block, joined: &[(Symbol, Ty)]) -> Res<()> {
+        let (cond, rest) = self.next_condition(conds)?;
+        let (then, ()) = self.block(|cx| cx.rest_of_ifs(rest, body, joined))?;
+        self.emit_if(cond, then, Vec::new());
+        Ok(())
+    }
+
+    fn rest_of_ifs(&mut self, rest: Option<Rest<'a>>, body: &Block, joined: &[(Symbol, Ty)]) -> Res<()> {
+        let Some(Rest { block, value, conds }) = rest else {
+            let falls = self.stmts(body)?;
+            return if falls { self.join(joined) } else { Ok(()) };
+        };
+        self.out.extend(block);
+        let (then, ()) = self.block(|cx| {
+            if conds.is_empty() {
+                cx.rest_of_ifs(None, body, joined)
+            } else {
+                cx.nested_ifs(conds, body, joined)
+            }
+        })?;
+        self.emit_if(value, then, Vec::new());
+        Ok(())
+    }
+
+    /// In the body of a `while`: leaves the loop unless the remaining operands of its condition hold.
+    fn leave_unless(&mut self, rest: Option<Rest<'a>>) -> Res<()> {
+        let mut rest = rest;
+        while let Some(Rest { block, value, conds }) = rest {
+            self.out.extend(block);
+            self.break_unless(value);
+            if conds.is_empty() {
+                break;
+            }
+            let (cond, more) = self.next_condition(conds)?;
+            self.break_unless(cond);
+            rest = more;
+        }
+        Ok(())
+    }
+
+    fn break_unless(&mut self, cond: ExprId) {
+        let ends = self.unary(UnaryOp::Not, cond);
+        self.emit_if(ends, vec![IrStmt::Break], Vec::new());
     }
 
     /// `while cond: body else: orelse`.
@@ -73,15 +164,19 @@ impl Context<'_, '_> {
         }
         let id = self.loop_id(LoopOrigin::While);
         let head_env = self.enter_loop(&info, body, orelse)?;
-        let (head, test) = self.block(|cx| {
+        let (head, (test, rest)) = self.block(|cx| {
             if info.live == Live::Then {
-                return Ok(cx.boolean(true));
+                return Ok((cx.boolean(true), None));
             }
-            let temps = cx.temps.len();
-            let test = cx.condition(cond)?;
-            Ok(cx.settle(test, temps))
+            match cx.conjuncts(cond) {
+                Some(conds) => cx.next_condition(conds),
+                None => Ok((cx.settled_condition(cond)?, None)),
+            }
         })?;
-        let (block, falls) = self.block(|cx| cx.loop_body(&info, body))?;
+        let (block, falls) = self.block(|cx| {
+            cx.leave_unless(rest)?;
+            cx.loop_body(&info, body)
+        })?;
         self.emit(IrStmt::While { id, head, cond: test, body: block });
         self.leave_loop(&info, &head_env, falls, orelse)
     }

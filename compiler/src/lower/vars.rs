@@ -369,6 +369,11 @@ impl Context<'_, '_> {
         }
     }
 
+    /// Would joining copy anything now?
+    pub(super) fn join_is_needed(&self, joined: &[(Symbol, Ty)]) -> bool {
+        joined.iter().any(|(name, ty)| self.current_ty(name).is_some_and(|current| current != *ty))
+    }
+
     // Parameters and results.
 
     /// Declares the parameters; those that the body binds anew get variables of their own.
