@@ -94,9 +94,7 @@ fn kernels_mean_the_same_after_every_pass() {
 /// In the fast copies nothing of these is left to check in the innermost loop.
 #[test]
 fn checks_leave_the_loops() {
-    for (kernel, function) in
-        [("heat", "heat"), ("matmul", "matmul_ikj"), ("nbody", "nbody")]
-    {
+    for (kernel, function) in [("heat", "heat"), ("matmul", "matmul_ikj"), ("nbody", "nbody")] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../kernels/{kernel}.k"));
         let source = std::fs::read_to_string(path).unwrap();
         let (ast, _) = syntax::parse::parse(&source);

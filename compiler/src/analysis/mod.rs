@@ -1,6 +1,7 @@
 //! Facts about the IR: never edits, never prints. What the passes and the race check ask.
 
 pub mod affine;
+pub mod alias;
 pub mod cost;
 pub mod liveness;
 pub mod race;

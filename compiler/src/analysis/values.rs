@@ -7,6 +7,8 @@
 //!
 //! Reads the function, never edits it.
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -78,8 +80,8 @@ pub struct ArraySym {
 /// Symbolic state at a point.
 #[derive(Clone, Debug, Default)]
 pub struct State {
-    locals: SecondaryMap<LocalId, Option<Poly>>,
-    arrays: SecondaryMap<ArrayId, Option<ArraySym>>,
+    locals: SecondaryMap<LocalId, Option<Rc<Poly>>>,
+    arrays: SecondaryMap<ArrayId, Option<Rc<ArraySym>>>,
 }
 
 /// The walk's state and everything it made so far.
@@ -118,7 +120,7 @@ impl<'a> Values<'a> {
                 Param::Scalar(local) => values.forget_local(local),
                 Param::Array(array) => {
                     let sym = values.new_array(array, RootKind::Param(array));
-                    values.state.arrays[array] = Some(sym);
+                    values.state.arrays[array] = Some(Rc::new(sym));
                 }
             }
         }
@@ -163,7 +165,7 @@ impl<'a> Values<'a> {
                 if self.state.locals[*local].is_none() {
                     self.forget_local(*local);
                 }
-                self.state.locals[*local].clone().unwrap_or_default()
+                self.state.locals[*local].as_deref().cloned().unwrap_or_default()
             }
             ExprKind::Dim { array, axis } => self.dim(*array, *axis),
             ExprKind::Unary { op: UnaryOp::Neg, arg } => {
@@ -271,7 +273,7 @@ impl<'a> Values<'a> {
             self.forget_array(array);
         }
         match &self.state.arrays[array] {
-            Some(sym) => sym.clone(),
+            Some(sym) => ArraySym::clone(sym),
             None => self.new_array(array, RootKind::Unknown),
         }
     }
@@ -303,7 +305,7 @@ impl<'a> Values<'a> {
     pub fn set_via(&mut self) {
         for array in self.func.arrays.keys() {
             if let Some(sym) = &mut self.state.arrays[array] {
-                sym.via = array;
+                Rc::make_mut(sym).via = array;
             }
         }
     }
@@ -311,25 +313,25 @@ impl<'a> Values<'a> {
     /// What the local holds, if it is an integer.
     #[must_use]
     pub fn local(&self, local: LocalId) -> Option<&Poly> {
-        self.state.locals[local].as_ref()
+        self.state.locals[local].as_deref()
     }
 
     /// The local now has a value of which nothing is known.
     pub fn forget_local(&mut self, local: LocalId) {
         let value = self.unknown(self.func.locals[local].dtype);
-        self.state.locals[local] = Some(value);
+        self.state.locals[local] = Some(Rc::new(value));
     }
 
     /// The variable is now bound to an array of which nothing is known.
     pub fn forget_array(&mut self, array: ArrayId) {
         let sym = self.new_array(array, RootKind::Unknown);
-        self.state.arrays[array] = Some(sym);
+        self.state.arrays[array] = Some(Rc::new(sym));
     }
 
     /// The variable is now bound to new memory of unknown extents.
     pub fn bind_new(&mut self, array: ArrayId) {
         let sym = self.new_array(array, RootKind::Alloc);
-        self.state.arrays[array] = Some(sym);
+        self.state.arrays[array] = Some(Rc::new(sym));
     }
 
     /// Locals and arrays that a loop assigns: new values at its head and after it.
@@ -358,7 +360,7 @@ impl<'a> Values<'a> {
         let value = lo.add_scaled(&Poly::atom(counter), l.step.signum());
         match value {
             Some(value) => {
-                self.state.locals[l.var] = Some(value);
+                self.state.locals[l.var] = Some(Rc::new(value));
                 Some(counter)
             }
             None => {
@@ -381,12 +383,12 @@ impl<'a> Values<'a> {
             Stmt::Set { local, value } => {
                 if !self.func.locals[*local].dtype.is_float() {
                     let value = self.eval(*value);
-                    self.state.locals[*local] = Some(value);
+                    self.state.locals[*local] = Some(Rc::new(value));
                 }
             }
             Stmt::SetArray { array, value } => {
                 let sym = self.eval_array(*array, value);
-                self.state.arrays[*array] = Some(sym);
+                self.state.arrays[*array] = Some(Rc::new(sym));
             }
             Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
                 for result in results {
@@ -571,29 +573,29 @@ impl<'a> Values<'a> {
     pub fn merge(&mut self, a: &State, b: &State) {
         for local in self.func.locals.keys() {
             let value = match (&a.locals[local], &b.locals[local]) {
-                (Some(x), Some(y)) if x == y => Some(x.clone()),
-                (Some(x), Some(y)) => Some(self.join(x, y, self.func.locals[local].dtype)),
+                (Some(x), Some(y)) if Rc::ptr_eq(x, y) || x == y => Some(x.clone()),
+                (Some(x), Some(y)) => Some(Rc::new(self.join(x, y, self.func.locals[local].dtype))),
                 (None, None) => None,
                 _ => {
                     let dtype = self.func.locals[local].dtype;
-                    Some(self.unknown(dtype))
+                    Some(Rc::new(self.unknown(dtype)))
                 }
             };
             self.state.locals[local] = value;
         }
         for array in self.func.arrays.keys() {
             let sym = match (&a.arrays[array], &b.arrays[array]) {
-                (Some(x), Some(y)) if x == y => Some(x.clone()),
+                (Some(x), Some(y)) if Rc::ptr_eq(x, y) || x == y => Some(x.clone()),
                 (None, None) => None,
                 (x, y) => {
                     let dims = match (x, y) {
                         (Some(x), Some(y)) if x.dims == y.dims => Some(x.dims.clone()),
                         _ => None,
                     };
-                    Some(match dims {
+                    Some(Rc::new(match dims {
                         Some(dims) => self.array_of(array, RootKind::Unknown, dims),
                         None => self.new_array(array, RootKind::Unknown),
-                    })
+                    }))
                 }
             };
             self.state.arrays[array] = sym;
@@ -606,7 +608,7 @@ impl<'a> Values<'a> {
         let mut sources = FxHashMap::default();
         for local in self.func.locals.keys() {
             if self.func.locals[local].dtype == DType::I64
-                && let Some(atom) = self.state.locals[local].as_ref().and_then(Poly::as_atom)
+                && let Some(atom) = self.state.locals[local].as_deref().and_then(Poly::as_atom)
             {
                 sources.entry(atom).or_insert(Source::Local(local));
             }

@@ -3,7 +3,7 @@
 use crate::analysis::affine::AtomOp;
 use crate::analysis::values::{Factor, Sum};
 use crate::base::Span;
-use crate::ir::{BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, UnaryOp};
+use crate::ir::{BinaryOp, CompareOp, ExprId, ExprKind, Func, UnaryOp};
 use crate::types::DType;
 
 /// `left op right` of type `i64`.
@@ -19,11 +19,6 @@ pub(super) fn compare(func: &mut Func, op: CompareOp, left: ExprId, right: ExprI
 /// `not arg`.
 pub(super) fn not(func: &mut Func, arg: ExprId, span: Span) -> ExprId {
     func.expr(ExprKind::Unary { op: UnaryOp::Not, arg }, DType::Bool, span)
-}
-
-/// A truth value.
-pub(super) fn bool_const(func: &mut Func, value: bool, span: Span) -> ExprId {
-    func.expr(ExprKind::Const(Const::int(i64::from(value))), DType::Bool, span)
 }
 
 /// All of the conditions; `None` for none.

@@ -5,11 +5,14 @@
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
 mod build;
+pub mod contract;
 pub mod dead;
 pub mod guard;
 pub mod inline;
+pub mod licm;
 pub mod outline;
 pub mod parallelize;
+pub mod polls;
 pub mod propagate;
 pub mod simplify;
 
@@ -56,7 +59,9 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
     Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
+    Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
+    Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
 ];
 
 /// Runs the list, up to and including the pass named `after` (its last occurrence). With `verify_each` the verifier runs after every pass, and the

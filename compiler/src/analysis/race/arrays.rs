@@ -256,6 +256,19 @@ fn axis_apart(
     let ((c, r), (d, s)) = (x.split(counter)?, y.split(counter)?);
     let step = region.l.step.unsigned_abs() as i64;
     if c != d {
+        // One range below the other.
+        let is_less = |a: &Poly, b: &Poly| {
+            let (highest, lowest) =
+                (atoms.bounds(a, Side::Upper, &is_new), atoms.bounds(b, Side::Lower, &is_new));
+            highest.iter().any(|h| {
+                lowest
+                    .iter()
+                    .any(|l| l.sub(h).and_then(|p| p.plus(-1)).is_some_and(|p| is_nonneg(atoms, facts, &p)))
+            })
+        };
+        if is_less(x, y) || is_less(y, x) {
+            return Some(Vec::new());
+        }
         // Even and odd elements.
         let (c, d) = (c.as_int()?.checked_mul(step)?, d.as_int()?.checked_mul(step)?);
         let m = crate::numerics::int::gcd_i64(c, d);
