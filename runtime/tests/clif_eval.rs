@@ -12,7 +12,7 @@ use support::{Arg, Build, Kernel};
 struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    fn word(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -20,7 +20,7 @@ impl Random {
     }
 
     fn below(&mut self, n: usize) -> usize {
-        (self.next() >> 33) as usize % n
+        (self.word() >> 33) as usize % n
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
@@ -75,7 +75,7 @@ fn bits(random: &mut Random, ty: DType) -> u64 {
     match ty {
         DType::F64 => random.pick(&floats).to_bits(),
         DType::F32 => u64::from((random.pick(&floats) as f32).to_bits()),
-        _ if random.below(4) == 0 => eval::narrow(ty, random.next()),
+        _ if random.below(4) == 0 => eval::narrow(ty, random.word()),
         _ => eval::narrow(ty, random.pick(&ints) as u64),
     }
 }
@@ -95,7 +95,7 @@ fn grow(f: &mut Build, random: &mut Random, params: &[LocalId], ty: DType, depth
     let depth = depth - 1;
     let is_wide = matches!(ty, DType::I64 | DType::U64);
     let choice = random.below(10);
-    let mut sub = |f: &mut Build, random: &mut Random, ty| grow(f, random, params, ty, depth);
+    let sub = |f: &mut Build, random: &mut Random, ty| grow(f, random, params, ty, depth);
     if choice < 2 {
         let from = random.pick(&ALL);
         let arg = sub(f, random, from);

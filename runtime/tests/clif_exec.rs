@@ -1,6 +1,6 @@
 //! Runs what the Cranelift back end makes, without the rest of the runtime: a hand-made context, programs built by
 //! hand, results compared with closed forms.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, clippy::excessive_precision)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! A context as in `ir/abi.rs` and a builder of programs, for the tests of the native back end alone.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::needless_pass_by_value)]
 
 use std::cell::UnsafeCell;
 
@@ -85,14 +85,8 @@ impl Kernel {
             writes: Vec::new(),
             ret_names: Vec::new(),
         };
-        if std::env::var_os("KJIT_TEST_CLIF").is_some() {
-            eprintln!("{}", clif::print_clif(&program, target));
-        }
         let artifact = clif::compile(&program, signature, target, &mut clif::Scratch::new())
             .unwrap_or_else(|error| panic!("{error}\n{}", clif::print_clif(&program, target)));
-        if let Some(path) = std::env::var_os("KJIT_TEST_CODE") {
-            std::fs::write(path, &artifact.code).expect("the file for the code");
-        }
         let mut code = memmap2::MmapMut::map_anon(artifact.code.len().max(1)).expect("memory");
         code[..artifact.code.len()].copy_from_slice(&artifact.code);
         let code = code.make_exec().expect("executable memory");
@@ -370,8 +364,8 @@ unsafe extern "C" fn uniform(_: *mut Context, args: *const u64, results: *mut u6
     }
 }
 
+/// A function that these tests do not have.
 extern "C" fn missing() {
-    eprintln!("a function that these tests do not have");
     std::process::abort();
 }
 
