@@ -1,1 +1,17 @@
-//! Placeholder.
+//! What the tests of kjit share: Markdown case files and the engines they run on, the generator of random programs, and
+//! values that are compared bit by bit.
+//!
+//! ```text
+//! case.rs      a Markdown file        -> tests: source, calls, expected values, dumps
+//! literal.rs   `[1, 2]:f32`           -> values of the language
+//! buffer.rs    values                 -> arrays in memory, in several layouts
+//! run.rs       a test, every engine   -> what differs from what is expected, and from each other
+//! generate/    a seed                 -> a well-typed program with its calls
+//! ```
+//!
+//! Nothing here computes an expected value: those stand in the files and come from CPython and NumPy.
+
+pub mod buffer;
+pub mod case;
+pub mod literal;
+pub mod run;
