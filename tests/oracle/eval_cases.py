@@ -304,7 +304,7 @@ class Runner:
             return
         self.report.append(f"{call} == {show(got)}")
         if expected == "?":
-            self.filled[number] = line.replace(text, f"{call} == {show(got)}")
+            self.filled[number] = line.replace(text, f"{call} {operator or '=='} {show(got)}")
             self.problem(number, f"{call}: no value; CPython gives {show(got)}")
             return
         try:
