@@ -2,7 +2,7 @@
 
 use super::env::join_tys;
 use super::function::{FnCtx, Val};
-use super::{CallPlan, ConstValue, Ctx, MAX_DEPTH, Resolution, constants, messages};
+use super::{CallPlan, ConstValue, Ctx, MAX_DEPTH, Resolution, array_messages, constants, messages};
 use crate::base::{Code, Diagnostic};
 use crate::syntax::ast::{BinaryOp, BoolOp, ExprId, ExprKind, Literal, Name, UnaryOp};
 use crate::types::builtins::{self, Builtin};
@@ -96,7 +96,10 @@ impl<'a> FnCtx<'_, 'a> {
                         }),
                 )
             }
-            ExprKind::Error => Val::ERROR,
+            ExprKind::Error => {
+                self.ctx.has_syntax_error = true;
+                Val::ERROR
+            }
         }
     }
 
@@ -111,7 +114,7 @@ impl<'a> FnCtx<'_, 'a> {
         let val = walk(self);
         let is_array_expr = std::mem::replace(&mut self.is_array_expr, outer);
         if is_array_expr {
-            let diag = messages::array_expr(self, self.span(id));
+            let diag = array_messages::array_expr(self, self.span(id));
             self.diags.push(diag);
         }
         self.array_root = None;
@@ -124,7 +127,7 @@ impl<'a> FnCtx<'_, 'a> {
             self.is_array_expr = true;
             return Val::ERROR;
         }
-        let diag = messages::array_expr(self, span);
+        let diag = array_messages::array_expr(self, span);
         self.report(diag)
     }
 

@@ -1,7 +1,7 @@
 //! `x[...]`: elements, views and their layouts, items of tuples, stores.
 
 use super::function::{FnCtx, Val};
-use super::{ConstValue, Resolution, messages};
+use super::{ConstValue, Resolution, array_messages, messages};
 use crate::base::{Code, Diagnostic};
 use crate::syntax::ast::{ExprId, ExprKind, Literal};
 use crate::types::ty::MAX_RANK;
@@ -244,7 +244,7 @@ impl FnCtx<'_, '_> {
                         }
                         Some(Ty::Scalar(dtype)) if dtype.is_int() => axes.push(Axis::One),
                         Some(Ty::Array(by)) if by.dtype == DType::Bool || by.dtype.is_int() => {
-                            let diag = messages::index_by_array(self, id, base, index, *by);
+                            let diag = array_messages::index_by_array(self, id, base, index, *by);
                             self.diags.push(diag);
                             is_error = true;
                         }

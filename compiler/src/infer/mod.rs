@@ -7,12 +7,15 @@
 //! Never runs anything, never edits the tree, and never gives a table without types: it is errors or a full table.
 
 mod annotations;
+mod array_messages;
+mod builtin_args;
 mod builtin_calls;
 mod calls;
 mod constants;
 mod decorators;
 mod env;
 mod exprs;
+mod formats;
 mod function;
 mod index;
 mod iterate;
@@ -71,7 +74,7 @@ const CALL_DEPTH: u32 = 9;
 /// Types `function` for these arguments, and all that it calls. The second part of the result are warnings.
 ///
 /// # Errors
-/// Every error of the functions that were reached, sorted by place.
+/// Every error of the functions that were reached, sorted by place; none if what could not be typed is what the parser has reported.
 pub fn infer(
     ast: &Ast,
     function: &str,
@@ -117,6 +120,8 @@ struct Ctx<'a> {
     slots: Vec<Slot>,
     memo: FxHashMap<(usize, Vec<Ty>), usize>,
     depth: u32,
+    /// A part that could not be parsed was reached: the parser has reported it.
+    has_syntax_error: bool,
 }
 
 /// A module constant.
@@ -156,6 +161,7 @@ impl<'a> Ctx<'a> {
             slots: Vec::new(),
             memo: FxHashMap::default(),
             depth: 0,
+            has_syntax_error: false,
         };
         for constant in &ast.constants {
             let value = ctx.eval_constant(constant.value);
@@ -237,7 +243,7 @@ impl<'a> Ctx<'a> {
             diags.append(&mut self.slots[slot].diags);
         }
         messages::sort(&mut diags);
-        if diags.iter().any(Diagnostic::is_error) {
+        if diags.iter().any(Diagnostic::is_error) || self.has_syntax_error {
             return Err(diags);
         }
         let ids: FxHashMap<usize, InstanceId> =

@@ -1,7 +1,7 @@
 //! Operators: arithmetic, bits, comparison.
 
 use super::function::{FnCtx, Val};
-use super::{ConstValue, Resolution, constants, messages};
+use super::{ConstValue, Resolution, array_messages, constants, messages};
 use crate::base::{Code, Diagnostic, Span};
 use crate::syntax::ast::{BinaryOp, CompareOp, ExprId, ExprKind, UnaryOp};
 use crate::types::dtype::Kind;
@@ -28,7 +28,7 @@ impl FnCtx<'_, '_> {
             (Ty::Scalar(x), Ty::Scalar(y)) => (*x, *y),
             (Ty::Array(_), Ty::Array(_) | Ty::Scalar(_)) | (Ty::Scalar(_), Ty::Array(_)) => {
                 if op == BinaryOp::MatMul {
-                    let diag = messages::matmul(self, span, left_id, right_id);
+                    let diag = array_messages::matmul(self, span, left_id, right_id);
                     return self.report(diag);
                 }
                 return self.array_operation(span);

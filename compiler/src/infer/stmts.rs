@@ -2,7 +2,7 @@
 
 use super::env::{Assigned, Changes, VarId, VarTy, is_same_head};
 use super::function::{FnCtx, Loop, Val};
-use super::{ConstValue, Live, Resolution, StmtInfo, annotations, messages};
+use super::{ConstValue, Live, Resolution, StmtInfo, annotations, array_messages, formats, messages};
 use crate::base::{Code, Diagnostic, Span, Symbol};
 use crate::syntax::ast::{BinaryOp, Block, ExprId, ExprKind, FStringPiece, Literal, Stmt, StmtId, StmtKind};
 use crate::types::Ty;
@@ -222,7 +222,7 @@ impl<'a> FnCtx<'_, 'a> {
                 let needs_flag = self.exprs.get(&target).is_some_and(|info| info.needs_flag);
                 let right = self.expr(value_id);
                 if let (Some(Ty::Array(array)), Some(_)) = (&old.ty, &right.ty) {
-                    let diag = messages::array_update(
+                    let diag = array_messages::array_update(
                         self,
                         span.to(self.span(value_id)),
                         name,
@@ -247,7 +247,7 @@ impl<'a> FnCtx<'_, 'a> {
                 let right = self.expr(value_id);
                 if let (Some(Ty::Array(array)), Some(_)) = (&old.ty, &right.ty) {
                     let rank = array.rank;
-                    let diag = messages::array_view_update(
+                    let diag = array_messages::array_view_update(
                         self,
                         span.to(self.span(value_id)),
                         target,
@@ -564,7 +564,7 @@ impl<'a> FnCtx<'_, 'a> {
                         _ => text = None,
                     }
                     if let Some(ty) = &val.ty
-                        && let Some(diag) = messages::format_spec(self.span(value_id), ty, spec)
+                        && let Some(diag) = formats::format_spec(self.span(value_id), ty, spec)
                     {
                         self.diags.push(diag);
                     }

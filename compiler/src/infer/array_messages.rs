@@ -1,0 +1,150 @@
+//! K206: array expressions, which come later, and the loops to write until then, with the user's own names.
+
+use super::function::FnCtx;
+use crate::base::{Code, Diagnostic, Span, Symbol};
+use crate::syntax::ast::{BinaryOp, ExprId};
+use crate::types::{ArrayTy, DType, Ty};
+
+const LATER: &str = "array expressions come in a later version";
+
+/// The loop over all elements: heads, the index, the depth of the body.
+fn loop_heads(array: &str, rank: u8) -> (String, String, String) {
+    let names = ["i", "j", "k", "l", "m", "n", "o", "p"];
+    let names = &names[..usize::from(rank).min(names.len())];
+    let mut heads = String::new();
+    for (axis, name) in names.iter().enumerate() {
+        heads.push_str(&format!("{}for {name} in range({array}.shape[{axis}]):\n", "    ".repeat(axis)));
+    }
+    (heads, names.join(", "), "    ".repeat(names.len()))
+}
+
+/// K206 for the outermost array expression that is being typed.
+pub(super) fn array_expr(f: &FnCtx<'_, '_>, span: Span) -> Diagnostic {
+    let root = f.array_root;
+    let place = root.map_or(span, |root| f.span(root));
+    let mut largest: Option<(u8, String)> = None;
+    if let Some(root) = root {
+        largest_array(f, root, &mut largest);
+    }
+    let diag = Diagnostic::error(
+        Code::K206,
+        place,
+        "element-wise expressions on whole arrays are not supported yet",
+    )
+    .primary("an array expression")
+    .note(LATER);
+    let (Some(root), Some((rank, array))) = (root, largest) else {
+        return diag.help("write a loop over the elements");
+    };
+    let (heads, names, indent) = loop_heads(&array, rank);
+    let target = f.target_name.as_ref().map_or("out", Symbol::as_str);
+    let element = f.render_with(root, Some((&names, rank)));
+    let is_compare = matches!(f.ast.exprs[root].kind, crate::syntax::ast::ExprKind::Compare { .. });
+    let dtype = if is_compare { ", dtype=np.bool_" } else { "" };
+    diag.help(format!(
+        "write the loop:\n{target} = np.empty({array}.shape{dtype})\n{heads}{indent}{target}[{names}] = {element}"
+    ))
+}
+
+/// The array with the most axes in an expression, as text.
+fn largest_array(f: &FnCtx<'_, '_>, id: ExprId, largest: &mut Option<(u8, String)>) {
+    use crate::syntax::ast::ExprKind;
+    if let Some(info) = f.exprs.get(&id)
+        && let Ty::Array(array) = &info.ty
+        && largest.as_ref().is_none_or(|(rank, _)| array.rank > *rank)
+        && array.rank > 0
+    {
+        *largest = Some((array.rank, f.render(id)));
+    }
+    match &f.ast.exprs[id].kind {
+        ExprKind::Binary { left, right, .. } => {
+            largest_array(f, *left, largest);
+            largest_array(f, *right, largest);
+        }
+        ExprKind::Unary { operand, .. } => largest_array(f, *operand, largest),
+        ExprKind::Compare { first, rest } => {
+            largest_array(f, *first, largest);
+            for (_, right) in rest {
+                largest_array(f, *right, largest);
+            }
+        }
+        ExprKind::Call { args, .. } => {
+            for &arg in args {
+                largest_array(f, arg, largest);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// K206 for `a += ...` on a whole array.
+pub(super) fn array_update(
+    f: &FnCtx<'_, '_>,
+    span: Span,
+    name: &str,
+    rank: u8,
+    op: BinaryOp,
+    value: ExprId,
+) -> Diagnostic {
+    let (heads, names, indent) = loop_heads(name, rank);
+    let element = f.render_with(value, Some((&names, rank)));
+    Diagnostic::error(
+        Code::K206,
+        span,
+        format!("`{}=` on the whole array `{name}` is not supported yet", op.symbol()),
+    )
+    .primary("an array expression")
+    .note(LATER)
+    .help(format!("write the loop:\n{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
+}
+
+/// K206 for `a[1:] += ...`.
+pub(super) fn array_view_update(
+    f: &FnCtx<'_, '_>,
+    span: Span,
+    target: ExprId,
+    rank: u8,
+    op: BinaryOp,
+    value: ExprId,
+) -> Diagnostic {
+    let text = f.render(target);
+    let (heads, names, indent) = loop_heads("part", rank);
+    let element = f.render_with(value, Some((&names, rank)));
+    Diagnostic::error(
+        Code::K206,
+        span,
+        format!("`{}=` on a part of an array is not supported yet", op.symbol()),
+    )
+    .primary("an array expression")
+    .note(LATER)
+    .help(format!("write the loop:\npart = {text}\n{heads}{indent}part[{names}] {}= {element}", op.symbol()))
+}
+
+/// `a @ b`.
+pub(super) fn matmul(f: &FnCtx<'_, '_>, span: Span, left: ExprId, right: ExprId) -> Diagnostic {
+    let (a, b) = (f.render(left), f.render(right));
+    Diagnostic::error(Code::K206, span, "`@` on arrays is not supported yet")
+        .primary("an array expression")
+        .note(LATER)
+        .help(format!("write the loops: `c[i, j] += {a}[i, k] * {b}[k, j]` for `i`, `k`, `j`"))
+}
+
+/// `x[mask]`, `x[indices]`.
+pub(super) fn index_by_array(
+    f: &FnCtx<'_, '_>,
+    id: ExprId,
+    base: ExprId,
+    by: ExprId,
+    array: ArrayTy,
+) -> Diagnostic {
+    let (base, by_text) = (f.render(base), f.render(by));
+    let diag = Diagnostic::error(Code::K206, f.span(id), "an array as an index is not supported yet")
+        .primary("an array expression")
+        .label(f.span(by), format!("this is `{}`", Ty::Array(array)))
+        .note(LATER);
+    diag.help(if array.dtype == DType::Bool {
+        format!("write the loop:\nfor i in range({by_text}.shape[0]):\n    if {by_text}[i]:\n        ... {base}[i] ...")
+    } else {
+        format!("write the loop:\nfor i in range({by_text}.shape[0]):\n    ... {base}[{by_text}[i]] ...")
+    })
+}
