@@ -5,14 +5,16 @@
 //! checks and conversions, and whole-array operations become loops. It emits straightforward code and leaves
 //! improving it to the passes; it never reports a mistake of the user, all of which inference has found.
 //!
-//! One idea per file: [`context`] builds expressions and statements, [`value`] says what a lowered expression is, [`vars`] keeps
+//! One idea per file: [`context`] and [`build`] make statements and expressions, [`value`] says what a lowered expression is, [`vars`] keeps
 //! variables and joins them, [`scan`] answers questions about the tree; the rest is named after what it lowers.
 
 mod arith;
 mod arrays;
 mod assign;
+mod build;
 mod builtins;
 mod calls;
+mod compare;
 mod complex;
 mod context;
 mod control;
@@ -20,10 +22,16 @@ mod convert;
 mod effects;
 mod exprs;
 mod index;
+mod iterate;
 mod loops;
+mod numbers;
+mod pairwise;
+mod params;
 mod random;
 mod reduce;
 mod scan;
+mod sequences;
+mod slices;
 mod stmts;
 mod text;
 mod value;

@@ -1,0 +1,192 @@
+//! The function that sums a range of an array as NumPy does, made directly in the IR.
+
+use crate::base::{FastMath, PrimaryMap, Span, Symbol};
+use crate::ir::{
+    ArrayId, ArrayVar, BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Local, LocalId,
+    Loop, LoopInfo, LoopKind, LoopOrigin, Operand, Ownership, Param, Place, Ret, Stmt, Target,
+};
+use crate::types::{ArrayTy, DType};
+
+/// `sum(x[lo .. lo + n])` in the order of NumPy's `pairwise_sum`: fewer than 8 elements one by one, up to 128 in eight
+/// interleaved sums, more than that as the sum of two halves.
+pub(super) fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: FastMath, span: Span) -> Func {
+    let func = Func {
+        name: Symbol::from(format!("sum.{}", ty.dtype)),
+        params: Vec::new(),
+        rets: vec![Ret::Scalar(ty.dtype)],
+        locals: PrimaryMap::new(),
+        arrays: PrimaryMap::new(),
+        exprs: PrimaryMap::new(),
+        loops: PrimaryMap::new(),
+        body: Vec::new(),
+        fastmath,
+        recursion: None,
+        span,
+    };
+    let mut h = Helper { func, span, dtype: ty.dtype };
+    let x = h.func.arrays.push(ArrayVar { name: "x".into(), ty, ownership: Ownership::Borrowed, span });
+    let (lo, n) = (h.local("lo", DType::I64), h.local("n", DType::I64));
+    h.func.params = vec![Param::Array(x), Param::Scalar(lo), Param::Scalar(n)];
+
+    // Fewer than 8.
+    let total = h.local("total", ty.dtype);
+    let start = h.number(-0.0);
+    let mut few: Block = vec![Stmt::Set { local: total, value: start }];
+    let (first, end) = (h.int(0), h.read(n));
+    few.push(h.add_range(x, lo, total, first, end));
+    let value = h.read(total);
+    few.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    // Up to 128.
+    let mut block: Block = Vec::new();
+    let sums: Vec<LocalId> = (0..8).map(|j| h.local(&format!("r{j}"), ty.dtype)).collect();
+    for (j, &sum) in sums.iter().enumerate() {
+        let index = h.offset(lo, None, j as i64);
+        let value = h.load(x, index);
+        block.push(Stmt::Set { local: sum, value });
+    }
+    let rounded = h.local("m", DType::I64);
+    let (a, b, c) = (h.read(n), h.read(n), h.int(8));
+    let rest = h.binary(BinaryOp::Mod, b, c, DType::I64);
+    let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
+    block.push(Stmt::Set { local: rounded, value });
+    let k = h.local("k", DType::I64);
+    let mut body = Vec::new();
+    for (j, &sum) in sums.iter().enumerate() {
+        let index = h.offset(lo, Some(k), j as i64);
+        let (old, value) = (h.read(sum), h.load(x, index));
+        let value = h.binary(BinaryOp::Add, old, value, ty.dtype);
+        body.push(Stmt::Set { local: sum, value });
+    }
+    let (from, to) = (h.int(8), h.read(rounded));
+    block.push(h.serial_loop(k, from, to, 8, body));
+    let value = h.tree(&sums);
+    block.push(Stmt::Set { local: total, value });
+    let (from, to) = (h.read(rounded), h.read(n));
+    block.push(h.add_range(x, lo, total, from, to));
+    let value = h.read(total);
+    block.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    // Two halves, the first a multiple of 8.
+    let mut halves: Block = Vec::new();
+    let half = h.local("half", DType::I64);
+    let (a, two) = (h.read(n), h.int(2));
+    let value = h.binary(BinaryOp::FloorDiv, a, two, DType::I64);
+    halves.push(Stmt::Set { local: half, value });
+    let (a, b, eight) = (h.read(half), h.read(half), h.int(8));
+    let rest = h.binary(BinaryOp::Mod, b, eight, DType::I64);
+    let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
+    halves.push(Stmt::Set { local: half, value });
+    let (left, right) = (h.local("left", ty.dtype), h.local("right", ty.dtype));
+    let args = vec![Operand::Array(x), Operand::Scalar(h.read(lo)), Operand::Scalar(h.read(half))];
+    halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(left)], span });
+    let (a, b) = (h.read(lo), h.read(half));
+    let start = h.binary(BinaryOp::Add, a, b, DType::I64);
+    let (a, b) = (h.read(n), h.read(half));
+    let count = h.binary(BinaryOp::Sub, a, b, DType::I64);
+    let args = vec![Operand::Array(x), Operand::Scalar(start), Operand::Scalar(count)];
+    halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(right)], span });
+    let (a, b) = (h.read(left), h.read(right));
+    let value = h.binary(BinaryOp::Add, a, b, ty.dtype);
+    halves.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
+
+    let is_few = h.less(n, 8);
+    let is_block = h.less(n, 129);
+    h.func.body = vec![
+        Stmt::If { cond: is_few, then: few, orelse: Vec::new() },
+        Stmt::If { cond: is_block, then: block, orelse: Vec::new() },
+    ];
+    h.func.body.extend(halves);
+    h.func
+}
+
+/// Builds a function outside of any source.
+struct Helper {
+    func: Func,
+    span: Span,
+    dtype: DType,
+}
+
+impl Helper {
+    fn local(&mut self, name: &str, dtype: DType) -> LocalId {
+        self.func.locals.push(Local { name: name.into(), dtype, span: self.span, is_user: false })
+    }
+
+    fn int(&mut self, value: i64) -> ExprId {
+        self.func.int(value, self.span)
+    }
+
+    fn number(&mut self, value: f64) -> ExprId {
+        let bits = if self.dtype == DType::F32 { Const::f32(value as f32) } else { Const::f64(value) };
+        self.func.expr(ExprKind::Const(bits), self.dtype, self.span)
+    }
+
+    fn read(&mut self, local: LocalId) -> ExprId {
+        self.func.read(local, self.span)
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: ExprId, right: ExprId, ty: DType) -> ExprId {
+        self.func.expr(ExprKind::Binary { op, left, right }, ty, self.span)
+    }
+
+    fn less(&mut self, local: LocalId, than: i64) -> ExprId {
+        let (left, right) = (self.read(local), self.int(than));
+        self.func.expr(ExprKind::Compare { op: CompareOp::Lt, left, right }, DType::Bool, self.span)
+    }
+
+    /// `lo + k + j`.
+    fn offset(&mut self, lo: LocalId, k: Option<LocalId>, j: i64) -> ExprId {
+        let mut index = self.read(lo);
+        if let Some(k) = k {
+            let k = self.read(k);
+            index = self.binary(BinaryOp::Add, index, k, DType::I64);
+        }
+        if j > 0 {
+            let j = self.int(j);
+            index = self.binary(BinaryOp::Add, index, j, DType::I64);
+        }
+        index
+    }
+
+    fn load(&mut self, array: ArrayId, index: ExprId) -> ExprId {
+        let place = Place::Index([index].into_iter().collect());
+        self.func.expr(ExprKind::Load { array, place, lane: 0 }, self.dtype, self.span)
+    }
+
+    fn serial_loop(&mut self, var: LocalId, lo: ExprId, hi: ExprId, step: i64, body: Block) -> Stmt {
+        let id = self.func.loops.push(LoopInfo { span: self.span, origin: LoopOrigin::Internal });
+        Stmt::Loop(Box::new(Loop {
+            id,
+            kind: LoopKind::Serial,
+            var,
+            lo,
+            hi,
+            step,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body,
+        }))
+    }
+
+    /// `for k in from .. to: total += x[lo + k]`.
+    fn add_range(&mut self, x: ArrayId, lo: LocalId, total: LocalId, from: ExprId, to: ExprId) -> Stmt {
+        let k = self.local("k", DType::I64);
+        let index = self.offset(lo, Some(k), 0);
+        let (old, value) = (self.read(total), self.load(x, index));
+        let value = self.binary(BinaryOp::Add, old, value, self.dtype);
+        self.serial_loop(k, from, to, 1, vec![Stmt::Set { local: total, value }])
+    }
+
+    /// `((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))`.
+    fn tree(&mut self, sums: &[LocalId]) -> ExprId {
+        match sums {
+            [one] => self.read(*one),
+            _ => {
+                let (left, right) = sums.split_at(sums.len() / 2);
+                let (left, right) = (self.tree(left), self.tree(right));
+                self.binary(BinaryOp::Add, left, right, self.dtype)
+            }
+        }
+    }
+}
