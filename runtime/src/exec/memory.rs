@@ -93,8 +93,8 @@ unsafe fn link(list: *mut *mut Header, header: *mut Header) {
 /// # Safety
 /// As for [`allocate`].
 pub(crate) unsafe fn adopt(list: *mut *mut Header, block: Block) {
-    let header = block.0;
-    std::mem::forget(block);
+    // The reference moves to generated code, which will count it down.
+    let header = std::mem::ManuallyDrop::new(block).0;
     // SAFETY: a `Block` is on no list; the rest is the caller's promise.
     unsafe { link(list, header) };
 }

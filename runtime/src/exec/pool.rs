@@ -42,7 +42,7 @@ impl PoolCell {
             };
             if let Some(stale) = current.take().filter(|_| is_ours) {
                 // A pool of the parent process: its threads do not exist here, so ending it would wait forever.
-                std::mem::forget(stale);
+                leak(stale);
             }
             current = self.current.load_full();
         }
@@ -50,12 +50,18 @@ impl PoolCell {
     }
 }
 
+/// Forgets the pool of a parent process.
+#[expect(clippy::disallowed_methods, reason = "its threads do not exist in this process; dropping it would wait for them")]
+fn leak(stale: Arc<Owned>) {
+    std::mem::forget(stale);
+}
+
 impl Drop for PoolCell {
     fn drop(&mut self) {
         if let Some(owned) = self.current.swap(None)
             && owned.pid != std::process::id()
         {
-            std::mem::forget(owned);
+            leak(owned);
         }
     }
 }
