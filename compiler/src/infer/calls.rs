@@ -356,7 +356,7 @@ impl FnCtx<'_, '_> {
             return Val::ERROR;
         }
         let call_span = self.span(site.id);
-        let slot = self.ctx.instantiate(index, params, Default::default(), Some(call_span));
+        let slot = self.ctx.instantiate(index, &params, &Default::default(), Some(call_span));
         self.calls.insert(site.id, slot);
         let callee = &mut self.ctx.slots[slot];
         if !callee.is_done {

@@ -96,10 +96,10 @@ impl Ctx<'_> {
                 }
                 "error_model" => match kind {
                     ExprKind::Literal(Literal::Str(text)) if text == "numpy" => {
-                        options.error_model = ErrorModel::Numpy
+                        options.error_model = ErrorModel::Numpy;
                     }
                     ExprKind::Literal(Literal::Str(text)) if text == "python" => {
-                        options.error_model = ErrorModel::Python
+                        options.error_model = ErrorModel::Python;
                     }
                     _ => diags.push(
                         Diagnostic::warning(Code::K203, self.ast.exprs[*value].span, "unknown error model")

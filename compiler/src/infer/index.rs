@@ -349,7 +349,7 @@ impl FnCtx<'_, '_> {
         match (&place, ty) {
             (Ty::Scalar(to), Ty::Scalar(from)) => self.check_element(*to, *from, span, value_span, target),
             (Ty::Array(to), Ty::Scalar(from)) => {
-                self.check_element(to.dtype, *from, span, value_span, target)
+                self.check_element(to.dtype, *from, span, value_span, target);
             }
             (Ty::Array(to), Ty::Array(from)) => {
                 if from.rank != to.rank {

@@ -100,7 +100,7 @@ impl FnCtx<'_, '_> {
                 self.diags.push(diag.help(if dtype.is_int() {
                     format!("count up to it: `range({name})`")
                 } else {
-                    format!("count with an integer: `range(n)`")
+                    "count with an integer: `range(n)`".to_owned()
                 }));
                 None
             }

@@ -8,7 +8,7 @@ use crate::types::{ArrayTy, DType, Ty};
 
 /// Sorts by place; of names that are unknown or unassigned at several places the first remains.
 pub(super) fn sort(diags: &mut Vec<Diagnostic>) {
-    diags.sort_by(|a, b| (a.primary.span, a.code).cmp(&(b.primary.span, b.code)));
+    diags.sort_by_key(|diag| (diag.primary.span, diag.code));
     let mut seen = rustc_hash::FxHashSet::default();
     diags.retain(|diag| {
         let place = match diag.code {

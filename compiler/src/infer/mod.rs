@@ -91,7 +91,7 @@ pub fn infer(
         return Err(vec![messages::unknown_entry(ast, function)]);
     };
     let (params, const_params) = ctx.entry_params(index, args)?;
-    let slot = ctx.instantiate(index, params, const_params, None);
+    let slot = ctx.instantiate(index, &params, &const_params, None);
     ctx.finish(slot)
 }
 
@@ -175,8 +175,8 @@ impl<'a> Ctx<'a> {
     fn instantiate(
         &mut self,
         function: usize,
-        params: Vec<(Symbol, Ty)>,
-        const_params: FxHashMap<Symbol, ConstValue>,
+        params: &[(Symbol, Ty)],
+        const_params: &FxHashMap<Symbol, ConstValue>,
         call: Option<Span>,
     ) -> usize {
         let key = (function, params.iter().map(|p| p.1.clone()).collect::<Vec<_>>());
@@ -210,7 +210,7 @@ impl<'a> Ctx<'a> {
             let first_new = self.slots.len();
             let assumed = self.slots[slot].ret.clone();
             self.slots[slot].is_asked = false;
-            let walked = function::walk(self, slot, function, params.clone(), const_params.clone());
+            let walked = function::walk(self, slot, function, params.to_vec(), const_params.clone());
             let is_stable = !self.slots[slot].is_asked || walked.ret == assumed;
             let entry = &mut self.slots[slot];
             entry.instance = Some(walked.instance);
