@@ -394,10 +394,11 @@ impl Atoms {
             AtomOp::FloorDiv if right.as_int() == Some(1) => return left.clone(),
             AtomOp::Min | AtomOp::Max => {
                 let is_min = op == AtomOp::Min;
-                if self.is_at_most(left, right) {
+                let is_exact = self.is_exact(left, None) && self.is_exact(right, None);
+                if is_exact && self.is_at_most(left, right) {
                     return if is_min { left.clone() } else { right.clone() };
                 }
-                if self.is_at_most(right, left) {
+                if is_exact && self.is_at_most(right, left) {
                     return if is_min { right.clone() } else { left.clone() };
                 }
             }

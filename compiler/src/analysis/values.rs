@@ -192,7 +192,11 @@ impl<'a> Values<'a> {
                     Some(bound) => Poly::int(bound).sub(&value).is_some_and(|p| self.atoms.is_nonneg(&p)),
                 };
                 let (lo, hi) = dtype_bounds(ty);
-                if ty == DType::I64 || (fits(lo, true) && fits(hi, false)) { value } else { self.unknown(ty) }
+                if ty == DType::I64 || (self.is_as_computed(&value) && fits(lo, true) && fits(hi, false)) {
+                    value
+                } else {
+                    self.unknown(ty)
+                }
             }
             ExprKind::Select { then, orelse, .. } => {
                 let (then, orelse) = (self.eval(*then), self.eval(*orelse));
@@ -353,7 +357,7 @@ impl<'a> Values<'a> {
 
     /// The loop's body begins: its variable has a counter, what it assigns is forgotten. Returns the counter.
     pub fn enter_loop(&mut self, l: &Loop, lo: &Poly, hi: &Poly) -> Option<AtomId> {
-        self.forget(&walk::assigned_locals(&l.body), &walk::assigned_arrays(&l.body));
+        self.forget_in(&[&l.body]);
         let step = l.step.unsigned_abs().min(i64::MAX as u64) as i64;
         let last = if l.step > 0 { hi.sub(lo) } else { lo.sub(hi) }.and_then(|p| p.plus(-1));
         let counter = self.atoms.counter(last.into_iter().collect(), step);
@@ -372,9 +376,51 @@ impl<'a> Values<'a> {
 
     /// A loop ended that assigns in these blocks.
     pub fn leave_loop(&mut self, blocks: &[&[Stmt]]) {
+        self.forget_in(blocks);
+    }
+
+    /// What the blocks of a loop assign is forgotten, but for this: what was not negative and is only ever incremented by
+    /// small constants stays so (to overflow takes more iterations than a machine can do).
+    fn forget_in(&mut self, blocks: &[&[Stmt]]) {
+        let mut is_counted: FxHashMap<LocalId, bool> = FxHashMap::default();
+        for block in blocks {
+            walk::for_each_stmt(block, &mut |stmt| {
+                let is_increment = match stmt {
+                    Stmt::Set { local, value } => self.is_increment(*local, *value),
+                    _ => false,
+                };
+                walk::for_each_local_written(stmt, &mut |local| {
+                    *is_counted.entry(local).or_insert(true) &= is_increment;
+                });
+            });
+        }
+        let mut counted: Vec<LocalId> = Vec::new();
+        for (local, _) in is_counted.into_iter().filter(|&(_, is_counted)| is_counted) {
+            if self.func.locals[local].dtype == DType::I64
+                && self.state.locals[local]
+                    .as_deref()
+                    .is_some_and(|value| self.is_as_computed(value) && self.atoms.is_nonneg(value))
+            {
+                counted.push(local);
+            }
+        }
         for block in blocks {
             self.forget(&walk::assigned_locals(block), &walk::assigned_arrays(block));
         }
+        counted.sort_unstable();
+        for local in counted {
+            self.state.locals[local] = Some(Rc::new(Poly::atom(self.atoms.value(Some(0), None))));
+        }
+    }
+
+    /// `local + c` for a small constant `c >= 0`?
+    fn is_increment(&self, local: LocalId, value: ExprId) -> bool {
+        let ExprKind::Binary { op: BinaryOp::Add, left, right } = self.func.exprs[value].kind else {
+            return false;
+        };
+        let is_small = |id: ExprId| matches!(self.func.exprs[id].kind, ExprKind::Const(c) if (0..=16).contains(&c.as_int()));
+        let is_it = |id: ExprId| self.func.exprs[id].kind == ExprKind::Local(local);
+        (is_it(left) && is_small(right)) || (is_small(left) && is_it(right))
     }
 
     /// Tells of a statement without blocks in it. Calls leave new, unknown results.
@@ -531,6 +577,10 @@ impl<'a> Values<'a> {
             }
             ExprKind::Compare { op, left, right } if self.func.exprs[*left].ty == DType::I64 => {
                 let (left, right) = (self.eval(*left), self.eval(*right));
+                // What was compared may have overflowed; then it says nothing of the polynomials.
+                if !self.is_as_computed(&left) || !self.is_as_computed(&right) {
+                    return;
+                }
                 let op = if holds { *op } else { negated(*op) };
                 let difference = |a: &Poly, b: &Poly, slack: i64| a.sub(b).and_then(|p| p.plus(slack));
                 match op {
@@ -549,6 +599,11 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Is the value in 64 bits the value of the polynomial? Of variables as they are, and of small sums.
+    fn is_as_computed(&self, poly: &Poly) -> bool {
+        poly.as_int().is_some() || poly.as_atom().is_some() || self.atoms.is_exact(poly, None)
+    }
+
     fn join(&mut self, a: &Poly, b: &Poly, dtype: DType) -> Poly {
         if a == b {
             return a.clone();
@@ -556,7 +611,9 @@ impl<'a> Values<'a> {
         let (mut lo, mut hi) = dtype_bounds(dtype);
         if lo.is_none() {
             for candidate in [0, -1] {
-                let is_low = |p: &Poly| p.plus(-candidate).is_some_and(|p| self.is_nonneg(&p));
+                let is_low = |p: &Poly| {
+                    self.is_as_computed(p) && p.plus(-candidate).is_some_and(|p| self.atoms.is_nonneg(&p))
+                };
                 if is_low(a) && is_low(b) {
                     lo = Some(candidate);
                     break;

@@ -232,7 +232,7 @@ impl<'a> Planner<'a> {
         });
         for (id, index, extent) in found {
             let (index, extent) = (self.values.eval(index), self.values.eval(extent));
-            if self.is_proven(&index, extent.as_atom()) {
+            if self.is_proven(&index, &index, extent.as_atom()) {
                 self.plan.unwrapped.insert(id);
             } else {
                 self.wraps.push(OpenWrap { id, index, frame: self.frame });
@@ -255,10 +255,11 @@ impl<'a> Planner<'a> {
                 let (index, dim) = (self.values.eval(id), self.values.dim(array, axis));
                 let below = dim.sub(&index).and_then(|p| p.plus(-1));
                 let known = dim.as_atom();
-                let is_nonneg = self.is_proven(&index, known);
-                let is_below = below.is_some_and(|p| self.is_proven(&p, known));
+                let is_nonneg = self.is_proven(&index, &index, known);
+                let is_below = below.is_some_and(|p| self.is_proven(&p, &index, known));
                 // A negative index down to -dim is as good.
-                let is_above = is_nonneg || index.add(&dim).is_some_and(|p| self.is_proven(&p, known));
+                let is_above =
+                    is_nonneg || index.add(&dim).is_some_and(|p| self.is_proven(&p, &index, known));
                 if is_above && is_below {
                     self.plan.proven.insert(id);
                     return;
@@ -269,14 +270,23 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Is the value surely at least 0, in 64-bit arithmetic too? `known` is an atom that is an extent here.
-    fn is_proven(&self, poly: &Poly, known: Option<AtomId>) -> bool {
+    /// Is `poly`, which says something of `index`, surely at least 0, in 64-bit arithmetic too? `known` is an atom that is an
+    /// extent here.
+    fn is_proven(&self, poly: &Poly, index: &Poly, known: Option<AtomId>) -> bool {
         let atoms = &self.values.atoms;
-        if atoms.is_exact(poly, known) && atoms.is_nonneg(poly) {
+        // A single variable that is not negative is so whatever its size.
+        let is_plain = poly.as_atom().is_some_and(|atom| matches!(atoms.atom(atom), Atom::Value));
+        if (is_plain || atoms.is_exact(poly, known)) && atoms.is_nonneg(poly) {
             return true;
         }
+        // `i < n` says that `i + 1 <= n`; but `a >= b` does not say that `a - b` does not overflow.
+        let is_simple = match index.terms() {
+            [(monomial, factor)] => *factor == 1 && monomial.len() == 1,
+            [(constant, _), (monomial, factor)] => constant.is_empty() && *factor == 1 && monomial.len() == 1,
+            _ => false,
+        };
         self.values.facts.iter().rev().take(16).any(|fact| {
-            fact == poly
+            (is_simple && fact == poly)
                 || (atoms.is_exact(poly, known)
                     && atoms.is_exact(fact, known)
                     && poly.sub(fact).is_some_and(|rest| atoms.is_nonneg(&rest)))
@@ -725,6 +735,13 @@ mod tests {
         );
         let body = "  for i in 0 .. n {\n    if p[0] > 0 {\n      check index(i, x, 0) else trap0\n      x[i] = 0.0\n    }\n  }\n";
         assert!(guarded(body).contains("check"));
+    }
+
+    #[test]
+    fn conditions_of_while_loops_prove_indices() {
+        let body = "  var i: i64\n  i = 0\n  while i < dim(x, 0) {\n    check index(i, x, 0) else trap0\n    x[wrap(i, dim(x, 0))] = 0.0\n    i = i + 1\n  }\n";
+        let text = guarded(body);
+        assert!(!text.contains("check") && text.contains("x[i] = 0.0"), "{text}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod build;
 pub mod contract;
+pub mod cse;
 pub mod dead;
 pub mod guard;
 pub mod inline;
@@ -15,6 +16,7 @@ pub mod parallelize;
 pub mod polls;
 pub mod propagate;
 pub mod simplify;
+pub mod unroll;
 
 use crate::ir::{Program, verify};
 
@@ -56,9 +58,11 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
     Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
     Pass { name: "outline", line: "bodies of parallel loops become functions", run: outline::outline },
+    Pass { name: "unroll", line: "small loops of constant length are written out", run: unroll::unroll },
     Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
     Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
+    Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
     Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
