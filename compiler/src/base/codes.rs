@@ -90,7 +90,6 @@ codes! {
     K503 "parallel iteration reads what another writes"
     K504 "not provable: the parallel loop runs serially"
     K505 "exit from a parallel loop"
-    K506 "prange step"
     K507 "wrong use of a reduction variable"
     K508 "prange that runs serially"
     // Run time.
@@ -105,7 +104,6 @@ codes! {
     K709 "empty array has no such value"
     K710 "negative dimension"
     K711 "interrupted"
-    K712 "step limit reached"
     K713 "uninitialised element read"
     K714 "integer overflow"
     K715 "value outside the domain"
@@ -114,10 +112,8 @@ codes! {
     // Cache and files.
     K801 "cache directory is not safe"
     K802 "cache cannot be written"
-    K803 "file cannot be read"
     // Ours.
     K901 "internal error"
-    K902 "generated code was refused"
 }
 
 impl std::fmt::Display for Code {
