@@ -31,7 +31,7 @@ fn compile(source: &str, function: &str, optimize: bool) -> Result<Program, Stri
     }
     let (inferred, _) =
         infer(&ast, function, &[], &options, &NoHost).map_err(|diags| show(source, &diags))?;
-    let (program, _) = lower(&ast, &inferred, source).map_err(|diag| show(source, &[diag]))?;
+    let (program, _) = lower(&ast, &inferred, source).map_err(|diag| show(source, &[*diag]))?;
     Ok(program)
 }
 
@@ -155,7 +155,7 @@ fn every_kernel_becomes_valid_ir() {
         let (inferred, _) = infer(&ast, "main", &args, &Options::default(), &NoHost)
             .unwrap_or_else(|diags| panic!("{path:?} {}", show(&source, &diags)));
         let (program, signature) = lower(&ast, &inferred, &source)
-            .unwrap_or_else(|diag| panic!("{path:?} {}", show(&source, &[diag])));
+            .unwrap_or_else(|diag| panic!("{path:?} {}", show(&source, &[*diag])));
         if let Err(violations) = verify(&program) {
             let lines: Vec<String> = violations.iter().map(ToString::to_string).collect();
             panic!("{path:?} {lines:?}\n{}", print_program(&program));

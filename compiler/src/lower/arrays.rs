@@ -90,7 +90,7 @@ impl Context<'_, '_> {
     /// Sets all elements to a number.
     pub(super) fn fill(&mut self, array: ArrayId, value: Value) -> Res<()> {
         let dtype = self.array_ty(array).dtype;
-        let lanes = match self.to_dtype(value, dtype)? {
+        let lanes = match self.with_dtype(value, dtype)? {
             Value::Real(value) => vec![value],
             Value::Complex(re, im) => vec![re, im],
             other => return Err(self.bug(format!("{other:?} as an element"))),
@@ -226,7 +226,7 @@ impl Context<'_, '_> {
     }
 
     /// A new array of the items of a tuple.
-    pub(super) fn from_items(
+    pub(super) fn array_of_items(
         &mut self,
         ty: ArrayTy,
         items: Vec<Value>,

@@ -216,10 +216,12 @@ impl<'a> Context<'_, 'a> {
         ty: crate::types::ArrayTy,
         value: Value,
     ) -> Res<()> {
-        let covers_all = indices.iter().all(|&index| match &self.node(index).kind {
-            AstKind::Slice { start: None, stop: None, step: None } => true,
-            AstKind::Literal(crate::syntax::ast::Literal::Ellipsis) => true,
-            _ => false,
+        let covers_all = indices.iter().all(|&index| {
+            matches!(
+                &self.node(index).kind,
+                AstKind::Slice { start: None, stop: None, step: None }
+                    | AstKind::Literal(crate::syntax::ast::Literal::Ellipsis)
+            )
         });
         let array = if covers_all && let Value::Array(array) = self.value(base)? {
             array

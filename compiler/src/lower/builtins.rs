@@ -80,7 +80,7 @@ impl Context<'_, '_> {
                     _ => MathFn1::Trunc,
                 };
                 let value = args.next(self)?;
-                Value::Real(self.to_whole(function, value, result)?)
+                Value::Real(self.rounded_to_int(function, &value, result)?)
             }
             Builtin::RoundDigits => {
                 let (value, digits) = (args.next(self)?, args.next_or_none());
@@ -111,7 +111,7 @@ impl Context<'_, '_> {
             }
             Builtin::Square => {
                 let value = args.next(self)?;
-                let value = self.to_dtype(value, result)?;
+                let value = self.with_dtype(value, result)?;
                 let value = self.pin_value(value);
                 let copy = self.dup_value(&value);
                 self.binary_values(AstOp::Mul, value, copy, (false, false), ty)?
@@ -218,9 +218,9 @@ impl Context<'_, '_> {
                 }
                 Value::Tuple(items) => {
                     let ty = array_ty().unwrap_or(ArrayTy::new(result, 1));
-                    Value::Array(self.from_items(ty, items, dest)?)
+                    Value::Array(self.array_of_items(ty, items, dest)?)
                 }
-                number => self.to_dtype(number, result)?,
+                number => self.with_dtype(number, result)?,
             },
             Builtin::Fill => {
                 let array = args.array(self)?;
@@ -259,7 +259,7 @@ impl Context<'_, '_> {
             Builtin::Load | Builtin::Save => self.file(builtin, args.values.collect(), ty, dest)?,
             Builtin::Type(dtype) => {
                 let value = args.next(self)?;
-                self.to_dtype(value, dtype)?
+                self.with_dtype(value, dtype)?
             }
             Builtin::Range
             | Builtin::Prange

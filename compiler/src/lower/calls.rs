@@ -100,7 +100,7 @@ impl Context<'_, '_> {
         let Some(value) = value else {
             // `float()` is 0.0.
             let zero = Value::Real(self.number(0.0, dtype.part()));
-            return self.to_dtype(zero, dtype);
+            return self.with_dtype(zero, dtype);
         };
         if dtype == DType::Bool {
             return self.truth(value).map(Value::Real);
@@ -109,7 +109,7 @@ impl Context<'_, '_> {
             Value::Array(array) => self.only_element(array),
             other => other,
         };
-        self.to_dtype(value, dtype)
+        self.with_dtype(value, dtype)
     }
 
     /// The recursion trap, if the function may call itself.

@@ -30,7 +30,7 @@ impl Context<'_, '_> {
                 let (a, b) = self.parts(left, DType::C128)?;
                 let (c, d) = self.parts(right, DType::C128)?;
                 let quotient = self.complex_quotient(a, b, c, d);
-                self.to_dtype(quotient, ty)
+                self.with_dtype(quotient, ty)
             }
             AstOp::Pow => self.complex_power(left, right, ty),
             _ => Err(self.bug(format!("operator {} of complex numbers", op.symbol()))),
@@ -163,12 +163,12 @@ impl Context<'_, '_> {
             let (a, b) = (self.pin(a), self.pin(b));
             let (c, d) = (self.dup(a), self.dup(b));
             let square = self.complex_product(a, b, c, d);
-            return self.to_dtype(square, ty);
+            return self.with_dtype(square, ty);
         }
         let (c, d) = self.parts(exponent, DType::C128)?;
         let args = [a, b, c, d].map(Operand::Scalar).to_vec();
         let value = self.complex_service(RuntimeFn::ComplexPow, args);
-        self.to_dtype(value, ty)
+        self.with_dtype(value, ty)
     }
 
     fn complex_service(&mut self, function: RuntimeFn, args: Vec<Operand>) -> Value {
@@ -186,7 +186,7 @@ impl Context<'_, '_> {
         let code = self.int(function as i64);
         let args = [code, re, im].map(Operand::Scalar).to_vec();
         let value = self.complex_service(RuntimeFn::ComplexMath, args);
-        self.to_dtype(value, ty)
+        self.with_dtype(value, ty)
     }
 
     /// `abs(z)`.

@@ -15,7 +15,7 @@ use crate::syntax::ast::{self, Ast, ExprId as AstId, Function};
 use crate::types::{ArrayTy, DType, Ty};
 
 /// Lowering fails only through our own mistakes.
-pub(super) type Res<T> = Result<T, Diagnostic>;
+pub(super) type Res<T> = Result<T, Box<Diagnostic>>;
 
 /// What the functions of one program have in common.
 pub(super) struct Shared<'a> {
@@ -92,11 +92,7 @@ impl<'s, 'a> Context<'s, 'a> {
     pub(super) fn lower_instance(shared: &'s mut Shared<'a>, instance: &'a Instance) -> Res<Func> {
         let ast = shared.ast;
         let Some(function) = ast.functions.get(instance.function) else {
-            return Err(Diagnostic::error(
-                Code::K901,
-                Span::default(),
-                "an instance of a function that is not there",
-            ));
+            return Err(internal_error(Span::default(), "an instance of a function that is not there"));
         };
         let func = Func {
             name: function.name.name.clone(),
@@ -134,18 +130,14 @@ impl<'s, 'a> Context<'s, 'a> {
     }
 
     /// A K901: what inference said does not fit.
-    pub(super) fn bug(&self, text: impl Into<String>) -> Diagnostic {
-        Diagnostic::error(Code::K901, self.span, format!("lower: {}", text.into()))
-            .note("this is a mistake in kjit, not in the program")
+    pub(super) fn bug(&self, text: impl Into<String>) -> Box<Diagnostic> {
+        internal_error(self.span, &text.into())
     }
 
     /// What inference says of an expression.
     pub(super) fn info(&self, expr: AstId) -> Res<&'a ExprInfo> {
-        self.instance.exprs.get(&expr).ok_or_else(|| {
-            let span = self.ast.exprs[expr].span;
-            Diagnostic::error(Code::K901, span, "lower: an expression without a type")
-                .note("this is a mistake in kjit, not in the program")
-        })
+        let span = self.ast.exprs[expr].span;
+        self.instance.exprs.get(&expr).ok_or_else(|| internal_error(span, "an expression without a type"))
     }
 
     /// The type of an expression.
@@ -355,6 +347,12 @@ impl<'s, 'a> Context<'s, 'a> {
         let trap = self.trap_text(code, exception, text);
         self.emit(Stmt::Check { check: Check::Cond(cond), trap, args: Vec::new() });
     }
+}
+
+/// A K901.
+pub(super) fn internal_error(span: Span, text: &str) -> Box<Diagnostic> {
+    let diag = Diagnostic::error(Code::K901, span, format!("lower: {text}"));
+    Box::new(diag.note("this is a mistake in kjit, not in the program"))
 }
 
 /// A piece of a message that shows an argument as `str()` does.

@@ -11,7 +11,7 @@ impl Context<'_, '_> {
     pub(super) fn convert(&mut self, value: Value, to: &Ty) -> Res<Value> {
         Ok(match (value, to) {
             (value @ (Value::Real(_) | Value::Complex(..)), Ty::Scalar(dtype)) => {
-                self.to_dtype(value, *dtype)?
+                self.with_dtype(value, *dtype)?
             }
             (Value::Array(array), Ty::Array(ty)) => {
                 let from = self.array_ty(array);
@@ -39,7 +39,7 @@ impl Context<'_, '_> {
     }
 
     /// A number in another type. A complex number becomes real by losing its imaginary part.
-    pub(super) fn to_dtype(&mut self, value: Value, to: DType) -> Res<Value> {
+    pub(super) fn with_dtype(&mut self, value: Value, to: DType) -> Res<Value> {
         Ok(match value {
             Value::Real(expr) if to.is_complex() => {
                 let re = self.cast(expr, to.part());
@@ -62,7 +62,7 @@ impl Context<'_, '_> {
 
     /// A real number of that type.
     pub(super) fn real(&mut self, value: Value, to: DType) -> Res<ExprId> {
-        match self.to_dtype(value, to)? {
+        match self.with_dtype(value, to)? {
             Value::Real(expr) => Ok(expr),
             other => Err(self.bug(format!("{other:?} where a real number is needed"))),
         }
@@ -70,7 +70,7 @@ impl Context<'_, '_> {
 
     /// The parts of a complex number of that type.
     pub(super) fn parts(&mut self, value: Value, to: DType) -> Res<(ExprId, ExprId)> {
-        match self.to_dtype(value, to)? {
+        match self.with_dtype(value, to)? {
             Value::Complex(re, im) => Ok((re, im)),
             other => Err(self.bug(format!("{other:?} where a complex number is needed"))),
         }

@@ -10,7 +10,7 @@ pub(super) fn written_params(program: &Program) -> Vec<Vec<bool>> {
     // Recursion needs rounds; each one only adds.
     loop {
         let mut has_changed = false;
-        for (id, func) in program.funcs.iter() {
+        for (id, func) in &program.funcs {
             let now = written_by(func, &written);
             if now != written[id.index()] {
                 written[id.index()] = now;
@@ -36,11 +36,10 @@ fn written_by(func: &Func, callees: &[Vec<bool>]) -> Vec<bool> {
         let mut has_changed = false;
         walk::for_each_stmt(&func.body, &mut |stmt| {
             let mut link = |to: ArrayId, from: ArrayId| {
-                for position in 0..count {
-                    if roots[from.index()][position] && !roots[to.index()][position] {
-                        roots[to.index()][position] = true;
-                        has_changed = true;
-                    }
+                let source = roots[from.index()].clone();
+                for (mine, theirs) in roots[to.index()].iter_mut().zip(source) {
+                    has_changed |= theirs && !*mine;
+                    *mine |= theirs;
                 }
             };
             match stmt {
@@ -78,7 +77,7 @@ fn written_by(func: &Func, callees: &[Vec<bool>]) -> Vec<bool> {
         };
         match stmt {
             Stmt::Store { array, .. } | Stmt::Accumulate { array, .. } | Stmt::Fill { array, .. } => {
-                store(*array)
+                store(*array);
             }
             Stmt::CopyElements { to, .. } => store(*to),
             Stmt::Call { callee, args, .. } => {

@@ -31,7 +31,9 @@ impl Context<'_, '_> {
                 let value = self.constant(value)?;
                 return match (&value, &info.ty) {
                     // The type of the table wins, so that the value fits where it goes.
-                    (Value::Real(_) | Value::Complex(..), Ty::Scalar(dtype)) => self.to_dtype(value, *dtype),
+                    (Value::Real(_) | Value::Complex(..), Ty::Scalar(dtype)) => {
+                        self.with_dtype(value, *dtype)
+                    }
                     _ => Ok(value),
                 };
             }
@@ -108,7 +110,7 @@ impl Context<'_, '_> {
             Literal::Str(text) => return Ok(Value::Str(text.clone())),
         };
         match ty {
-            Ty::Scalar(dtype) => self.to_dtype(value, *dtype),
+            Ty::Scalar(dtype) => self.with_dtype(value, *dtype),
             _ => Ok(value),
         }
     }

@@ -83,7 +83,7 @@ impl Context<'_, '_> {
         self.instance
             .exprs
             .get(&index)
-            .is_some_and(|info| info.ty.scalar().is_some_and(|dtype| dtype.is_int()))
+            .is_some_and(|info| info.ty.scalar().is_some_and(DType::is_int))
     }
 
     /// Evaluates one index; a tuple stands for several.
@@ -168,7 +168,7 @@ impl Context<'_, '_> {
     pub(super) fn store(&mut self, element: &Element, value: Value) -> Res<()> {
         let array = element.array;
         let dtype = self.array_ty(array).dtype;
-        match self.to_dtype(value, dtype)? {
+        match self.with_dtype(value, dtype)? {
             Value::Real(value) => {
                 let place = self.place(element);
                 self.emit_effect(Stmt::Store { array, place, lane: 0, value });

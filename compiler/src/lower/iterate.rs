@@ -184,9 +184,9 @@ impl Context<'_, '_> {
                 let one = self.int(1);
                 let last = self.sub(trip, one);
                 let count = self.dup(count);
-                let from_end = self.sub(last, count);
-                let from_end = self.pin_index(from_end);
-                self.item(inner, from_end, dest)?
+                let counted_from_end = self.sub(last, count);
+                let counted_from_end = self.pin_index(counted_from_end);
+                self.item(inner, counted_from_end, dest)?
             }
         })
     }

@@ -40,18 +40,18 @@ mod vars;
 #[cfg(test)]
 mod tests;
 
-use crate::base::{Code, Diagnostic, EntityRef, PrimaryMap};
+use crate::base::{Diagnostic, EntityRef, PrimaryMap, Span};
 use crate::infer::{Inferred, Instance};
 use crate::ir::{FuncId, Program, Signature};
 use crate::syntax::ast::{Ast, ExprKind, Function, Stmt, StmtKind};
 use crate::types::Ty;
-use context::{Context, Shared};
+use context::{Context, Shared, internal_error};
 
 /// Lowers every instance, and describes the entry to the host.
 ///
 /// # Errors
 /// K901 if tree and table do not fit together, which is a mistake of ours.
-pub fn lower(ast: &Ast, inferred: &Inferred, source: &str) -> Result<(Program, Signature), Diagnostic> {
+pub fn lower(ast: &Ast, inferred: &Inferred, source: &str) -> Result<(Program, Signature), Box<Diagnostic>> {
     let program = Program {
         funcs: PrimaryMap::new(),
         entry: FuncId::new(inferred.entry.index()),
@@ -74,7 +74,7 @@ pub fn lower(ast: &Ast, inferred: &Inferred, source: &str) -> Result<(Program, S
     let function = ast
         .functions
         .get(instance.function)
-        .ok_or_else(|| Diagnostic::error(Code::K901, Default::default(), "the entry is not in the tree"))?;
+        .ok_or_else(|| internal_error(Span::default(), "the entry is not in the tree"))?;
     let signature = signature(ast, function, instance, &program);
     Ok((program, signature))
 }

@@ -51,8 +51,8 @@ impl Context<'_, '_> {
     }
 
     /// A whole number by `round`, `floor`, `ceil` or `trunc`.
-    pub(super) fn to_whole(&mut self, function: MathFn1, value: Value, result: DType) -> Res<ExprId> {
-        let Value::Real(expr) = value else { return Err(self.bug("rounding what is no number")) };
+    pub(super) fn rounded_to_int(&mut self, function: MathFn1, value: &Value, result: DType) -> Res<ExprId> {
+        let Value::Real(expr) = *value else { return Err(self.bug("rounding what is no number")) };
         if !self.ty(expr).is_float() {
             return Ok(self.cast(expr, result));
         }
@@ -83,7 +83,7 @@ impl Context<'_, '_> {
             _ => false,
         };
         if !result.is_float() && known.is_some_and(|digits| digits >= 0) {
-            return self.to_dtype(value, result);
+            return self.with_dtype(value, result);
         }
         if is_numpy
             && result.is_float()

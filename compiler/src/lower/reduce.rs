@@ -43,7 +43,7 @@ impl Context<'_, '_> {
         for item in items {
             let item = match builtin {
                 Builtin::Any | Builtin::All => Value::Real(self.truth(item)?),
-                _ => self.to_dtype(item, result)?,
+                _ => self.with_dtype(item, result)?,
             };
             total = Some(match total {
                 None => item,
@@ -73,7 +73,7 @@ impl Context<'_, '_> {
             None => {
                 let start = if matches!(builtin, Builtin::Prod | Builtin::All) { 1.0 } else { 0.0 };
                 let start = Value::Real(self.number(start, result.part()));
-                self.to_dtype(start, result)?
+                self.with_dtype(start, result)?
             }
         };
         if builtin == Builtin::Mean

@@ -183,12 +183,12 @@ impl Context<'_, '_> {
             }
             Some(_) => {
                 let extent = self.dim(array, axis);
-                let from_end = self.add(extent, part);
+                let counted_from_end = self.add(extent, part);
                 let zero = self.int(0);
-                self.binary(BinaryOp::Max, from_end, zero)
+                self.binary(BinaryOp::Max, counted_from_end, zero)
             }
             None => {
-                let wrapped = self.from_end(array, axis, part);
+                let wrapped = self.counted_from_end(array, axis, part);
                 let zero = self.int(0);
                 let low = self.binary(BinaryOp::Max, wrapped, zero);
                 let extent = self.dim(array, axis);
@@ -207,7 +207,7 @@ impl Context<'_, '_> {
                 self.add(extent, minus_one)
             }
             Some(part) => {
-                let wrapped = self.from_end(array, axis, part);
+                let wrapped = self.counted_from_end(array, axis, part);
                 let low = self.binary(BinaryOp::Max, wrapped, minus_one);
                 let extent = self.dim(array, axis);
                 let one = self.int(1);
@@ -218,13 +218,13 @@ impl Context<'_, '_> {
     }
 
     /// `part + dim if part < 0 else part`.
-    fn from_end(&mut self, array: ArrayId, axis: u8, part: ExprId) -> ExprId {
+    fn counted_from_end(&mut self, array: ArrayId, axis: u8, part: ExprId) -> ExprId {
         let (test, sum) = (self.dup(part), self.dup(part));
         let zero = self.int(0);
         let is_negative = self.compare(CompareOp::Lt, test, zero);
         let extent = self.dim(array, axis);
-        let from_end = self.add(sum, extent);
-        self.select(is_negative, from_end, part)
+        let counted_from_end = self.add(sum, extent);
+        self.select(is_negative, counted_from_end, part)
     }
 
     /// A slice whose step is known only at run time.

@@ -153,7 +153,7 @@ impl Context<'_, '_> {
                                 (Value::Real(expr), None) if self.ty(expr) == DType::F32 => {
                                     Value::Real(self.cast(expr, DType::F64))
                                 }
-                                (value @ Value::Complex(..), None) => self.to_dtype(value, DType::C128)?,
+                                (value @ Value::Complex(..), None) => self.with_dtype(value, DType::C128)?,
                                 (value, _) => value,
                             };
                             self.hold_shown(text, mark);

@@ -80,7 +80,7 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     let Request { ast, source, function, args, options, host } = *request;
     let (inferred, mut warnings) = infer::infer(ast, function, args, options, host).map_err(sorted)?;
     on_stage(Stage::Infer);
-    let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![error])?;
+    let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![*error])?;
     on_stage(Stage::Lower);
     // Before the verifier, which takes it for granted that nothing leaves a parallel loop (K505).
     let report = race::check(&program);
