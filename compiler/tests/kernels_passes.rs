@@ -117,3 +117,64 @@ fn checks_leave_the_loops() {
         }
     }
 }
+
+/// An index that leaves the array in the middle of a loop: the same error, after the same stores.
+#[test]
+fn errors_stay_exact() {
+    let bodies = [
+        "    for i in range(a, b):\n        x[i] = i\n",
+        "    for i in range(a, b):\n        x[i - 1] = x[i] + 1\n",
+        "    for i in range(b, a, -1):\n        x[2 * i] = i\n",
+        "    for i in range(a, b):\n        for j in range(i):\n            x[i * b + j] = j\n",
+        "    for i in range(a, b):\n        if i > 2:\n            x[i - 3] = 1\n        x[i % 5] += 1\n",
+        "    i = a\n    while i < b:\n        x[i] = 1\n        i += 2\n",
+        "    if a >= b:\n        x[a - b] = 7\n",
+        "    if a + 1 < b + 1:\n        x[a] = 7\n",
+        "    for i in range(a, b):\n        x[i] = 10 // (4 - b) + i // b\n",
+        "    for i in range(a, b):\n        x[x[i]] += 1\n",
+        "    for i in prange(a, b):\n        x[i + 1] = i\n",
+        "    for i in prange(a, b):\n        for j in range(3):\n            x[3 * i + j] = j\n",
+        "    y = x[a:b]\n    for i in range(len(y)):\n        y[i] += x[i]\n    for i in range(b):\n        y[i] = 1\n",
+    ];
+    let ends = [i64::MIN, -9, -1, 0, 1, 3, 5, 8, 9, 12, i64::MAX];
+    for body in bodies {
+        let source = format!("def f(x: i64[:], a: i64, b: i64):\n{body}");
+        let (ast, _) = syntax::parse::parse(&source);
+        let args = annotated_signature(&ast, "f").unwrap();
+        let front = compile(&source, "f", &args);
+        let mut program = front.program.clone();
+        assert_eq!(run_passes(&mut program, None, true).violation, None, "{source}");
+        for a in ends {
+            for b in ends {
+                let elements: Vec<u8> = (0..8_i64).flat_map(i64::to_le_bytes).collect();
+                let array = interp::ArrayArg {
+                    buffer: interp::BufferId(0),
+                    offset: 0,
+                    shape: vec![8],
+                    strides: vec![8],
+                };
+                let args = [Value::Array(array), Value::Scalar(a as u64), Value::Scalar(b as u64)];
+                let limits = Limits { steps: 5000, ..Limits::default() };
+                let run = |program: &Program| {
+                    interp::run(
+                        program,
+                        &args,
+                        Memory::new(vec![elements.clone()]),
+                        &mut Collector::default(),
+                        &limits,
+                    )
+                };
+                let (before, after) = (run(&front.program), run(&program));
+                if matches!(before.result, Err(interp::Failure::StepLimit))
+                    || matches!(after.result, Err(interp::Failure::StepLimit))
+                {
+                    continue;
+                }
+                let place = format!("{source}\na = {a}, b = {b}");
+                assert_eq!(after.result, before.result, "{place}");
+                let zero = interp::BufferId(0);
+                assert_eq!(after.memory.bytes(zero), before.memory.bytes(zero), "{place}");
+            }
+        }
+    }
+}
