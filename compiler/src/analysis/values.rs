@@ -250,7 +250,7 @@ impl<'a> Values<'a> {
                 _ => None,
             },
             BinaryOp::And => {
-                let mask = [&left, &right].into_iter().filter_map(|p| p.as_int()).find(|&m| m >= 0);
+                let mask = [&left, &right].into_iter().filter_map(Poly::as_int).find(|&m| m >= 0);
                 mask.map(|mask| Poly::atom(self.atoms.value(Some(0), Some(mask))))
             }
             BinaryOp::Div | BinaryOp::IntPow | BinaryOp::Or | BinaryOp::Xor => None,

@@ -18,7 +18,7 @@ pub fn contract(program: &mut Program, report: &mut PassReport) {
     for func in program.funcs.values_mut().filter(|func| func.fastmath.contract) {
         let mut roots: Vec<ExprId> = Vec::new();
         walk::for_each_stmt(&func.body, &mut |stmt| {
-            walk::for_each_expr_root(stmt, &mut |root| roots.push(root))
+            walk::for_each_expr_root(stmt, &mut |root| roots.push(root));
         });
         for root in roots {
             report.add(contract_expr(func, root));

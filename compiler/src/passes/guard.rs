@@ -537,7 +537,8 @@ impl<'a> Planner<'a> {
                 })
         };
         // Two plain values are compared as they are; sums and products must not overflow.
-        if !(is_single(&left) && is_single(&right)) && !atoms.is_exact(poly, known) {
+        let is_exact = (is_single(&left) && is_single(&right)) || atoms.is_exact(poly, known);
+        if !is_exact {
             let bits = small_bits(degree);
             for sum in [&left, &right] {
                 if sum.terms.iter().any(|(factor, factors)| {

@@ -63,8 +63,9 @@ macro_rules! rules {
 rules! {
     fold:            any     | exprs, expr => fold(exprs, expr);
     constant_right:  int     | exprs, expr => commute(exprs, expr);
-    sub_constant:    int     | exprs, expr => match binary(expr, BinaryOp::Sub)? {
-        (x, c) => Some(To::Plus(x, constant(exprs, c)?.wrapping_neg())),
+    sub_constant:    int     | exprs, expr => {
+        let (x, c) = binary(expr, BinaryOp::Sub)?;
+        Some(To::Plus(x, constant(exprs, c)?.wrapping_neg()))
     };
     add_zero:        int     | exprs, expr => with_right(exprs, expr, BinaryOp::Add, 0);
     add_add:         int     | exprs, expr => {

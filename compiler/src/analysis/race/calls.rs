@@ -42,7 +42,7 @@ impl<'a> Summary<'a> {
         let mut by_root: FxHashMap<RootId, usize> = FxHashMap::default();
         for (position, param) in func.params.iter().enumerate() {
             params.push(match *param {
-                Param::Scalar(local) => ParamAtoms::Number(entry.local(local).and_then(|p| p.as_atom())),
+                Param::Scalar(local) => ParamAtoms::Number(entry.local(local).and_then(Poly::as_atom)),
                 Param::Array(array) => {
                     let sym = entry.array(array);
                     by_root.insert(sym.root, position);

@@ -321,7 +321,7 @@ fn head_span(func: &Func, stmt: &Stmt) -> Span {
 fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
     let mut count = 0;
     walk::for_each_expr(&func.exprs, value, &mut |_, expr| {
-        count += usize::from(expr.kind == ExprKind::Local(local))
+        count += usize::from(expr.kind == ExprKind::Local(local));
     });
     if let ExprKind::Select { cond, then, orelse } = func.exprs[value].kind
         && count == 2
@@ -344,7 +344,7 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
         match func.exprs[at].kind {
             ExprKind::Local(_) => return op,
             ExprKind::Cast { arg } if op.is_none() && func.exprs[arg].ty.widened() == func.exprs[arg].ty => {
-                at = arg
+                at = arg;
             }
             ExprKind::Binary { op: binary, left, right } => {
                 let is_left = walk::reads_local(&func.exprs, left, local);
@@ -366,7 +366,7 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
             }
             // The arithmetic of narrow integers is wide: the variable is cast up on the way.
             ExprKind::Cast { arg } if is_local(func, arg, local) && !func.exprs[arg].ty.is_float() => {
-                at = arg
+                at = arg;
             }
             _ => return None,
         }
@@ -460,7 +460,7 @@ fn short_circuit(func: &Func, block: &[Stmt]) -> Option<(LocalId, usize, ReduceO
     };
     let mut reads_it = false;
     walk::for_each_expr_in(&func.exprs, branch, &mut |_, expr| {
-        reads_it |= expr.kind == ExprKind::Local(*local)
+        reads_it |= expr.kind == ExprKind::Local(*local);
     });
     (holds && !reads_it).then_some((*local, 3, op))
 }
