@@ -6,6 +6,7 @@
 //! literal.rs   `[1, 2]:f32`           -> values of the language
 //! buffer.rs    values                 -> arrays in memory, in several layouts
 //! run.rs       a test, every engine   -> what differs from what is expected, and from each other
+//! differ.rs    a program            -> where the engines differ
 //! generate/    a seed                 -> a well-typed program with its calls
 //! ```
 //!
@@ -13,5 +14,7 @@
 
 pub mod buffer;
 pub mod case;
+pub mod differ;
+pub mod generate;
 pub mod literal;
 pub mod run;

@@ -1,0 +1,295 @@
+//! Random expressions of a wanted type.
+
+use super::{Arr, Elem, Gen, Ty};
+
+impl Gen {
+    /// An expression of that type with at most about `depth` levels.
+    pub(super) fn expr(&mut self, ty: Ty, depth: usize) -> String {
+        if depth == 0 || self.rng.percent(15) {
+            return self.leaf(ty);
+        }
+        let depth = depth - 1;
+        if self.rng.percent(8) {
+            let (a, c, b) = (self.expr(ty, depth), self.expr(Ty::Bool, depth), self.expr(ty, depth));
+            return format!("({a} if {c} else {b})");
+        }
+        if self.rng.percent(8)
+            && let Some(call) = self.helper_call(ty, depth)
+        {
+            return call;
+        }
+        match ty {
+            Ty::Int => self.int(depth),
+            Ty::Float => self.float(depth),
+            Ty::Single => self.single(depth),
+            Ty::Bool => self.boolean(depth),
+            Ty::Unsigned => self.unsigned(depth),
+        }
+    }
+
+    fn int(&mut self, depth: usize) -> String {
+        let a = self.expr(Ty::Int, depth);
+        match self.rng.below(22) {
+            0..=4 => format!("({a} + {})", self.expr(Ty::Int, depth)),
+            5..=7 => format!("({a} - {})", self.expr(Ty::Int, depth)),
+            8..=9 => format!("({a} * {})", self.expr(Ty::Int, depth)),
+            10 => {
+                let op = self.rng.pick(&["//", "%"]);
+                let b = self.expr(Ty::Int, depth);
+                format!("({a} {op} {b})")
+            }
+            11 => {
+                let op = self.rng.pick(&["//", "%"]);
+                let b = self.rng.pick(&["2", "3", "-3", "7", "8", "-16", "1", "-1", "10", "1000003"]);
+                format!("({a} {op} {b})")
+            }
+            12 => {
+                let op = self.rng.pick(&["//", "%"]);
+                format!("({a} {op} (abs({}) + 1))", self.expr(Ty::Int, depth))
+            }
+            13 => {
+                let op = self.rng.pick(&["&", "|", "^"]);
+                format!("({a} {op} {})", self.expr(Ty::Int, depth))
+            }
+            14 => {
+                let op = self.rng.pick(&["<<", ">>"]);
+                format!("({a} {op} ({} & 63))", self.expr(Ty::Int, depth))
+            }
+            15 => {
+                let op = self.rng.pick(&["<<", ">>"]);
+                format!("({a} {op} {})", self.rng.below(9))
+            }
+            16 => {
+                let f = self.rng.pick(&["min", "max"]);
+                format!("{f}({a}, {})", self.expr(Ty::Int, depth))
+            }
+            17 => {
+                let op = self.rng.pick(&["-", "~", "abs"]);
+                format!("{op}({a})")
+            }
+            18 => format!("int({})", self.expr(Ty::Float, depth)),
+            19 => {
+                let op = self.rng.pick(&["and", "or"]);
+                format!("({a} {op} {})", self.expr(Ty::Int, depth))
+            }
+            20 => format!("({a} ** {})", self.rng.below(4)),
+            _ => format!("i64({})", self.expr(Ty::Bool, depth)),
+        }
+    }
+
+    fn float(&mut self, depth: usize) -> String {
+        let a = self.expr(Ty::Float, depth);
+        match self.rng.below(20) {
+            0..=4 => format!("({a} + {})", self.expr(Ty::Float, depth)),
+            5..=6 => format!("({a} - {})", self.expr(Ty::Float, depth)),
+            7..=9 => format!("({a} * {})", self.expr(Ty::Float, depth)),
+            10 => format!("({a} / (abs({}) + 0.5))", self.expr(Ty::Float, depth)),
+            11 => {
+                let op = self.rng.pick(&["/", "//", "%"]);
+                let b = self.expr(Ty::Float, depth);
+                format!("({a} {op} {b})")
+            }
+            12 => format!("({a} + {})", self.expr(Ty::Int, depth)),
+            13 => format!("({} * {a})", self.expr(Ty::Int, depth)),
+            14 => format!("({} / {})", self.expr(Ty::Int, depth), self.rng.pick(&["2", "3", "-7", "10"])),
+            15 => {
+                let f = self.rng.pick(&["min", "max", "math.hypot", "math.copysign", "math.fmod"]);
+                format!("{f}({a}, {})", self.expr(Ty::Float, depth))
+            }
+            16 => {
+                let f = self.rng.pick(&["abs", "-", "math.sin", "math.atan", "math.tanh", "np.exp"]);
+                format!("{f}({a})")
+            }
+            17 => format!("math.sqrt(abs({a}))"),
+            18 => format!("({a} ** {})", self.rng.pick(&["2", "3", "0.5", "-1", "0"])),
+            _ => {
+                let from = if self.rng.percent(50) { Ty::Int } else { Ty::Single };
+                format!("float({})", self.expr(from, depth))
+            }
+        }
+    }
+
+    fn single(&mut self, depth: usize) -> String {
+        let a = self.expr(Ty::Single, depth);
+        match self.rng.below(8) {
+            0..=1 => format!("({a} + {})", self.expr(Ty::Single, depth)),
+            2 => format!("({a} - {})", self.expr(Ty::Single, depth)),
+            3 => format!("({a} * {})", self.expr(Ty::Single, depth)),
+            4 => format!("({a} / (abs({}) + 0.5))", self.expr(Ty::Single, depth)),
+            5 => format!("({a} * {})", self.rng.pick(&["2", "0.5", "1.1", "-3"])),
+            6 => format!("f32({})", self.expr(Ty::Float, depth)),
+            _ => format!("-({a})"),
+        }
+    }
+
+    fn unsigned(&mut self, depth: usize) -> String {
+        let a = self.expr(Ty::Unsigned, depth);
+        match self.rng.below(8) {
+            0..=1 => format!("({a} + {})", self.expr(Ty::Unsigned, depth)),
+            2 => format!("({a} - {})", self.expr(Ty::Unsigned, depth)),
+            3 => format!("({a} * {})", self.expr(Ty::Unsigned, depth)),
+            4 => {
+                let op = self.rng.pick(&["//", "%"]);
+                format!("({a} {op} ({} | u64(1)))", self.expr(Ty::Unsigned, depth))
+            }
+            5 => {
+                let op = self.rng.pick(&["<<", ">>"]);
+                format!("({a} {op} u64({}))", self.rng.below(64))
+            }
+            6 => {
+                let op = self.rng.pick(&["&", "|", "^"]);
+                format!("({a} {op} {})", self.expr(Ty::Unsigned, depth))
+            }
+            _ => format!("u64({})", self.expr(Ty::Int, depth)),
+        }
+    }
+
+    fn boolean(&mut self, depth: usize) -> String {
+        let op = self.rng.pick(&["<", "<=", ">", ">=", "==", "!="]);
+        match self.rng.below(12) {
+            0..=4 => format!("({} {op} {})", self.expr(Ty::Int, depth), self.expr(Ty::Int, depth)),
+            5..=7 => format!("({} {op} {})", self.expr(Ty::Float, depth), self.expr(Ty::Float, depth)),
+            8 => {
+                let (a, b, c) = (self.expr(Ty::Int, depth), self.expr(Ty::Int, depth), self.expr(Ty::Int, depth));
+                format!("({a} {op} {b} < {c})")
+            }
+            9 => format!("(not {})", self.expr(Ty::Bool, depth)),
+            10 => {
+                let op = self.rng.pick(&["and", "or", "and", "or", "^", "=="]);
+                format!("({} {op} {})", self.expr(Ty::Bool, depth), self.expr(Ty::Bool, depth))
+            }
+            _ => format!("bool({})", self.expr(Ty::Int, depth)),
+        }
+    }
+
+    fn helper_call(&mut self, ty: Ty, depth: usize) -> Option<String> {
+        let fitting: Vec<usize> = (0..self.helpers.len()).filter(|&k| self.helpers[k].ret == ty).collect();
+        if fitting.is_empty() {
+            return None;
+        }
+        let helper = self.helpers[fitting[self.rng.below(fitting.len())]].clone();
+        let mut args = Vec::new();
+        if helper.takes_array {
+            args.push(self.array(|arr| arr.elem == Elem::F64 && arr.rank == 1)?.name);
+        }
+        for param in helper.params {
+            args.push(self.expr(param, depth.min(1)));
+        }
+        Some(format!("{}({})", helper.name, args.join(", ")))
+    }
+
+    /// A variable, an element or a constant.
+    fn leaf(&mut self, ty: Ty) -> String {
+        let roll = self.rng.below(100);
+        if roll < 45
+            && let Some(name) = self.variable(ty)
+        {
+            return name;
+        }
+        if roll < 75
+            && self.nesting < 2
+            && let Some(element) = self.element(ty)
+        {
+            return element;
+        }
+        if ty == Ty::Int && roll < 80 && !self.counters.is_empty() {
+            let at = self.rng.below(self.counters.len());
+            return self.counters[at].name.clone();
+        }
+        if ty == Ty::Int
+            && roll < 85
+            && let Some(arr) = self.array(|_| true)
+        {
+            let axis = self.rng.below(arr.rank);
+            return if axis == 0 && self.rng.percent(60) {
+                format!("len({})", arr.name)
+            } else {
+                format!("{}.shape[{axis}]", arr.name)
+            };
+        }
+        match ty {
+            Ty::Int => match self.rng.below(12) {
+                0 => "9223372036854775807".into(),
+                1 => "-9223372036854775807".into(),
+                2 => "4611686018427387904".into(),
+                3 => "-1".into(),
+                _ => (self.rng.below(21) as i64 - 6).to_string(),
+            },
+            Ty::Float => self
+                .rng
+                .pick(&["0.0", "-0.0", "1.0", "0.1", "-2.5", "1e300", "3.0", "1e-9", "0.5", "7.25", "1e16"])
+                .into(),
+            Ty::Single => format!("f32({})", self.rng.pick(&["0.0", "1.0", "0.1", "-2.5", "1e20", "3.0", "0.5"])),
+            Ty::Bool => self.rng.pick(&["True", "False"]).into(),
+            Ty::Unsigned => format!("u64({})", self.rng.pick(&["0", "1", "7", "9223372036854775807", "255"])),
+        }
+    }
+
+    pub(super) fn variable(&mut self, ty: Ty) -> Option<String> {
+        let names: Vec<&String> = self.vars.iter().filter(|v| v.ty == ty).map(|v| &v.name).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let at = self.rng.below(names.len());
+        Some(names[at].clone())
+    }
+
+    pub(super) fn array(&mut self, fits: impl Fn(&Arr) -> bool) -> Option<Arr> {
+        let fitting: Vec<Arr> = self.arrays.iter().filter(|arr| fits(arr)).cloned().collect();
+        if fitting.is_empty() { None } else { Some(fitting[self.rng.below(fitting.len())].clone()) }
+    }
+
+    fn element(&mut self, ty: Ty) -> Option<String> {
+        let arr = self.array(|arr| match ty {
+            Ty::Int => matches!(arr.elem, Elem::I64 | Elem::U8 | Elem::I32),
+            Ty::Float => arr.elem == Elem::F64,
+            Ty::Single => arr.elem == Elem::F32,
+            Ty::Bool | Ty::Unsigned => false,
+        })?;
+        self.nesting += 1;
+        let place = self.place(&arr);
+        self.nesting -= 1;
+        Some(if matches!(arr.elem, Elem::U8 | Elem::I32) { format!("i64({place})") } else { place })
+    }
+
+    /// `x[i]`, `m[i, j]`; mostly inside.
+    pub(super) fn place(&mut self, arr: &Arr) -> String {
+        let indices: Vec<String> = (0..arr.rank).map(|axis| self.index(arr, axis)).collect();
+        format!("{}[{}]", arr.name, indices.join(", "))
+    }
+
+    fn index(&mut self, arr: &Arr, axis: usize) -> String {
+        let extent = format!("{}.shape[{axis}]", arr.name);
+        let fitting: Vec<(String, i64)> = self
+            .counters
+            .iter()
+            .filter_map(|c| {
+                let (name, over_axis, slack) = c.over.as_ref()?;
+                (*name == arr.name && *over_axis == axis).then(|| (c.name.clone(), *slack))
+            })
+            .collect();
+        if !fitting.is_empty() && self.rng.percent(75) {
+            let (name, slack) = fitting[self.rng.below(fitting.len())].clone();
+            return match self.rng.below(8) {
+                0 if slack > 0 => format!("{name} - 1"),
+                1 if slack > 0 => format!("{name} + 1"),
+                2 => format!("{extent} - 1 - {name}"),
+                3 => format!("-{name} - 1"),
+                4 => format!("{name} - {}", self.rng.below(3)),
+                _ => name,
+            };
+        }
+        let is_parallel = self.in_parallel;
+        match self.rng.below(if is_parallel { 60 } else { 20 }) {
+            0 => (self.rng.below(8) as i64 - 3).to_string(),
+            1 => format!("-{}", self.rng.below(3) + 1),
+            2 => self.expr(Ty::Int, 1),
+            3 if !self.counters.is_empty() => {
+                let at = self.rng.below(self.counters.len());
+                format!("{} + {}", self.counters[at].name, self.rng.below(3))
+            }
+            4 => format!("({}) % 4", self.expr(Ty::Int, 1)),
+            _ => format!("({}) % {extent}", self.expr(Ty::Int, 1)),
+        }
+    }
+}

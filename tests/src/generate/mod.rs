@@ -1,0 +1,267 @@
+//! Random well-typed programs: the same seed, the same program.
+//!
+//! In: a seed and what to dwell on. Out: a source with calls, as a case file writes them. Programs end: every loop has a
+//! small bound. They may fail: index errors, zero divisors, `raise`, `assert` are part of what engines must agree about.
+//! Statements are kept as a tree of text, so that a failing program can be made smaller by leaving parts out
+//! ([`minimise`]); a part that is needed for the types makes the smaller program fail to compile, and it is kept.
+
+mod expr;
+mod parallel;
+mod rng;
+mod stmt;
+
+use std::fmt::Write as _;
+
+pub use rng::Rng;
+
+/// A statement with what is indented below it.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Node {
+    /// One line.
+    Line(String),
+    /// Heads (`if c:`, `else:`) with their blocks.
+    Compound(Vec<(String, Vec<Node>)>),
+}
+
+/// A program with its calls.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Program {
+    /// Functions, each a compound statement; the last is called.
+    pub functions: Vec<Node>,
+    /// Lines of a `call` block without expected values.
+    pub calls: Vec<String>,
+}
+
+/// What programs dwell on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Focus {
+    /// Numbers, branches, loops, calls.
+    Scalars,
+    /// Arrays, views, copies, reductions.
+    Arrays,
+    /// `prange`.
+    Parallel,
+}
+
+/// Types of scalar expressions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Ty {
+    Int,
+    Float,
+    Single,
+    Bool,
+    Unsigned,
+}
+
+/// Element types of arrays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Elem {
+    F64,
+    I64,
+    F32,
+    U8,
+    I32,
+}
+
+#[derive(Clone, Debug)]
+struct Var {
+    name: String,
+    ty: Ty,
+    is_writable: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Arr {
+    name: String,
+    elem: Elem,
+    rank: usize,
+    is_writable: bool,
+}
+
+/// A loop around the place that is generated.
+#[derive(Clone, Debug)]
+struct Counter {
+    name: String,
+    /// Array and axis whose extent bounds it, and how far from the ends it stays.
+    over: Option<(String, usize, i64)>,
+}
+
+/// A function that may be called.
+#[derive(Clone, Debug)]
+struct Helper {
+    name: String,
+    params: Vec<Ty>,
+    /// Takes an array of f64 first.
+    takes_array: bool,
+    ret: Ty,
+}
+
+/// The place that is generated.
+struct Gen {
+    rng: Rng,
+    focus: Focus,
+    vars: Vec<Var>,
+    arrays: Vec<Arr>,
+    counters: Vec<Counter>,
+    helpers: Vec<Helper>,
+    /// Iterations that may still be multiplied in.
+    fuel: usize,
+    next_name: usize,
+    /// In a parallel loop: what would be carried between iterations is not written.
+    in_parallel: bool,
+    /// In a loop whose `break` and `continue` are allowed.
+    can_break: bool,
+    can_return: bool,
+    /// What `return` gives.
+    result: String,
+    depth: usize,
+    /// Indices in indices.
+    nesting: usize,
+}
+
+impl Gen {
+    fn fresh(&mut self, prefix: &str) -> String {
+        self.next_name += 1;
+        format!("{prefix}{}", self.next_name)
+    }
+}
+
+/// The program of a seed.
+#[must_use]
+pub fn generate(seed: u64, focus: Focus) -> Program {
+    stmt::program(seed, focus)
+}
+
+impl Program {
+    /// The source text.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let mut text = String::new();
+        for (index, function) in self.functions.iter().enumerate() {
+            if index > 0 {
+                text.push('\n');
+            }
+            write_node(function, 0, &mut text);
+        }
+        text
+    }
+
+    /// As a test of a case file.
+    #[must_use]
+    pub fn case_text(&self, title: &str) -> String {
+        format!("## {title}\n\n```py\n{}```\n\n```call\n{}\n```\n", self.source(), self.calls.join("\n"))
+    }
+}
+
+fn write_node(node: &Node, indent: usize, text: &mut String) {
+    match node {
+        Node::Line(line) => {
+            let _ = writeln!(text, "{:indent$}{line}", "");
+        }
+        Node::Compound(parts) => {
+            for (head, body) in parts {
+                let _ = writeln!(text, "{:indent$}{head}", "");
+                if body.is_empty() {
+                    let _ = writeln!(text, "{:indent$}    pass", "");
+                }
+                body.iter().for_each(|node| write_node(node, indent + 4, text));
+            }
+        }
+    }
+}
+
+/// The smallest program found, by leaving parts out, that still `fails`.
+pub fn minimise(program: &Program, mut fails: impl FnMut(&Program) -> bool) -> Program {
+    let mut best = program.clone();
+    let mut budget = 600;
+    loop {
+        let before = best.clone();
+        for call in (0..best.calls.len()).rev() {
+            let mut smaller = best.clone();
+            smaller.calls.remove(call);
+            if !smaller.calls.is_empty() && fails(&smaller) {
+                best = smaller;
+            }
+        }
+        let mut position = 0;
+        while position < count(&best.functions) && budget > 0 {
+            let mut is_smaller = false;
+            for edit in [Edit::Remove, Edit::Unwrap, Edit::DropElse] {
+                let mut smaller = best.clone();
+                let mut at = position;
+                if !edit_at(&mut smaller.functions, &mut at, edit) || smaller == best {
+                    continue;
+                }
+                budget -= 1;
+                if fails(&smaller) {
+                    best = smaller;
+                    is_smaller = true;
+                    break;
+                }
+            }
+            if !is_smaller {
+                position += 1;
+            }
+        }
+        if best == before || budget <= 0 {
+            return best;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Edit {
+    Remove,
+    /// The first block of a compound statement takes its place.
+    Unwrap,
+    DropElse,
+}
+
+fn count(nodes: &[Node]) -> usize {
+    nodes
+        .iter()
+        .map(|node| match node {
+            Node::Line(_) => 1,
+            Node::Compound(parts) => 1 + parts.iter().map(|(_, body)| count(body)).sum::<usize>(),
+        })
+        .sum()
+}
+
+/// Edits the node with that number, in the order of the text.
+fn edit_at(nodes: &mut Vec<Node>, at: &mut usize, edit: Edit) -> bool {
+    for index in 0..nodes.len() {
+        if *at == 0 {
+            return apply(nodes, index, edit);
+        }
+        *at -= 1;
+        if let Node::Compound(parts) = &mut nodes[index] {
+            for (_, body) in parts {
+                let size = count(body);
+                if *at < size {
+                    return edit_at(body, at, edit);
+                }
+                *at -= size;
+            }
+        }
+    }
+    false
+}
+
+fn apply(nodes: &mut Vec<Node>, index: usize, edit: Edit) -> bool {
+    match (edit, &mut nodes[index]) {
+        (Edit::Remove, _) => {
+            nodes.remove(index);
+            true
+        }
+        (Edit::Unwrap, Node::Compound(parts)) if !parts[0].0.starts_with("def ") => {
+            let body = std::mem::take(&mut parts[0].1);
+            nodes.splice(index..=index, body);
+            true
+        }
+        (Edit::DropElse, Node::Compound(parts)) if parts.len() > 1 => {
+            parts.pop();
+            true
+        }
+        _ => false,
+    }
+}
