@@ -1,2 +1,80 @@
-//! The kjit command line.
-fn main() {}
+//! The kjit command line: arguments in, results on standard output, everything else on standard error.
+
+mod args;
+mod bind;
+mod commands;
+mod embedded;
+mod exit;
+mod files;
+mod generate;
+mod image;
+mod interrupt;
+mod literal;
+mod output;
+mod source;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use exit::{Exit, Outcome};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(with_run(std::env::args_os().collect())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and versions go to standard output with code 0, mistakes to standard error with code 2.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let _ = error.print();
+            return ExitCode::from(code as u8);
+        }
+    };
+    let format = cli.error_format;
+    std::panic::set_hook(Box::new(|panic| {
+        let place =
+            panic.location().map_or(String::new(), |place| format!(" at {}:{}", place.file(), place.line()));
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+        exit::note(&format!("internal error in kjit{place} (please report it): {text}"));
+    }));
+    let work = std::panic::AssertUnwindSafe(|| run(cli.command, format));
+    let exit = match std::panic::catch_unwind(work) {
+        Ok(Ok(())) => Exit::Ok,
+        Ok(Err(failure)) => {
+            // What the kernel printed comes before what is said of its end.
+            let _ = output::flush();
+            exit::report(&failure, format)
+        }
+        Err(_) => Exit::Internal,
+    };
+    ExitCode::from(exit as u8)
+}
+
+fn run(command: Command, format: exit::ErrorFormat) -> Outcome {
+    match command {
+        Command::Run(args) => commands::run::run(&args, format),
+        Command::Check(args) => commands::check::check(&args, format),
+        Command::Emit(args) => commands::emit::emit(&args, format),
+        Command::Bench(args) => commands::bench::bench(&args, format),
+        Command::Explain { code } => commands::explain::explain(code.as_deref()),
+        Command::Cache { action } => commands::cache::cache(&action),
+        Command::Doctor { json } => commands::doctor::doctor(json),
+        Command::Examples { name, write } => commands::examples::examples(name.as_deref(), write.as_deref()),
+        Command::Completions { shell } => commands::completions::completions(shell),
+    }
+}
+
+/// `kjit FILE ...` is `kjit run FILE ...`.
+fn with_run(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+    let is_file = args.get(1).is_some_and(|first| {
+        let text = first.to_string_lossy();
+        text == "-" || text.ends_with(".k") || text.ends_with(".py")
+    });
+    if is_file {
+        args.insert(1, "run".into());
+    }
+    args
+}

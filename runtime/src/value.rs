@@ -194,7 +194,8 @@ pub enum Arg<'a> {
 
 impl<'a> Arg<'a> {
     /// The type to specialise for; `None` for an omitted argument.
-    pub(crate) fn ty(&self) -> Option<Ty> {
+    #[must_use]
+    pub fn ty(&self) -> Option<Ty> {
         Some(match self {
             Arg::Scalar(scalar) => Ty::Scalar(scalar.dtype()),
             Arg::In(array) => Ty::Array(array.array_ty(false)),

@@ -23,7 +23,7 @@ mod messages;
 mod names;
 mod ops;
 mod stmts;
-mod suggest;
+pub mod suggest;
 pub mod table;
 #[cfg(test)]
 mod tests;

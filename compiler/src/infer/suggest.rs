@@ -1,7 +1,8 @@
 //! The nearest known name to a misspelt one.
 
 /// The candidate with the fewest edits (insert, delete, replace, swap neighbours), if few enough to be a slip.
-pub(super) fn nearest<'s>(name: &str, candidates: impl IntoIterator<Item = &'s str>) -> Option<&'s str> {
+#[must_use]
+pub fn nearest<'s>(name: &str, candidates: impl IntoIterator<Item = &'s str>) -> Option<&'s str> {
     let limit = (name.chars().count() / 3).clamp(1, 3);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {

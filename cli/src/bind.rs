@@ -1,0 +1,282 @@
+//! `NAME=VALUE` arguments bound to the parameters of a function.
+
+use kjit::{Arg, ArgTy, DynArray, Engine, Kernel, Module, Scalar, Ty, Value};
+use kjit_compiler::infer::{self, suggest};
+use kjit_compiler::numerics::random::Pcg64;
+use kjit_compiler::types::DType;
+
+use crate::commands::Session;
+use crate::exit::Failure;
+use crate::literal::{self, Spec};
+use crate::{files, generate};
+
+/// A value for one parameter.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Scalar(Scalar),
+    Array(DynArray),
+    Str(String),
+    None,
+    Omitted,
+}
+
+/// Values in the order of the parameters, with their names.
+pub(crate) type Bindings = Vec<(String, Bound)>;
+
+impl Bound {
+    /// The same value in memory of its own.
+    pub(crate) fn fresh(&self) -> Result<Bound, Failure> {
+        Ok(match self {
+            Bound::Scalar(scalar) => Bound::Scalar(*scalar),
+            Bound::Array(array) => Bound::Array(array.try_clone()?),
+            Bound::Str(text) => Bound::Str(text.clone()),
+            Bound::None => Bound::None,
+            Bound::Omitted => Bound::Omitted,
+        })
+    }
+
+    /// As an argument of a call; arrays may be written.
+    pub(crate) fn as_arg(&mut self) -> Result<Arg<'_>, Failure> {
+        Ok(match self {
+            Bound::Scalar(scalar) => Arg::Scalar(*scalar),
+            Bound::Array(array) => Arg::InOut(
+                array
+                    .view_mut()
+                    .ok_or_else(|| Failure::data("two arguments share one array; give each its own"))?,
+            ),
+            Bound::Str(text) => Arg::Str(text.clone()),
+            Bound::None => Arg::None,
+            Bound::Omitted => Arg::Omitted,
+        })
+    }
+}
+
+/// The arguments of a call.
+pub(crate) fn args(bindings: &mut Bindings) -> Result<Vec<Arg<'_>>, Failure> {
+    bindings.iter_mut().map(|(_, bound)| bound.as_arg()).collect()
+}
+
+/// Copies of all values in memory of their own.
+pub(crate) fn fresh(bindings: &Bindings) -> Result<Bindings, Failure> {
+    bindings.iter().map(|(name, bound)| Ok((name.clone(), bound.fresh()?))).collect()
+}
+
+/// Binds the values of the command line.
+pub(crate) fn bind(
+    engine: &Engine,
+    module: &Module,
+    kernel: &Kernel,
+    values: &[String],
+    seed: u64,
+) -> Result<Bindings, Failure> {
+    let mut given = given(engine, module, kernel, values, seed)?;
+    let mut bindings = Bindings::new();
+    let mut missing = Vec::new();
+    for (name, has_default) in kernel.params() {
+        match given.iter().position(|(known, _)| *known == name) {
+            Some(at) => bindings.push(given.swap_remove(at)),
+            None if has_default => bindings.push((name, Bound::Omitted)),
+            None => missing.push(name),
+        }
+    }
+    if missing.is_empty() { Ok(bindings) } else { Err(are_missing(&missing, kernel)) }
+}
+
+/// Binds for types alone: a parameter without a value has the type of its annotation, if it has one.
+pub(crate) fn bind_for_types(
+    session: &Session,
+    values: &[String],
+    seed: u64,
+) -> Result<(Bindings, Vec<Option<ArgTy>>), Failure> {
+    let Session { engine, module, kernel } = session;
+    let mut given = given(engine, module, kernel, values, seed)?;
+    let annotations = annotations(module, kernel);
+    let (mut bindings, mut types, mut missing) = (Bindings::new(), Vec::new(), Vec::new());
+    for ((name, has_default), annotation) in kernel.params().into_iter().zip(annotations) {
+        match (given.iter().position(|(known, _)| *known == name), annotation) {
+            (Some(at), _) => {
+                bindings.push(given.swap_remove(at));
+                types.push(None);
+            }
+            (None, Some(ty)) => {
+                bindings.push((name, Bound::Omitted));
+                types.push(Some(ArgTy::Given(ty)));
+            }
+            (None, None) if has_default => {
+                bindings.push((name, Bound::Omitted));
+                types.push(None);
+            }
+            (None, None) => missing.push(name),
+        }
+    }
+    if missing.is_empty() { Ok((bindings, types)) } else { Err(are_missing(&missing, kernel)) }
+}
+
+fn are_missing(missing: &[String], kernel: &Kernel) -> Failure {
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let plural = if missing.len() == 1 { "argument" } else { "arguments" };
+    Failure::usage(format!("missing {plural} {}{}", names.join(", "), usage_of(kernel)))
+}
+
+/// The values that are there, in their order on the command line.
+fn given(
+    engine: &Engine,
+    module: &Module,
+    kernel: &Kernel,
+    values: &[String],
+    seed: u64,
+) -> Result<Bindings, Failure> {
+    if values.is_empty() {
+        return Ok(Bindings::new());
+    }
+    let params = kernel.params();
+    let annotations = annotations(module, kernel);
+    let mut given = Bindings::new();
+    let mut source = Pcg64::new(seed);
+    for text in values {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err(Failure::usage(format!(
+                "`{text}` is not of the form NAME=VALUE{}",
+                usage_of(kernel)
+            )));
+        };
+        let Some(position) = params.iter().position(|(param, _)| param == name) else {
+            return Err(Failure::usage(unknown(name, kernel)));
+        };
+        if given.iter().any(|(known, _)| known == name) {
+            return Err(Failure::usage(format!("`{name}` is given twice")));
+        }
+        let wanted = annotations.get(position).and_then(Option::as_ref);
+        let bound = value_of(engine, value, wanted, &given, &mut source)
+            .map_err(|line| Failure::data(format!("{name}: {line}")))?;
+        given.push((name.to_owned(), bound));
+    }
+    Ok(given)
+}
+
+/// Types that the parameters' annotations ask for, where there are any.
+fn annotations(module: &Module, kernel: &Kernel) -> Vec<Option<Ty>> {
+    let Some(function) = module.ast().function(kernel.name()) else { return Vec::new() };
+    function
+        .params
+        .iter()
+        .map(|param| infer::parse_annotation(module.ast(), param.annotation?).ok().flatten())
+        .collect()
+}
+
+fn value_of(
+    engine: &Engine,
+    text: &str,
+    wanted: Option<&Ty>,
+    given: &[(String, Bound)],
+    source: &mut Pcg64,
+) -> Result<Bound, String> {
+    let wanted_array = wanted.and_then(Ty::array);
+    Ok(match literal::parse(text)? {
+        Spec::None => Bound::None,
+        Spec::Scalar { value, is_typed } => match wanted.and_then(Ty::scalar) {
+            // `n=1e6` for an integer and `a=2` for a float are what people write.
+            Some(dtype) if !is_typed => Bound::Scalar(literal::convert(value, dtype)?),
+            _ if wanted_array.is_some() => {
+                return Err("the parameter is an array: write `1,2,3`, `@file.npy` or `zeros:10`".into());
+            }
+            _ => Bound::Scalar(value),
+        },
+        Spec::Array { rows, is_matrix, dtype } => {
+            let elements = rows.concat();
+            let dtype = dtype.or(wanted_array.map(|array| array.dtype)).unwrap_or_else(|| common(&elements));
+            let shape = if is_matrix { vec![rows.len(), rows[0].len()] } else { vec![elements.len()] };
+            Bound::Array(generate::from_scalars(elements.into_iter(), dtype, &shape)?)
+        }
+        Spec::File { path, member } => Bound::Array(files::load(&path, member.as_deref())?),
+        Spec::Generate { generator, dtype } => {
+            let dtype = dtype.or(wanted_array.map(|array| array.dtype));
+            Bound::Array(generate::generate(&generator, dtype, source)?)
+        }
+        Spec::Like(name) => match given.iter().find(|(known, _)| *known == name) {
+            Some((_, Bound::Array(array))) => Bound::Array(
+                DynArray::zeros(array.dtype(), array.shape()).map_err(|error| error.to_string())?,
+            ),
+            Some(_) => return Err(format!("`{name}` is not an array")),
+            None => return Err(format!("`like:{name}` must come after `{name}=...`")),
+        },
+        Spec::Text(text) if is_expression(&text) => evaluate(engine, &text)?,
+        Spec::Text(text) => Bound::Str(text),
+    })
+}
+
+/// The type of a list of numbers without one.
+fn common(elements: &[Scalar]) -> DType {
+    let has = |dtype| elements.iter().any(|element| element.dtype() == dtype);
+    [DType::C128, DType::F64, DType::U64, DType::I64]
+        .into_iter()
+        .find(|&dtype| has(dtype))
+        .unwrap_or(if elements.is_empty() { DType::F64 } else { DType::Bool })
+}
+
+/// Is it more than a word or a path?
+fn is_expression(text: &str) -> bool {
+    text.contains(['(', '*', '+']) && !text.contains('/')
+}
+
+/// Evaluates an expression of the language, in a function of its own.
+fn evaluate(engine: &Engine, text: &str) -> Result<Bound, String> {
+    let source = format!("import math\nimport numpy as np\ndef main():\n    return {text}\n");
+    let explain = |error: kjit::Error| format!("`{text}` is not a value: {error}");
+    let module = Module::from_source(engine, "<argument>", &source).map_err(explain)?;
+    let value = module.kernel("main").and_then(|main| main.call(&mut [])).map_err(explain)?;
+    match value {
+        Value::Scalar(scalar) => Ok(Bound::Scalar(scalar)),
+        Value::Array(array) => Ok(Bound::Array(array)),
+        Value::None | Value::Tuple(_) => Err(format!("`{text}` is neither a number nor an array")),
+    }
+}
+
+fn unknown(name: &str, kernel: &Kernel) -> String {
+    let params: Vec<String> = kernel.params().into_iter().map(|(name, _)| name).collect();
+    let hint = nearest(name, &params).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    format!("`{}` has no parameter `{name}`{hint}{}", kernel.name(), usage_of(kernel))
+}
+
+/// The known name that a misspelt one is near to.
+pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    suggest::nearest(name, known.iter().map(String::as_str))
+}
+
+/// The signature and a command that would work.
+fn usage_of(kernel: &Kernel) -> String {
+    let params = kernel.head();
+    let values: Vec<String> = kernel
+        .params()
+        .iter()
+        .filter(|(_, has_default)| !has_default)
+        .map(|(name, _)| {
+            let example = kernel.annotation(name).map_or("1.0".to_owned(), example_of);
+            format!("{name}={example}")
+        })
+        .collect();
+    let function = if kernel.name() == "main" { String::new() } else { format!(" --fn {}", kernel.name()) };
+    format!(
+        "\n  signature: {params}\n  for example: kjit run {}{function} {}",
+        kernel.file(),
+        values.join(" ")
+    )
+}
+
+fn example_of(annotation: &str) -> String {
+    if annotation.contains('[') {
+        let axes = annotation.matches(',').count() + 1;
+        let shape = vec!["100"; axes].join("x");
+        if annotation.starts_with(['i', 'u']) {
+            format!("randint:0:10:{shape}")
+        } else {
+            format!("rand:{shape}")
+        }
+    } else if annotation.starts_with(['i', 'u']) {
+        "10".into()
+    } else if annotation.starts_with('b') {
+        "True".into()
+    } else {
+        "1.0".into()
+    }
+}

@@ -1,0 +1,254 @@
+//! Results in words: name, type, shape, extremes, mean, first values.
+
+use std::time::Duration;
+
+use kjit::{ArrayRef, DType, DynArray, Scalar, Signature, Value};
+use kjit_compiler::numerics::format;
+use serde_json::{Value as Json, json};
+
+use crate::image::to_f64;
+
+/// How many values of an array are shown.
+const SHOWN: usize = 6;
+
+/// A result with the name it goes by.
+#[derive(Clone)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: String,
+    pub(crate) part: Part<'a>,
+}
+
+/// A number or an array.
+#[derive(Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Scalar(Scalar),
+    Array(&'a DynArray),
+}
+
+/// The parts of a returned value: `return`, or `return0`, `return1`, ... by position.
+pub(crate) fn parts_of<'a>(
+    value: &'a Value,
+    name: &str,
+    names: &[Option<String>],
+    parts: &mut Vec<Named<'a>>,
+) {
+    match value {
+        Value::None => {}
+        Value::Scalar(scalar) => parts.push(Named { name: name.to_owned(), part: Part::Scalar(*scalar) }),
+        Value::Array(array) => parts.push(Named { name: name.to_owned(), part: Part::Array(array) }),
+        Value::Tuple(items) => {
+            for (k, item) in items.iter().enumerate() {
+                let own = names.get(k).cloned().flatten().unwrap_or_else(|| format!("{name}{k}"));
+                parts_of(item, &own, &[], parts);
+            }
+        }
+    }
+}
+
+/// A number as Python prints it.
+pub(crate) fn scalar(value: Scalar) -> String {
+    match value {
+        Scalar::Bool(x) => {
+            if x {
+                "True".into()
+            } else {
+                "False".into()
+            }
+        }
+        Scalar::I8(x) => x.to_string(),
+        Scalar::I16(x) => x.to_string(),
+        Scalar::I32(x) => x.to_string(),
+        Scalar::I64(x) => x.to_string(),
+        Scalar::U8(x) => x.to_string(),
+        Scalar::U16(x) => x.to_string(),
+        Scalar::U32(x) => x.to_string(),
+        Scalar::U64(x) => x.to_string(),
+        Scalar::F32(x) => format::repr_f32(x),
+        Scalar::F64(x) => format::repr_f64(x),
+        Scalar::C64(z) => format::repr_complex(f64::from(z.re), f64::from(z.im)),
+        Scalar::C128(z) => format::repr_complex(z.re, z.im),
+    }
+}
+
+/// A signature as annotations write it.
+pub(crate) fn signature(signature: &Signature) -> String {
+    let params: Vec<String> = signature.params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
+    format!("{}({}) -> {}", signature.name, params.join(", "), signature.ret)
+}
+
+/// A time for people, three digits.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let (value, unit) = match seconds {
+        s if s < 1e-6 => (s * 1e9, "ns"),
+        s if s < 1e-3 => (s * 1e6, "us"),
+        s if s < 1.0 => (s * 1e3, "ms"),
+        s => (s, "s"),
+    };
+    let decimals = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// One line for a result.
+pub(crate) fn line(named: &Named<'_>) -> String {
+    match &named.part {
+        Part::Scalar(value) => format!("{} = {}", named.name, scalar(*value)),
+        Part::Array(array) => {
+            let shape: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
+            let head = format!("{}: {}[{}]", named.name, array.dtype(), shape.join(" x "));
+            match statistics(&array.view()) {
+                Some(s) => {
+                    let (min, max, mean) = (number(s.min), number(s.max), number(s.mean));
+                    let nans = if s.nans > 0 { format!(", {} nan", s.nans) } else { String::new() };
+                    format!("{head}  min {min}  max {max}  mean {mean}{nans}  {}", first(array))
+                }
+                None => format!("{head}  {}", first(array)),
+            }
+        }
+    }
+}
+
+/// All elements, one row of the last axis per line.
+pub(crate) fn full(named: &Named<'_>) -> String {
+    let Part::Array(array) = &named.part else { return line(named) };
+    let row = array.shape().last().copied().unwrap_or(1).max(1);
+    let elements = elements(array, usize::MAX);
+    let mut text = format!("{} =", named.name);
+    for values in elements.chunks(row) {
+        text.push_str("\n  ");
+        text.push_str(&values.join(" "));
+    }
+    text
+}
+
+/// The same facts as data. Scalars in full; complex numbers as a pair.
+pub(crate) fn as_json(named: &Named<'_>) -> Json {
+    match &named.part {
+        Part::Scalar(value) => {
+            json!({ "name": named.name, "type": value.dtype().name(), "shape": [], "value": json_scalar(*value) })
+        }
+        Part::Array(array) => {
+            let summary = statistics(&array.view()).map(|s| {
+                json!({ "min": json_f64(s.min), "max": json_f64(s.max), "mean": json_f64(s.mean), "nan": s.nans })
+            });
+            json!({
+                "name": named.name,
+                "type": array.dtype().name(),
+                "shape": array.shape(),
+                "summary": summary,
+                "first": scalars(array, SHOWN).into_iter().map(json_scalar).collect::<Vec<_>>(),
+            })
+        }
+    }
+}
+
+/// JSON has no infinities; they are strings as Python writes them.
+fn json_f64(x: f64) -> Json {
+    if x.is_finite() { json!(x) } else { json!(format::repr_f64(x)) }
+}
+
+fn json_scalar(value: Scalar) -> Json {
+    match value {
+        Scalar::Bool(x) => json!(x),
+        Scalar::F32(x) => json_f64(f64::from(x)),
+        Scalar::F64(x) => json_f64(x),
+        Scalar::C64(z) => json!([json_f64(f64::from(z.re)), json_f64(f64::from(z.im))]),
+        Scalar::C128(z) => json!([json_f64(z.re), json_f64(z.im)]),
+        Scalar::U64(x) => json!(x),
+        other => scalar(other).parse::<i64>().map_or(Json::Null, |x| json!(x)),
+    }
+}
+
+struct Statistics {
+    min: f64,
+    max: f64,
+    mean: f64,
+    nans: usize,
+}
+
+fn statistics(array: &ArrayRef<'_>) -> Option<Statistics> {
+    let values = to_f64(array).ok()?;
+    let numbers = || values.iter().copied().filter(|x| !x.is_nan());
+    let count = numbers().count();
+    (count > 0).then(|| Statistics {
+        min: numbers().fold(f64::INFINITY, f64::min),
+        max: numbers().fold(f64::NEG_INFINITY, f64::max),
+        mean: numbers().sum::<f64>() / count as f64,
+        nans: values.len() - count,
+    })
+}
+
+/// Six significant digits are enough to recognise a number.
+fn number(x: f64) -> String {
+    let rounded: f64 = format!("{x:.5e}").parse().unwrap_or(x);
+    let text = format::repr_f64(rounded);
+    text.strip_suffix(".0").map_or_else(|| text.clone(), str::to_owned)
+}
+
+fn first(array: &DynArray) -> String {
+    let shown = elements(array, SHOWN);
+    let more = if array.len() > SHOWN { ", ..." } else { "" };
+    format!("[{}{more}]", shown.join(", "))
+}
+
+fn elements(array: &DynArray, limit: usize) -> Vec<String> {
+    scalars(array, limit).into_iter().map(scalar).collect()
+}
+
+/// The first elements in C order.
+fn scalars(array: &DynArray, limit: usize) -> Vec<Scalar> {
+    let view = array.view();
+    let shape = array.shape();
+    let mut index = vec![0; shape.len()];
+    let mut found = Vec::new();
+    for _ in 0..array.len().min(limit) {
+        found.extend(element(&view, &index));
+        for axis in (0..shape.len()).rev() {
+            index[axis] += 1;
+            if index[axis] < shape[axis] {
+                break;
+            }
+            index[axis] = 0;
+        }
+    }
+    found
+}
+
+fn element(view: &ArrayRef<'_>, index: &[usize]) -> Option<Scalar> {
+    Some(match view.dtype() {
+        DType::Bool => Scalar::Bool(view.get(index)?),
+        DType::I8 => Scalar::I8(view.get(index)?),
+        DType::I16 => Scalar::I16(view.get(index)?),
+        DType::I32 => Scalar::I32(view.get(index)?),
+        DType::I64 => Scalar::I64(view.get(index)?),
+        DType::U8 => Scalar::U8(view.get(index)?),
+        DType::U16 => Scalar::U16(view.get(index)?),
+        DType::U32 => Scalar::U32(view.get(index)?),
+        DType::U64 => Scalar::U64(view.get(index)?),
+        DType::F32 => Scalar::F32(view.get(index)?),
+        DType::F64 => Scalar::F64(view.get(index)?),
+        DType::C64 => Scalar::C64(view.get(index)?),
+        DType::C128 => Scalar::C128(view.get(index)?),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_summarised() {
+        let array = DynArray::from_slice(&[1.0, 2.0, f64::NAN, 4.5, 0.25, 7.0, 8.0, 9.0], &[2, 4]).unwrap();
+        let named = Named { name: "x".into(), part: Part::Array(&array) };
+        assert_eq!(
+            line(&named),
+            "x: f64[2 x 4]  min 0.25  max 9  mean 4.53571, 1 nan  [1.0, 2.0, nan, 4.5, 0.25, 7.0, ...]"
+        );
+        assert_eq!(full(&named), "x =\n  1.0 2.0 nan 4.5\n  0.25 7.0 8.0 9.0");
+        assert_eq!(as_json(&named)["summary"]["nan"], 1);
+        assert_eq!(as_json(&named)["first"][2], "nan");
+        let empty = DynArray::zeros(DType::I32, &[0]).unwrap();
+        assert_eq!(line(&Named { name: "e".into(), part: Part::Array(&empty) }), "e: i32[0]  []");
+        assert_eq!(line(&Named { name: "s".into(), part: Part::Scalar(Scalar::I64(3)) }), "s = 3");
+    }
+}
