@@ -108,7 +108,7 @@ fn lowered(session: &Session, request: &Request<'_>) -> Result<Front, Failure> {
     let (inferred, warnings) = infer::infer(ast, function, args, options, host)
         .map_err(|diagnostics| session.failure(diagnostics))?;
     let (program, signature) = kjit_compiler::lower::lower(ast, &inferred, source)
-        .map_err(|diagnostic| session.failure(vec![diagnostic]))?;
+        .map_err(|diagnostic| session.failure(vec![*diagnostic]))?;
     Ok(Front { program, signature, warnings, optimize: false })
 }
 
