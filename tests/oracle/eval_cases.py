@@ -69,6 +69,10 @@ class Array(np.ndarray):
     def __iter__(self):
         return (self[i] for i in range(len(self)))
 
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        # A reduction of the whole array gives a number.
+        return array[()] if return_scalar else super().__array_wrap__(array, context, return_scalar)
+
 
 def as_array(values, element=None):
     made = np.array(values, dtype=kjit.TYPES[element].dtype if element else None)

@@ -2,13 +2,14 @@
 //! has a page with its title; programs on the pages of run-time errors fail with that error, and the corrected ones do not.
 //!
 //! A program in `docs/language.md` is followed by a `call` block (see `kjit_tests::case`) or by the `error` or `warning` that
-//! it gives; `KJIT_BLESS=1` rewrites messages. A block ```` ```py later ```` or ```` ```text ```` is not run.
+//! it gives; `KJIT_BLESS=1` rewrites messages.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use kjit::{Arg, CacheDir, Code, Config, Engine, EngineKind, Error, Module};
+use kjit_compiler::types::builtins;
 use kjit_tests::case::parse_cases;
 use kjit_tests::run::{apply_edits, run_case};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
             if verdict.problems.is_empty() { Ok(()) } else { Err(verdict.problems.join("\n\n").into()) }
         }));
     }
+    let page_text = text.clone();
+    trials.push(Trial::test("language: every built-in function is named", move || every_builtin(&page_text)));
     for &code in Code::ALL {
         let path = folder.join(format!("errors/{code}.md"));
         trials.push(Trial::test(format!("errors::{code}"), move || page(code, &path).map_err(Failed::from)));
@@ -42,6 +45,18 @@ fn main() -> ExitCode {
         std::fs::write(&language, apply_edits(&text, edits)).expect("the page can be written");
     }
     if conclusion.has_failed() { ExitCode::from(101) } else { ExitCode::SUCCESS }
+}
+
+/// A function that the tables of the compiler know and the page does not mention is missing in the page.
+fn every_builtin(page: &str) -> Result<(), Failed> {
+    let words: std::collections::HashSet<&str> =
+        page.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    for module in ["", "numpy", "math", "cmath", "numpy.random", "array", "generator"] {
+        if let Some(name) = builtins::names(module).find(|name| !words.contains(name)) {
+            return Err(format!("`{name}` of `{module}` is not on the page").into());
+        }
+    }
+    Ok(())
 }
 
 /// Checks the page of a code. The programs of codes found at compile time are tested by the stage that finds them.
