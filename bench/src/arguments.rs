@@ -11,7 +11,7 @@ use crate::definitions::{ArgDefinition, Definition, ScalarValue, Sizes};
 const HUGE_PAGES_BYTES: usize = 4 << 20;
 
 /// One argument.
-pub enum Argument {
+pub(crate) enum Argument {
     /// A number, or the real and imaginary part of one.
     Scalar(DType, [f64; 2]),
     /// An array, C-contiguous.
@@ -19,7 +19,7 @@ pub enum Argument {
 }
 
 /// An array with the content to go back to.
-pub struct ArrayArgument {
+pub(crate) struct ArrayArgument {
     pub dtype: DType,
     pub shape: Vec<usize>,
     pub data: *mut u8,
@@ -29,7 +29,7 @@ pub struct ArrayArgument {
 }
 
 /// All arguments of one function.
-pub struct Arguments(pub Vec<Argument>);
+pub(crate) struct Arguments(pub Vec<Argument>);
 
 impl ArrayArgument {
     fn new(dtype: DType, shape: Vec<usize>, is_written: bool, element: impl FnMut(usize) -> f64) -> Self {
@@ -75,14 +75,14 @@ impl ArrayArgument {
     }
 
     /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         let bytes = self.shape.iter().product::<usize>() * self.dtype.size_bytes();
         // SAFETY: the allocation is at least that long and initialised.
         unsafe { std::slice::from_raw_parts(self.data, bytes) }
     }
 
     /// Its elements as numbers.
-    pub fn values(&self) -> Vec<f64> {
+    pub(crate) fn values(&self) -> Vec<f64> {
         let bytes = self.bytes();
         match self.dtype {
             DType::F64 => bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
@@ -102,13 +102,13 @@ impl Drop for ArrayArgument {
 
 impl Arguments {
     /// The arguments of a function at a size.
-    pub fn new(definition: &Definition, sizes: &Sizes) -> Arguments {
+    pub(crate) fn new(definition: &Definition, sizes: &Sizes) -> Arguments {
         let make = |(position, arg): (usize, &ArgDefinition)| argument(arg, sizes, 100 + position as u64);
         Arguments(definition.args.iter().enumerate().map(make).collect())
     }
 
     /// Puts the first content back into what was written.
-    pub fn restore(&self) {
+    pub(crate) fn restore(&self) {
         for argument in &self.0 {
             if let Argument::Array(array) = argument
                 && array.is_written
@@ -122,7 +122,7 @@ impl Arguments {
     }
 
     /// What calls have written, as numbers.
-    pub fn written(&self) -> Vec<Vec<f64>> {
+    pub(crate) fn written(&self) -> Vec<Vec<f64>> {
         self.0
             .iter()
             .filter_map(|argument| match argument {

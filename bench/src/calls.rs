@@ -7,7 +7,7 @@ use kjit::{Error, Kernel, KernelReturn, View, ViewMut};
 use crate::arguments::{Argument, Arguments, ArrayArgument};
 
 /// Calls a kernel that many times on its arguments; returns what the last call returned, 0 for nothing.
-pub type Run = Box<dyn FnMut(u64) -> f64>;
+pub(crate) type Run = Box<dyn FnMut(u64) -> f64>;
 
 type In1<T> = View<'static, T, 1>;
 type In2<T> = View<'static, T, 2>;
@@ -109,7 +109,7 @@ macro_rules! table {
         ///
         /// # Errors
         /// If it does not compile.
-        pub unsafe fn typed(name: &str, kernel: &Kernel, args: &Arguments) -> Result<Run, Error> {
+        pub(crate) unsafe fn typed(name: &str, kernel: &Kernel, args: &Arguments) -> Result<Run, Error> {
             let args: *const Arguments = args;
             match name {
                 $(stringify!($name) => {

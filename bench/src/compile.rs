@@ -14,7 +14,7 @@ use crate::{Plan, table};
 
 /// One function.
 #[derive(Serialize)]
-pub struct CompileTimes {
+pub(crate) struct CompileTimes {
     pub name: String,
     pub source_lines: usize,
     /// Microseconds from the text to the callable.
@@ -28,7 +28,7 @@ pub struct CompileTimes {
 
 /// All of them.
 #[derive(Serialize)]
-pub struct CompileReport {
+pub(crate) struct CompileReport {
     pub functions: Vec<CompileTimes>,
 }
 
@@ -89,7 +89,7 @@ fn engine() -> Engine {
 }
 
 /// Compiles everything in turn, as many times as the plan says.
-pub fn measure(plan: &Plan, numba: &mut Option<Numba>) -> CompileReport {
+pub(crate) fn measure(plan: &Plan, numba: &mut Option<Numba>) -> CompileReport {
     let targets: Vec<Target> = targets().into_iter().filter(|t| plan.wants(&t.name)).collect();
     let engine = engine();
     let mut totals = vec![Vec::new(); targets.len()];
@@ -163,7 +163,7 @@ fn numba_compile(numba: &mut Numba, function: &str, sizes: &Sizes) -> Option<f64
 
 impl CompileReport {
     /// The table and what the aims say of it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let names: Vec<&str> = self
             .functions
             .iter()
@@ -193,7 +193,8 @@ impl CompileReport {
             let chosen = self.functions.iter().filter(|f| f.name != generated::NAME);
             chosen.filter(|f| f.name.contains(": main") == is_main).map(|f| f.total_us.median).collect()
         };
-        let big = self.functions.iter().find(|f| f.name == generated::NAME).map_or(f64::NAN, |f| f.total_us.median);
+        let big =
+            self.functions.iter().find(|f| f.name == generated::NAME).map_or(f64::NAN, |f| f.total_us.median);
         format!(
             "## Compile\n\nMicroseconds from the source text to the callable, medians, no cache.\n\n{}\nMedian over the kernels: \
              {:.0} us (aim: 1000), over the `main`s: {:.0} us. A function of 500 lines: {:.1} ms (aim: 15). Numba takes {:.0} times as \

@@ -7,11 +7,11 @@ use kjit::{ArgTy, ArrayTy, DType, Layout, Ty};
 use serde::Deserialize;
 
 /// Values of the names that formulas use.
-pub type Sizes = BTreeMap<String, f64>;
+pub(crate) type Sizes = BTreeMap<String, f64>;
 
 /// A function of the kernel library with the arguments to call it with.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Definition {
+pub(crate) struct Definition {
     pub function: String,
     pub file: String,
     pub parallel: bool,
@@ -31,7 +31,7 @@ pub struct Definition {
 
 /// One argument.
 #[derive(Clone, Debug, Deserialize)]
-pub struct ArgDefinition {
+pub(crate) struct ArgDefinition {
     #[serde(rename = "type")]
     pub ty: String,
     pub value: Option<ScalarValue>,
@@ -48,7 +48,7 @@ pub struct ArgDefinition {
 /// A scalar: a formula, or the two parts of a complex number.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub enum ScalarValue {
+pub(crate) enum ScalarValue {
     Real(Formula),
     Complex([f64; 2]),
 }
@@ -56,21 +56,21 @@ pub enum ScalarValue {
 /// A number, or `+ - * /`, parentheses and names: `"2 * n"`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
-pub enum Formula {
+pub(crate) enum Formula {
     Number(f64),
     Text(String),
 }
 
 impl Definition {
     /// The types of its arguments, arrays C-contiguous.
-    pub fn arg_types(&self) -> Vec<ArgTy> {
+    pub(crate) fn arg_types(&self) -> Vec<ArgTy> {
         self.args.iter().map(|arg| ArgTy::Given(arg.ty())).collect()
     }
 }
 
 impl ArgDefinition {
     /// Element type, and rank if it is an array.
-    pub fn element(&self) -> (DType, Option<usize>) {
+    pub(crate) fn element(&self) -> (DType, Option<usize>) {
         let (name, axes) = self.ty.split_once('[').map_or((self.ty.as_str(), None), |(n, a)| (n, Some(a)));
         let dtype = match name {
             "bool" => DType::Bool,
@@ -87,23 +87,20 @@ impl ArgDefinition {
     fn ty(&self) -> Ty {
         match self.element() {
             (dtype, None) => Ty::Scalar(dtype),
-            (dtype, Some(rank)) => Ty::Array(ArrayTy {
-                dtype,
-                rank: rank as u8,
-                layout: Layout::C,
-                is_writable: self.written,
-            }),
+            (dtype, Some(rank)) => {
+                Ty::Array(ArrayTy { dtype, rank: rank as u8, layout: Layout::C, is_writable: self.written })
+            }
         }
     }
 }
 
 /// Root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ is in the repository").to_owned()
 }
 
 /// The list in `kernels.json`.
-pub fn definitions() -> Vec<Definition> {
+pub(crate) fn definitions() -> Vec<Definition> {
     let path = root().join("bench/peers/kernels.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -114,7 +111,7 @@ impl Formula {
     ///
     /// # Panics
     /// If the text is no formula over these names.
-    pub fn value(&self, sizes: &Sizes) -> f64 {
+    pub(crate) fn value(&self, sizes: &Sizes) -> f64 {
         match self {
             Formula::Number(number) => *number,
             Formula::Text(text) => {
@@ -128,7 +125,7 @@ impl Formula {
     }
 
     /// Its value as an extent.
-    pub fn extent(&self, sizes: &Sizes) -> usize {
+    pub(crate) fn extent(&self, sizes: &Sizes) -> usize {
         self.value(sizes) as usize
     }
 }

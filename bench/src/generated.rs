@@ -5,10 +5,10 @@ use std::fmt::Write;
 use kjit::{ArgTy, ArrayTy, DType, Layout, Ty};
 
 /// Its name in the results.
-pub const NAME: &str = "generated, 500 lines";
+pub(crate) const NAME: &str = "generated, 500 lines";
 
 /// Types to compile `big` for.
-pub fn types() -> Vec<ArgTy> {
+pub(crate) fn types() -> Vec<ArgTy> {
     let array = |rank| {
         ArgTy::Given(Ty::Array(ArrayTy { dtype: DType::F64, rank, layout: Layout::C, is_writable: true }))
     };
@@ -16,7 +16,7 @@ pub fn types() -> Vec<ArgTy> {
 }
 
 /// A function `big` with as many lines.
-pub fn source(lines: usize) -> String {
+pub(crate) fn source(lines: usize) -> String {
     let mut text = String::from(
         "import math\n\n\ndef big(x: f64[:], y: f64[:], m: f64[:, :], n: i64) -> f64:\n    total = 0.0\n    last = 1.0\n",
     );

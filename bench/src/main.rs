@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::peers::{Numba, eprintln_line};
 
 /// How much is measured.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Only functions whose names contain one of these; all if empty.
     only: Vec<String>,
     /// Rounds of a contest at most.
@@ -218,8 +218,12 @@ fn measure() -> Result<(), String> {
     results.start = wants("start").then(|| start::measure(&plan));
 
     let text = markdown(&results);
-    let processor: String =
-        results.machine.processor.chars().map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let processor: String = results
+        .machine
+        .processor
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .collect();
     std::fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
     for (extension, content) in [("json", &json), ("md", &text)] {

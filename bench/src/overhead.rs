@@ -11,10 +11,10 @@ use crate::{Plan, table};
 
 /// Nanoseconds of calls.
 #[derive(Serialize)]
-pub struct OverheadReport {
+pub(crate) struct OverheadReport {
     pub calls: Vec<(String, Summary)>,
     /// Median over the rounds of the typed call over the same work in Rust.
-    pub typed_over_work_ns: f64,
+    pub(crate) typed_over_work_ns: f64,
     /// The dynamic call over the same work in Rust.
     pub dynamic_over_work_ns: f64,
 }
@@ -39,7 +39,7 @@ fn saxpy(a: f64, x: &[f64], y: &mut [f64]) {
 }
 
 /// Calls tiny kernels many times, each way in turn.
-pub fn measure(plan: &Plan) -> OverheadReport {
+pub(crate) fn measure(plan: &Plan) -> OverheadReport {
     let engine = Engine::new(Config::new().cache(CacheDir::Off)).expect("the processor is supported");
     let module = Module::from_source(&engine, "tiny.k", SOURCE).expect("it parses");
     let add = module.kernel("add").expect("it is there");
@@ -48,7 +48,13 @@ pub fn measure(plan: &Plan) -> OverheadReport {
     let typed = kernel.typed::<(f64, In<'_, f64, 1>, InOut<'_, f64, 1>), ()>().expect("it compiles");
     let (x, mut y) = (vec![1.0; 4], vec![2.0; 4]);
 
-    let names = ["add in kjit, typed", "saxpy(4) in Rust", "saxpy(4), typed", "saxpy(4), dynamic", "saxpy(4), prepared"];
+    let names = [
+        "add in kjit, typed",
+        "saxpy(4) in Rust",
+        "saxpy(4), typed",
+        "saxpy(4), dynamic",
+        "saxpy(4), prepared",
+    ];
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); names.len()];
     let mut prepared = None;
     for _ in 0..plan.rounds * 4 {
@@ -89,7 +95,7 @@ pub fn measure(plan: &Plan) -> OverheadReport {
 
 impl OverheadReport {
     /// The table and what the aims say of it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .calls
             .iter()

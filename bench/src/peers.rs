@@ -16,14 +16,14 @@ use crate::definitions::{Sizes, root};
 const C_FLAGS: &[&str] = &["-std=c11", "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"];
 
 /// C variants and what they add.
-pub const C_VARIANTS: &[(&str, &[&str])] = &[
+pub(crate) const C_VARIANTS: &[(&str, &[&str])] = &[
     ("gcc", &[]),
     ("gcc_novec", &["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]),
     ("gcc_omp", &["-fopenmp"]),
 ];
 
 /// `kernels.c` compiled one way.
-pub struct Library {
+pub(crate) struct Library {
     handle: *mut c_void,
 }
 
@@ -40,7 +40,7 @@ union Slot {
 type Entry = unsafe extern "C" fn(*const Slot, *mut Slot);
 
 /// Has this machine a C compiler? Its version.
-pub fn cc_version() -> Option<String> {
+pub(crate) fn cc_version() -> Option<String> {
     let output = Command::new("cc").arg("--version").output().ok()?;
     Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
 }
@@ -50,7 +50,7 @@ impl Library {
     ///
     /// # Errors
     /// What the compiler or the loader says.
-    pub fn build(folder: &Path, variant: &str) -> Result<Library, String> {
+    pub(crate) fn build(folder: &Path, variant: &str) -> Result<Library, String> {
         let flags = C_VARIANTS.iter().find(|(name, _)| *name == variant).map(|(_, flags)| *flags);
         let shared = folder.join(format!("{variant}.so"));
         let output = Command::new("cc")
@@ -68,7 +68,11 @@ impl Library {
         let path = CString::new(shared.to_string_lossy().as_bytes()).map_err(|error| error.to_string())?;
         // SAFETY: a library that has just been made; it has no constructors that do anything.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if handle.is_null() { Err(format!("{} does not load", shared.display())) } else { Ok(Library { handle }) }
+        if handle.is_null() {
+            Err(format!("{} does not load", shared.display()))
+        } else {
+            Ok(Library { handle })
+        }
     }
 
     /// A function on these arguments.
@@ -78,7 +82,12 @@ impl Library {
     ///
     /// # Errors
     /// If there is no such function.
-    pub unsafe fn run(&self, function: &str, args: &Arguments, returns: Option<&str>) -> Result<Run, String> {
+    pub(crate) unsafe fn run(
+        &self,
+        function: &str,
+        args: &Arguments,
+        returns: Option<&str>,
+    ) -> Result<Run, String> {
         let name = CString::new(format!("call_{function}")).map_err(|error| error.to_string())?;
         let name: *const c_char = name.as_ptr();
         // SAFETY: the library stays loaded.
@@ -124,7 +133,7 @@ impl Library {
 }
 
 /// The Numba process, `bench/peers/server.py`.
-pub struct Numba {
+pub(crate) struct Numba {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -136,7 +145,7 @@ pub struct Numba {
 }
 
 /// Something that the Numba process has ready.
-pub struct NumbaCall {
+pub(crate) struct NumbaCall {
     id: u64,
     /// Seconds of the first call, which compiles.
     pub compile_s: f64,
@@ -146,7 +155,7 @@ pub struct NumbaCall {
 ///
 /// # Errors
 /// Why there is none.
-pub fn numba_python() -> Result<PathBuf, String> {
+pub(crate) fn numba_python() -> Result<PathBuf, String> {
     if let Some(python) = std::env::var_os("KJIT_BENCH_PYTHON") {
         return Ok(python.into());
     }
@@ -173,7 +182,7 @@ pub fn numba_python() -> Result<PathBuf, String> {
 }
 
 /// A line on standard error.
-pub fn eprintln_line(line: &str) {
+pub(crate) fn eprintln_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
@@ -182,7 +191,7 @@ impl Numba {
     ///
     /// # Errors
     /// Why it cannot be used on this machine.
-    pub fn start() -> Result<Numba, String> {
+    pub(crate) fn start() -> Result<Numba, String> {
         let python = numba_python()?;
         let mut child = Command::new(&python)
             .arg(root().join("bench/peers/server.py"))
@@ -215,7 +224,12 @@ impl Numba {
     ///
     /// # Errors
     /// What Python says.
-    pub fn prepare(&mut self, variant: &str, function: &str, sizes: &Sizes) -> Result<NumbaCall, String> {
+    pub(crate) fn prepare(
+        &mut self,
+        variant: &str,
+        function: &str,
+        sizes: &Sizes,
+    ) -> Result<NumbaCall, String> {
         self.next += 1;
         // Whole numbers: Python must not get 4.0 for an extent.
         let sizes: serde_json::Map<String, Value> =
@@ -230,13 +244,13 @@ impl Numba {
     ///
     /// # Errors
     /// What Python says.
-    pub fn sample(&mut self, call: &NumbaCall) -> Result<f64, String> {
+    pub(crate) fn sample(&mut self, call: &NumbaCall) -> Result<f64, String> {
         let answer = self.ask(&json!({"op": "sample", "id": call.id}))?;
         answer["ns"].as_f64().ok_or_else(|| "no time".to_owned())
     }
 
     /// Frees its arguments.
-    pub fn release(&mut self, call: &NumbaCall) {
+    pub(crate) fn release(&mut self, call: &NumbaCall) {
         let _ = self.ask(&json!({"op": "release", "id": call.id}));
     }
 }

@@ -18,7 +18,7 @@ const SAMPLE_NS: f64 = 200_000.0;
 
 /// Samples of one kernel at one size.
 #[derive(Serialize)]
-pub struct KernelTimes {
+pub(crate) struct KernelTimes {
     pub function: String,
     pub size: String,
     pub irregular: bool,
@@ -34,7 +34,7 @@ pub struct KernelTimes {
 
 impl KernelTimes {
     /// The ratio of two variants; NaN if one is missing.
-    pub fn ratio(&self, ours: &str, theirs: &str) -> f64 {
+    pub(crate) fn ratio(&self, ours: &str, theirs: &str) -> f64 {
         self.ratios.iter().find(|(a, b, _)| a == ours && b == theirs).map_or(f64::NAN, |(_, _, r)| *r)
     }
 
@@ -203,7 +203,11 @@ fn times(
 }
 
 /// Runs each variant once on the same content and compares with C (the first variant otherwise).
-fn difference(definition: &Definition, args: &Arguments, samplers: &mut [(String, Sampler)]) -> Option<String> {
+fn difference(
+    definition: &Definition,
+    args: &Arguments,
+    samplers: &mut [(String, Sampler)],
+) -> Option<String> {
     let mut results = Vec::new();
     for (name, sampler) in samplers.iter_mut() {
         if let Sampler::Here { run, .. } = sampler {
@@ -243,7 +247,7 @@ fn engine(threads: usize) -> Engine {
 }
 
 /// The C variants that can be built here; says why not otherwise.
-pub fn libraries(folder: &Path, wanted: &[&str]) -> Vec<(String, Library)> {
+pub(crate) fn libraries(folder: &Path, wanted: &[&str]) -> Vec<(String, Library)> {
     let mut built = Vec::new();
     for (variant, _) in C_VARIANTS.iter().filter(|(name, _)| wanted.contains(name)) {
         match Library::build(folder, variant) {
@@ -256,12 +260,12 @@ pub fn libraries(folder: &Path, wanted: &[&str]) -> Vec<(String, Library)> {
 
 /// Results of the serial contest.
 #[derive(Serialize)]
-pub struct RunReport {
+pub(crate) struct RunReport {
     pub kernels: Vec<KernelTimes>,
 }
 
 /// Serial code: kjit with and without index checks, gcc with and without vector instructions, Numba.
-pub fn serial(plan: &Plan, numba: &mut Option<Numba>) -> RunReport {
+pub(crate) fn serial(plan: &Plan, numba: &mut Option<Numba>) -> RunReport {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let libraries = libraries(folder.path(), &["gcc", "gcc_novec"]);
     let unchecked = Options { boundscheck: false, ..Options::default() };
@@ -289,7 +293,7 @@ pub fn serial(plan: &Plan, numba: &mut Option<Numba>) -> RunReport {
 
 impl RunReport {
     /// The table and what the aims say of it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut rows = Vec::new();
         for times in &self.kernels {
             let ns = |name: &str| table::number(times.median(name) / times.elements);
@@ -309,8 +313,17 @@ impl RunReport {
             ]);
         }
         let head = [
-            "kernel", "size", "kjit ns", "gcc_novec ns", "gcc ns", "numba ns", "kjit/gcc_novec", "kjit/gcc",
-            "numba/kjit", "checks on/off", "differs",
+            "kernel",
+            "size",
+            "kjit ns",
+            "gcc_novec ns",
+            "gcc ns",
+            "numba ns",
+            "kjit/gcc_novec",
+            "kjit/gcc",
+            "numba/kjit",
+            "checks on/off",
+            "differs",
         ];
         let over: Vec<String> = self
             .kernels
@@ -361,7 +374,7 @@ const COMPUTE_BOUND: &[&str] = &[
 
 /// Results with two threads.
 #[derive(Serialize)]
-pub struct ParallelReport {
+pub(crate) struct ParallelReport {
     pub kernels: Vec<KernelTimes>,
     /// Nanoseconds that a parallel loop of two threads takes longer than half of the serial loop, per loop.
     pub fork_join_ns: Summary,
@@ -370,7 +383,7 @@ pub struct ParallelReport {
 }
 
 /// Speed-up on two threads; the cost of starting and ending a parallel loop.
-pub fn parallel(plan: &Plan) -> ParallelReport {
+pub(crate) fn parallel(plan: &Plan) -> ParallelReport {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let libraries = libraries(folder.path(), &["gcc", "gcc_omp"]);
     let variants = Variants {
@@ -421,7 +434,7 @@ def loops(x, count):
 
 impl ParallelReport {
     /// The table and what the aims say of it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .kernels
             .iter()

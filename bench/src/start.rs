@@ -13,7 +13,7 @@ use crate::{Plan, table};
 
 /// One way to get the result.
 #[derive(Serialize)]
-pub struct ProcessTimes {
+pub(crate) struct ProcessTimes {
     pub name: String,
     /// Milliseconds from starting the process to its end.
     pub ms: Summary,
@@ -23,7 +23,7 @@ pub struct ProcessTimes {
 
 /// All of them; the first is the empty process.
 #[derive(Serialize)]
-pub struct StartReport {
+pub(crate) struct StartReport {
     pub processes: Vec<ProcessTimes>,
 }
 
@@ -111,7 +111,7 @@ fn run(program: &Program) -> f64 {
 }
 
 /// Starts them in turn.
-pub fn measure(plan: &Plan) -> StartReport {
+pub(crate) fn measure(plan: &Plan) -> StartReport {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut programs = programs(folder.path());
     // The first start fills caches, of the system and of the program.
@@ -149,7 +149,7 @@ pub fn measure(plan: &Plan) -> StartReport {
 
 impl StartReport {
     /// The table and what the aims say of it.
-    pub fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .processes
             .iter()

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 /// The middle value; NaN for none.
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     if values.is_empty() {
         return f64::NAN;
     }
@@ -17,30 +17,30 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 /// The smallest value; NaN for none.
-pub fn min(values: &[f64]) -> f64 {
+pub(crate) fn min(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::min).unwrap_or(f64::NAN)
 }
 
 /// The largest value; NaN for none.
-pub fn max(values: &[f64]) -> f64 {
+pub(crate) fn max(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::max).unwrap_or(f64::NAN)
 }
 
 /// Geometric mean of the finite values; NaN for none.
-pub fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
+pub(crate) fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let logs: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).map(f64::ln).collect();
     if logs.is_empty() { f64::NAN } else { (logs.iter().sum::<f64>() / logs.len() as f64).exp() }
 }
 
 /// Median over the rounds of `ours / theirs`.
-pub fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     let rounds: Vec<f64> = ours.iter().zip(theirs).map(|(a, b)| a / b).collect();
     median(&rounds)
 }
 
 /// Samples in short.
 #[derive(Clone, Debug, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The middle value.
     pub median: f64,
     /// The smallest value.
@@ -51,7 +51,7 @@ pub struct Summary {
 
 impl Summary {
     /// Of these samples.
-    pub fn of(samples: &[f64]) -> Summary {
+    pub(crate) fn of(samples: &[f64]) -> Summary {
         Summary { median: median(samples), min: min(samples), samples: samples.len() }
     }
 }

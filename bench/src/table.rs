@@ -1,7 +1,7 @@
 //! Markdown tables.
 
 /// A table with its numbers to the right.
-pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
     let mut text = format!("| {} |\n|---|", head.join(" | "));
     for _ in 1..head.len() {
         text.push_str("---:|");
@@ -14,7 +14,7 @@ pub fn markdown(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// A number with three digits that count; `-` for none.
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         _ if value.is_nan() => "-".into(),
         x if x >= 1000.0 => format!("{value:.0}"),
