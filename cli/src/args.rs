@@ -9,6 +9,10 @@ use crate::exit::{ErrorFormat, Failure, note};
 use crate::files::NpyFiles;
 use crate::output;
 
+const VALUES: &str = "\
+Values: 2.5  3:u32  1+2j  1,2,3:f32  1,2;3,4  @data.npy  @data.npz#x  like:x  None  np.sqrt(2)
+        zeros:100x100:f32  ones:10  full:10:0.5  arange:0:10:0.5  linspace:0:1:101
+        rand:1e6  randn:1e3  randint:0:256:1e6:u8  (numpy.random.default_rng(seed), in this order)";
 const EXAMPLES: &str = "\
 Examples:
   kjit run kernels/mandelbrot.k -o image=mandelbrot.png
@@ -19,13 +23,12 @@ Examples:
   kjit explain K501
   kjit emit asm kernels/heat.k
 
-Values: 2.5  3:u32  1+2j  1,2,3:f32  @data.npy  @data.npz#x  zeros:100x100:f32  ones:10  full:10:0.5
-        arange:0:10:0.5  linspace:0:1:101  rand:1e6  randn:1e3  randint:0:256:1e6:u8  like:x  None
+The forms of values are shown by `kjit run --help`.
 Exit codes: 0 ok, 1 the program is at fault, 2 usage, 3 data, 4 environment, 101 internal, 130 interrupted";
 
 /// Compiles and runs numeric kernels written in a subset of Python.
 #[derive(Debug, Parser)]
-#[command(name = "kjit", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "kjit", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(crate) struct Cli {
     /// How errors are printed.
     #[arg(long, global = true, value_enum, default_value_t)]
@@ -37,12 +40,15 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Compile a file and call `main`, or another function with `--fn`. `kjit FILE` is the same.
+    #[command(after_help = VALUES)]
     Run(RunArgs),
     /// Parse, infer types and check parallel loops; make no code.
     Check(CheckArgs),
     /// Print a stage of the compiler.
+    #[command(after_help = VALUES)]
     Emit(EmitArgs),
     /// Measure a function: warm-up, repeats, median and spread.
+    #[command(after_help = VALUES)]
     Bench(BenchArgs),
     /// Explain an error code.
     Explain {
@@ -80,7 +86,7 @@ pub(crate) enum Command {
 pub(crate) struct Target {
     /// Source file; `-` is standard input.
     pub(crate) file: PathBuf,
-    /// Arguments by name; see the forms below `kjit --help`.
+    /// Arguments by name, in any of the forms below.
     #[arg(value_name = "NAME=VALUE")]
     pub(crate) values: Vec<String>,
     /// Function to call.

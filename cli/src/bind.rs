@@ -3,6 +3,7 @@
 use kjit::{Arg, ArgTy, DynArray, Engine, Kernel, Module, Scalar, Ty, Value};
 use kjit_compiler::infer::{self, suggest};
 use kjit_compiler::numerics::random::Pcg64;
+use kjit_compiler::syntax::ast::{Expr, ExprKind};
 use kjit_compiler::types::DType;
 
 use crate::commands::Session;
@@ -79,7 +80,7 @@ pub(crate) fn bind(
             None => missing.push(name),
         }
     }
-    if missing.is_empty() { Ok(bindings) } else { Err(are_missing(&missing, kernel)) }
+    if missing.is_empty() { Ok(bindings) } else { Err(are_missing(&missing, module, kernel)) }
 }
 
 /// Binds for types alone: a parameter without a value has the type of its annotation, if it has one.
@@ -109,13 +110,13 @@ pub(crate) fn bind_for_types(
             (None, None) => missing.push(name),
         }
     }
-    if missing.is_empty() { Ok((bindings, types)) } else { Err(are_missing(&missing, kernel)) }
+    if missing.is_empty() { Ok((bindings, types)) } else { Err(are_missing(&missing, module, kernel)) }
 }
 
-fn are_missing(missing: &[String], kernel: &Kernel) -> Failure {
+fn are_missing(missing: &[String], module: &Module, kernel: &Kernel) -> Failure {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
     let plural = if missing.len() == 1 { "argument" } else { "arguments" };
-    Failure::usage(format!("missing {plural} {}{}", names.join(", "), usage_of(kernel)))
+    Failure::usage(format!("missing {plural} {}{}", names.join(", "), usage_of(module, kernel)))
 }
 
 /// The values that are there, in their order on the command line.
@@ -137,17 +138,18 @@ fn given(
         let Some((name, value)) = text.split_once('=') else {
             return Err(Failure::usage(format!(
                 "`{text}` is not of the form NAME=VALUE{}",
-                usage_of(kernel)
+                usage_of(module, kernel)
             )));
         };
         let Some(position) = params.iter().position(|(param, _)| param == name) else {
-            return Err(Failure::usage(unknown(name, kernel)));
+            return Err(Failure::usage(unknown(name, module, kernel)));
         };
         if given.iter().any(|(known, _)| known == name) {
             return Err(Failure::usage(format!("`{name}` is given twice")));
         }
         let wanted = annotations.get(position).and_then(Option::as_ref);
         let bound = value_of(engine, value, wanted, &given, &mut source)
+            .and_then(|bound| check(bound, wanted))
             .map_err(|line| Failure::data(format!("{name}: {line}")))?;
         given.push((name.to_owned(), bound));
     }
@@ -205,6 +207,50 @@ fn value_of(
     })
 }
 
+/// Does a value fit what the annotation asks for? Inference would say so too, but of the program, not of the data.
+fn check(bound: Bound, wanted: Option<&Ty>) -> Result<Bound, String> {
+    match (&bound, wanted) {
+        (Bound::Array(array), Some(Ty::Array(ty))) => {
+            let (rank, wanted_rank) = (array.shape().len(), usize::from(ty.rank));
+            if array.dtype() != ty.dtype {
+                return Err(format!(
+                    "its elements are {}, the parameter is annotated `{ty}`; save it as {}, or leave the annotation out",
+                    array.dtype(),
+                    ty.dtype
+                ));
+            }
+            if rank != wanted_rank {
+                let axes = |count| if count == 1 { "1 axis".to_owned() } else { format!("{count} axes") };
+                let (has, wants) = (axes(rank), axes(wanted_rank));
+                return Err(format!("it has {has}, the parameter is annotated `{ty}` with {wants}"));
+            }
+            Ok(bound)
+        }
+        (Bound::Scalar(value), Some(Ty::Scalar(dtype))) if loses(value.dtype(), *dtype) => Err(format!(
+            "a number of type {} does not go into a parameter annotated `{dtype}`",
+            value.dtype()
+        )),
+        (Bound::Array(_), Some(Ty::Scalar(dtype))) => {
+            Err(format!("it is an array, the parameter is annotated `{dtype}`"))
+        }
+        (Bound::Str(text), Some(Ty::Scalar(_) | Ty::Array(_))) => {
+            Err(format!("`{text}` is not a number (the forms of values are in `kjit run --help`)"))
+        }
+        _ => Ok(bound),
+    }
+}
+
+/// Is a number of one type more than another type holds? Integers of all widths are tried by their values.
+fn loses(from: DType, to: DType) -> bool {
+    let level = |dtype: DType| match dtype {
+        DType::Bool => 0,
+        dtype if dtype.is_int() => 1,
+        dtype if dtype.is_float() => 2,
+        _ => 3,
+    };
+    level(from) > level(to)
+}
+
 /// The type of a list of numbers without one.
 fn common(elements: &[Scalar]) -> DType {
     let has = |dtype| elements.iter().any(|element| element.dtype() == dtype);
@@ -216,7 +262,12 @@ fn common(elements: &[Scalar]) -> DType {
 
 /// Is it more than a word or a path?
 fn is_expression(text: &str) -> bool {
-    text.contains(['(', '*', '+']) && !text.contains('/')
+    let is_arithmetic = || text.chars().all(|c| c.is_ascii_digit() || "+-*/%().eEjJ_ ".contains(c));
+    let is_call = || text.contains(['(', '*', '+']) && !text.contains('/');
+    let is_constant = || text.starts_with("np.") || text.starts_with("math.");
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '(') && is_arithmetic()
+        || is_call()
+        || is_constant()
 }
 
 /// Evaluates an expression of the language, in a function of its own.
@@ -232,10 +283,10 @@ fn evaluate(engine: &Engine, text: &str) -> Result<Bound, String> {
     }
 }
 
-fn unknown(name: &str, kernel: &Kernel) -> String {
+fn unknown(name: &str, module: &Module, kernel: &Kernel) -> String {
     let params: Vec<String> = kernel.params().into_iter().map(|(name, _)| name).collect();
     let hint = nearest(name, &params).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-    format!("`{}` has no parameter `{name}`{hint}{}", kernel.name(), usage_of(kernel))
+    format!("`{}` has no parameter `{name}`{hint}{}", kernel.name(), usage_of(module, kernel))
 }
 
 /// The known name that a misspelt one is near to.
@@ -244,39 +295,89 @@ pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 }
 
 /// The signature and a command that would work.
-fn usage_of(kernel: &Kernel) -> String {
+fn usage_of(module: &Module, kernel: &Kernel) -> String {
     let params = kernel.head();
+    let required: Vec<String> =
+        kernel.params().into_iter().filter(|(_, has_default)| !has_default).map(|(name, _)| name).collect();
+    let types = annotations(module, kernel);
     let values: Vec<String> = kernel
         .params()
         .iter()
-        .filter(|(_, has_default)| !has_default)
-        .map(|(name, _)| {
-            let example = kernel.annotation(name).map_or("1.0".to_owned(), example_of);
-            format!("{name}={example}")
-        })
+        .zip(types.iter().map(Option::as_ref).chain(std::iter::repeat(None)))
+        .filter(|((name, _), _)| required.contains(name))
+        .map(|((name, _), ty)| format!(" {name}={}", example_of(ty, &use_of(module, kernel, name))))
         .collect();
     let function = if kernel.name() == "main" { String::new() } else { format!(" --fn {}", kernel.name()) };
-    format!(
-        "\n  signature: {params}\n  for example: kjit run {}{function} {}",
-        kernel.file(),
-        values.join(" ")
-    )
+    format!("\n  signature: {params}\n  for example: kjit run {}{function}{}", kernel.file(), values.concat())
 }
 
-fn example_of(annotation: &str) -> String {
-    if annotation.contains('[') {
-        let axes = annotation.matches(',').count() + 1;
-        let shape = vec!["100"; axes].join("x");
-        if annotation.starts_with(['i', 'u']) {
-            format!("randint:0:10:{shape}")
-        } else {
-            format!("rand:{shape}")
+/// What the text of a function shows of a parameter without an annotation.
+enum Use {
+    /// An array of that many axes at least.
+    Array(usize),
+    /// A count: what `range` runs to.
+    Count,
+    Unknown,
+}
+
+fn use_of(module: &Module, kernel: &Kernel, param: &str) -> Use {
+    let ast = module.ast();
+    let Some(function) = ast.function(kernel.name()) else { return Use::Unknown };
+    let is_param = |id| matches!(&ast.exprs[id].kind, ExprKind::Name(name) if name == param);
+    let (mut rank, mut is_count) = (0, false);
+    let inside =
+        |expr: &&Expr| expr.span.start >= function.head_span.end && expr.span.end <= function.span.end;
+    for expr in ast.exprs.values().filter(inside) {
+        match &expr.kind {
+            ExprKind::Index { base, indices } if is_param(*base) => rank = rank.max(indices.len().max(1)),
+            ExprKind::Attribute { base, .. } if is_param(*base) => rank = rank.max(1),
+            ExprKind::Call { callee, args, .. } => {
+                let called = match &ast.exprs[*callee].kind {
+                    ExprKind::Name(name) => name.as_str(),
+                    _ => "",
+                };
+                let takes = args.iter().any(|&arg| is_param(arg));
+                rank = rank.max(usize::from(takes && called == "len"));
+                is_count |= takes && matches!(called, "range" | "prange");
+            }
+            _ => {}
         }
-    } else if annotation.starts_with(['i', 'u']) {
-        "10".into()
-    } else if annotation.starts_with('b') {
-        "True".into()
-    } else {
-        "1.0".into()
+    }
+    match rank {
+        0 if is_count => Use::Count,
+        0 => Use::Unknown,
+        rank => Use::Array(rank),
+    }
+}
+
+fn example_of(annotation: Option<&Ty>, seen: &Use) -> String {
+    let shape = |rank: usize| vec!["100"; rank.max(1)].join("x");
+    match (annotation, seen) {
+        (Some(Ty::Array(ty)), _) if ty.dtype.is_float() => format!("rand:{}", shape(usize::from(ty.rank))),
+        (Some(Ty::Array(ty)), _) if ty.dtype == DType::Bool || ty.dtype.is_complex() => {
+            format!("zeros:{}", shape(usize::from(ty.rank)))
+        }
+        (Some(Ty::Array(ty)), _) => format!("randint:0:10:{}", shape(usize::from(ty.rank))),
+        (Some(Ty::Scalar(DType::Bool)), _) => "True".into(),
+        (Some(Ty::Scalar(dtype)), _) if dtype.is_float() => "1.0".into(),
+        (Some(Ty::Scalar(dtype)), _) if dtype.is_complex() => "1+2j".into(),
+        (Some(Ty::Scalar(_)), _) | (None, Use::Count) => "10".into(),
+        (None, Use::Array(rank)) => format!("rand:{}", shape(*rank)),
+        (Some(_), _) | (None, Use::Unknown) => "1.0".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_and_words() {
+        for text in ["2*3", "2/3", "np.pi", "math.e", "np.sqrt(2)", "(1+2)*3", "np.zeros((2,3))"] {
+            assert!(is_expression(text), "{text}");
+        }
+        for text in ["fast", "a/b", "data/x.npy", "some-mode", "x.npy"] {
+            assert!(!is_expression(text), "{text}");
+        }
     }
 }

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
-use exit::{Exit, Outcome};
+use exit::{ErrorFormat, Exit, Failure, Outcome};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(with_run(std::env::args_os().collect())) {
@@ -27,7 +27,15 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and versions go to standard output with code 0, mistakes to standard error with code 2.
             let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-            let _ = error.print();
+            if error.use_stderr()
+                && wants_json(std::env::args_os().map(|arg| arg.to_string_lossy().into_owned()))
+            {
+                let text = error.render().to_string();
+                let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                exit::report(&Failure::usage(line), ErrorFormat::Json);
+            } else {
+                let _ = error.print();
+            }
             return ExitCode::from(code as u8);
         }
     };
@@ -65,6 +73,13 @@ fn run(command: Command, format: exit::ErrorFormat) -> Outcome {
         Command::Examples { name, write } => commands::examples::examples(name.as_deref(), write.as_deref()),
         Command::Completions { shell } => commands::completions::completions(shell),
     }
+}
+
+/// Was `--error-format json` on a command line that is not understood otherwise?
+fn wants_json(args: impl Iterator<Item = String>) -> bool {
+    let args: Vec<String> = args.collect();
+    args.iter().any(|arg| arg == "--error-format=json")
+        || args.windows(2).any(|pair| pair[0] == "--error-format" && pair[1] == "json")
 }
 
 /// `kjit FILE ...` is `kjit run FILE ...`.

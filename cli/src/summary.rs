@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kjit::{ArrayRef, DType, DynArray, Scalar, Signature, Value};
+use kjit::{ArrayRef, DType, DynArray, Scalar, Signature, Ty, Value};
 use kjit_compiler::numerics::format;
 use serde_json::{Value as Json, json};
 
@@ -25,7 +25,7 @@ pub(crate) enum Part<'a> {
     Array(&'a DynArray),
 }
 
-/// The parts of a returned value: `return`, or `return0`, `return1`, ... by position.
+/// The parts of a returned value: `return`, or `return0`, `return1`, ... by position; `return0_1` within a part.
 pub(crate) fn parts_of<'a>(
     value: &'a Value,
     name: &str,
@@ -38,8 +38,27 @@ pub(crate) fn parts_of<'a>(
         Value::Array(array) => parts.push(Named { name: name.to_owned(), part: Part::Array(array) }),
         Value::Tuple(items) => {
             for (k, item) in items.iter().enumerate() {
-                let own = names.get(k).cloned().flatten().unwrap_or_else(|| format!("{name}{k}"));
+                let own = names.get(k).cloned().flatten().unwrap_or_else(|| part_name(name, k));
                 parts_of(item, &own, &[], parts);
+            }
+        }
+    }
+}
+
+/// The name of a part by its position.
+fn part_name(whole: &str, position: usize) -> String {
+    let separator = if whole == "return" { "" } else { "_" };
+    format!("{whole}{separator}{position}")
+}
+
+/// The names that the parts of a result of that type will have.
+pub(crate) fn part_names(ty: &Ty, name: &str, names: &mut Vec<String>) {
+    match ty {
+        Ty::None | Ty::Str(_) => {}
+        Ty::Scalar(_) | Ty::Array(_) | Ty::Rng => names.push(name.to_owned()),
+        Ty::Tuple(items) => {
+            for (k, item) in items.iter().enumerate() {
+                part_names(item, &part_name(name, k), names);
             }
         }
     }

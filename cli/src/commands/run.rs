@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kjit::{ArrayRef, Config, DynArray, Origin, Prepared, Progress, Ty, Value};
+use kjit::{ArrayRef, Config, DynArray, Origin, Prepared, Progress, Value};
 use serde_json::json;
 
 use super::{Session, open};
@@ -152,11 +152,7 @@ impl Request {
         let signature = prepared.signature();
         let mut known: Vec<String> = Vec::new();
         known.extend(signature.ret_names.iter().flatten().map(ToString::to_string));
-        match &signature.ret {
-            Ty::None => {}
-            Ty::Tuple(items) => known.extend((0..items.len()).map(|k| format!("return{k}"))),
-            _ => known.push("return".to_owned()),
-        }
+        summary::part_names(&signature.ret, "return", &mut known);
         let arrays = signature.params.iter().filter(|(_, ty)| ty.array().is_some());
         known.extend(arrays.map(|(name, _)| name.to_string()));
         if known.contains(name) {
