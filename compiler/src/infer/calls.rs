@@ -393,6 +393,9 @@ impl FnCtx<'_, '_> {
 
     fn matched_builtin(&mut self, site: CallSite<'_>, builtin: Builtin) -> Val {
         let signature = builtin.signature();
+        if let Some(diag) = self.argument_of_later(site, builtin) {
+            return self.report(diag);
+        }
         if signature.is_variadic {
             return self.variadic(site, builtin);
         }
@@ -402,6 +405,47 @@ impl FnCtx<'_, '_> {
             return Val::ERROR;
         };
         self.typed_builtin(site, builtin, &slots)
+    }
+
+    /// `axis` of a reduction and `size` of a draw, which come with array expressions.
+    fn argument_of_later(&self, site: CallSite<'_>, builtin: Builtin) -> Option<Diagnostic> {
+        let keyword =
+            |text: &str| site.keywords.iter().find(|(name, _)| name.name == text).map(|(name, _)| name.span);
+        let names = builtin.signature().names;
+        let most = names.len() - usize::from(site.receiver.is_some()).min(names.len());
+        let place = |text: &str| keyword(text).or_else(|| Some(self.span(*site.args.get(most)?)));
+        match builtin {
+            Builtin::Sum
+            | Builtin::Prod
+            | Builtin::AMin
+            | Builtin::AMax
+            | Builtin::Mean
+            | Builtin::Argmin
+            | Builtin::Argmax
+            | Builtin::Any
+            | Builtin::All => {
+                let method = site.name.rsplit('.').next().unwrap_or(site.name);
+                let diag = Diagnostic::error(Code::K207, place("axis")?, "`axis` is not supported yet")
+                    .primary("reductions are of the whole array");
+                Some(diag.help(format!("reduce parts in a loop: `out[j] = x[:, j].{method}()`")))
+            }
+            Builtin::Random
+            | Builtin::RandomUniform
+            | Builtin::RandomNormal
+            | Builtin::RandomStandardNormal
+            | Builtin::RandomInt
+            | Builtin::GeneratorRandom
+            | Builtin::GeneratorUniform
+            | Builtin::GeneratorNormal
+            | Builtin::GeneratorStandardNormal
+            | Builtin::GeneratorIntegers => {
+                let message = format!("`{}` gives one number", site.name);
+                let diag = Diagnostic::error(Code::K207, place("size")?, message)
+                    .primary("arrays of random numbers are not supported yet");
+                Some(diag.help(format!("fill an array in a loop: `x[i] = {}(...)`", site.name)))
+            }
+            _ => None,
+        }
     }
 
     /// `f32(x)`, `int(x)`, `np.int32(x)`, `bool(x)`.

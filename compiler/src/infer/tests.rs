@@ -312,7 +312,9 @@ fn names_errors() {
     );
     assert_eq!(errors("@njt\ndef f():\n    pass\n"), "K203 1:2 unknown decorator | did you mean `@njit`?\n");
     assert_eq!(
-        errors("@njit(paralel=True, cache=True, fastmath=('nnan', 'contract'))\ndef f():\n    pass\n"),
+        errors(
+            "@njit(paralel=True, cache=True, fastmath={'nnan', 'contract'}, locals={'x': f64})\ndef f():\n    pass\n"
+        ),
         "K203 1:7 unknown decorator option `paralel` | did you mean `parallel`?\n"
     );
     assert_eq!(
@@ -324,8 +326,12 @@ fn names_errors() {
         "K205 2:12 kernels have no `np.dot` | write the loop: `s += a[i] * b[i]`\n"
     );
     assert_eq!(
+        errors("def f():\n    return np.random.normal(0.0, 1.0, 5)\n"),
+        "K207 2:39 `np.random.normal` gives one number | fill an array in a loop: `x[i] = np.random.normal(...)`\n"
+    );
+    assert_eq!(
         errors("def f(x: f64[:]):\n    return np.sum(x, axis=0)\n"),
-        "K207 2:22 `np.sum` has no argument `axis` | it has `a`\n"
+        "K207 2:22 `axis` is not supported yet | reduce parts in a loop: `out[j] = x[:, j].sum()`\n"
     );
     assert_eq!(
         errors("def f(x: f64[:]):\n    raise ValueEror('a')\n"),

@@ -80,10 +80,7 @@ impl Context<'_, '_> {
 
     /// Is the index a whole number (not a slice, `None`, `...`)?
     fn is_number(&self, index: AstId) -> bool {
-        self.instance
-            .exprs
-            .get(&index)
-            .is_some_and(|info| info.ty.scalar().is_some_and(DType::is_int))
+        self.instance.exprs.get(&index).is_some_and(|info| info.ty.scalar().is_some_and(DType::is_int))
     }
 
     /// Evaluates one index; a tuple stands for several.

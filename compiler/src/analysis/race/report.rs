@@ -1,7 +1,9 @@
 //! The words of the race check: facts in, diagnostics out.
 
 use crate::base::{Code, Diagnostic, Span};
-use crate::ir::{ArrayId, ArrayReduction, Func, LocalId, Reduction};
+use crate::ir::runtime_fn::ServiceTy;
+use crate::ir::walk;
+use crate::ir::{ArrayId, ArrayReduction, Func, LocalId, Operand, Reduction, Stmt};
 
 use super::scalars::Use;
 use super::{Access, AccessKind, Region, Requirement};
@@ -117,6 +119,18 @@ fn verb(kind: AccessKind) -> &'static str {
     }
 }
 
+/// Is the array the state of a generator, which this function draws from?
+fn is_generator(func: &Func, array: ArrayId) -> bool {
+    let mut found = false;
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        if let Stmt::Runtime { function, args, .. } = stmt {
+            let draws = function.params().contains(&ServiceTy::Generator);
+            found |= draws && args.iter().any(|arg| matches!(arg, Operand::Array(a) if *a == array));
+        }
+    });
+    found
+}
+
 /// Two iterations certainly touch the same element.
 pub(super) fn conflict(func: &Func, region: &Region<'_>, write: &Access, other: &Access) -> Diagnostic {
     let array = name(func, write);
@@ -130,6 +144,13 @@ pub(super) fn conflict(func: &Func, region: &Region<'_>, write: &Access, other: 
             .help("write to a second array, or use `range` instead of `prange`");
     }
     let message = format!("iterations of a parallel loop write the same element of `{array}`");
+    if is_generator(func, write.via) {
+        let message = format!("iterations of a parallel loop draw from the same generator `{array}`");
+        return Diagnostic::error(Code::K502, write.span, message)
+            .primary("every draw changes it")
+            .label(region.info.span, AT_ONCE)
+            .help("draw with `np.random`, which has a stream per iteration, or make a generator in each: `np.random.default_rng(seed + i)`");
+    }
     let mut diagnostic =
         Diagnostic::error(Code::K502, write.span, message).primary(format!("{} here", verb(write.kind)));
     if other.span != write.span {

@@ -391,6 +391,7 @@ impl Parser<'_> {
             Tok::Str | Tok::FString | Tok::Bytes => return self.strings(),
             Tok::LParen => return self.brackets(Tok::RParen),
             Tok::LBracket => return self.brackets(Tok::RBracket),
+            Tok::LBrace if self.is_in_decorator => return self.brackets(Tok::RBrace),
             Tok::LBrace => return self.refuse_braces(),
             _ => return self.expected_expr(),
         };
@@ -398,7 +399,7 @@ impl Parser<'_> {
         Ok(self.add_leaf(kind, token.span))
     }
 
-    /// `(...)` or `[...]`.
+    /// `(...)` or `[...]`; in decorators `{...}`, which becomes a list: of a dictionary, its keys.
     fn brackets(&mut self, closer: Tok) -> Parsed<ExprId> {
         self.enter(2)?;
         let expr = self.bracket_items(closer);
@@ -408,11 +409,14 @@ impl Parser<'_> {
 
     fn bracket_items(&mut self, closer: Tok) -> Parsed<ExprId> {
         let open = self.bump().span;
-        let is_list = closer == Tok::RBracket;
+        let is_list = closer != Tok::RParen;
         let mut items = Vec::new();
         let mut has_comma = false;
         while !self.at(closer) {
             items.push(self.element()?);
+            if closer == Tok::RBrace && self.eat(Tok::Colon) {
+                self.element()?;
+            }
             if !self.eat(Tok::Comma) {
                 break;
             }

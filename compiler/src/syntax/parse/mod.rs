@@ -76,6 +76,8 @@ struct Parser<'s> {
     depth: u32,
     blocks: u32,
     is_in_function: bool,
+    /// Braces are sets and dictionaries there: `fastmath={"contract"}`.
+    is_in_decorator: bool,
     loops: u32,
     /// The statement was kept although a part of it is wrong: what follows on its line is left out.
     skips_line: bool,
@@ -94,6 +96,7 @@ impl<'s> Parser<'s> {
             depth: 0,
             blocks: 0,
             is_in_function: false,
+            is_in_decorator: false,
             loops: 0,
             skips_line: false,
         }

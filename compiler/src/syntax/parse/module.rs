@@ -38,7 +38,10 @@ impl Parser<'_> {
         let mut decorators = Vec::new();
         let mut is_wrong = false;
         while self.eat(Tok::At) {
-            match self.expr() {
+            self.is_in_decorator = true;
+            let decorator = self.expr();
+            self.is_in_decorator = false;
+            match decorator {
                 Ok(decorator) if self.at(Tok::Newline) => decorators.push(decorator),
                 Ok(_) => {
                     self.unexpected_after_statement();
