@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 use crate::exec::memory::{self, Account, Block, Header};
-use crate::view::{ArrayRef, ArrayRefMut};
+use crate::view::{ArrayRef, ArrayRefMut, has_sane_extents};
 
 /// An owned array of run-time element type and rank: shape in elements, strides in bytes.
 ///
@@ -83,6 +83,7 @@ impl DynArray {
         let bytes = shape
             .iter()
             .try_fold(dtype.size_bytes(), |bytes, &extent| bytes.checked_mul(extent))
+            .filter(|_| has_sane_extents(shape))
             .and_then(|bytes| Block::new(account, bytes as u64, is_zeroed));
         let block = bytes.ok_or(crate::Error::OutOfMemory)?;
         let data = block.data();

@@ -5,6 +5,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use kjit_compiler::ir::abi;
 use kjit_compiler::types::{ArrayTy, DType, Layout};
 use smallvec::SmallVec;
 
@@ -70,7 +71,7 @@ impl<'a> ArrayRef<'a> {
     /// anyone else.
     ///
     /// # Panics
-    /// If there are not as many strides as extents, or more than 8.
+    /// If there are not as many strides as extents, more than 8, or an extent of 2^48 or more.
     #[must_use]
     pub unsafe fn from_raw(
         data: *const u8,
@@ -79,6 +80,7 @@ impl<'a> ArrayRef<'a> {
         strides: &[isize],
     ) -> ArrayRef<'a> {
         assert!(shape.len() == strides.len() && shape.len() <= 8, "one stride per axis, at most 8 axes");
+        assert_extents(shape);
         ArrayRef { data, dtype, shape: shape.into(), strides: strides.into(), life: PhantomData }
     }
 
@@ -248,8 +250,20 @@ impl<'a> ArrayRefMut<'a> {
     }
 }
 
+/// Generated code computes with extents and relies on this limit, also for arrays without elements.
+///
+/// # Panics
+/// If an extent is 2^48 or more.
+fn assert_extents(shape: &[usize]) {
+    assert!(has_sane_extents(shape), "an extent of 2^48 elements or more: {shape:?}");
+}
+
+pub(crate) fn has_sane_extents(shape: &[usize]) -> bool {
+    shape.iter().all(|&extent| extent < abi::MAX_EXTENT as usize)
+}
+
 fn check_shape(len: usize, shape: &[usize]) -> Result<(), crate::Error> {
-    if shape.len() > 8 || shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent)) != Some(len) {
+    if !has_sane_extents(shape) || shape.len() > 8 || shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent)) != Some(len) {
         return Err(crate::Error::Argument(format!("shape {shape:?} does not hold {len} elements")));
     }
     Ok(())
@@ -330,8 +344,12 @@ impl<'a, T: Element, const N: usize> View<'a, T, N> {
     ///
     /// # Safety
     /// As [`ArrayRef::from_raw`].
+    ///
+    /// # Panics
+    /// If an extent is 2^48 or more.
     #[must_use]
     pub unsafe fn from_raw(data: *const T, shape: [usize; N], strides: [isize; N]) -> View<'a, T, N> {
+        assert_extents(&shape);
         View { data, shape, strides, life: PhantomData }
     }
 
@@ -391,8 +409,12 @@ impl<'a, T: Element, const N: usize> ViewMut<'a, T, N> {
     ///
     /// # Safety
     /// As [`ArrayRefMut::from_raw`].
+    ///
+    /// # Panics
+    /// If an extent is 2^48 or more.
     #[must_use]
     pub unsafe fn from_raw(data: *mut T, shape: [usize; N], strides: [isize; N]) -> ViewMut<'a, T, N> {
+        assert_extents(&shape);
         ViewMut { view: View { data, shape, strides, life: PhantomData }, life: PhantomData }
     }
 
@@ -446,6 +468,7 @@ mod from_ndarray {
         strides: &[isize],
         item_bytes: usize,
     ) -> ([usize; N], [isize; N]) {
+        super::assert_extents(shape);
         let mut result = ([0; N], [0; N]);
         for axis in 0..N {
             // ndarray counts strides in elements.
@@ -515,5 +538,7 @@ mod tests {
         assert!(View::new(&[1.0; 6], [2, 3]).is_ok());
         assert!(View::new(&[1.0; 6], [2, 4]).is_err());
         assert!(View::<f64, 2>::new(&[], [usize::MAX, 2]).is_err());
+        assert!(View::<f64, 2>::new(&[], [1 << 48, 0]).is_err(), "also where there are no elements");
+        assert!(DynArray::zeros(DType::F64, &[0, 1 << 60]).is_err());
     }
 }

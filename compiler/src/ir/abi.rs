@@ -33,6 +33,10 @@ pub fn words(ty: &Ty) -> usize {
 /// 64-byte aligned. The owner word is the header's address, or 0 if the memory is not ours to count.
 pub const HEADER_BYTES: usize = 64;
 
+/// Extents of arrays are below this, also of arrays without elements: the passes rely on it so that arithmetic on extents
+/// does not overflow. The runtime refuses larger ones at the door, allocations fail.
+pub const MAX_EXTENT: i64 = 1 << 48;
+
 /// Number by which messages to the runtime name an element type: its position in [`DType::ALL`].
 #[must_use]
 pub fn dtype_code(dtype: DType) -> u32 {

@@ -359,14 +359,19 @@ impl Emitter<'_> {
             }
             [first, rest @ ..] => {
                 let (mut count, mut approximate) = (*first, self.b.ins().fcvt_from_sint(clif::F64, *first));
+                let mut any = *first;
                 for &dim in rest {
+                    any = self.b.ins().bor(any, dim);
                     count = self.b.ins().imul(count, dim);
                     let dim = self.b.ins().fcvt_from_sint(clif::F64, dim);
                     approximate = self.b.ins().fmul(approximate, dim);
                 }
                 let limit = self.b.ins().f64const((LIMIT / item) as f64);
                 let is_huge = self.b.ins().fcmp(FloatCC::GreaterThan, approximate, limit);
-                self.trap_if(is_huge, trap, &[]);
+                // An array without elements needs no memory, but its extents must be sane all the same.
+                let is_wide = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, any, abi::MAX_EXTENT);
+                let is_refused = self.b.ins().bor(is_huge, is_wide);
+                self.trap_if(is_refused, trap, &[]);
                 self.scale(count, item)
             }
         };

@@ -8,6 +8,7 @@ use super::memory::{Array, BufferId, Memory};
 use super::{ArrayArg, Failure, Host, Limits, Outcome, Stop, Value, Warning, internal};
 use crate::base::{Code, EntityRef, Span};
 use crate::ir::abi::MAX_RECURSION;
+use crate::ir::abi;
 use crate::ir::eval;
 use crate::ir::expr::{BinaryOp, ExprId, ExprKind, Place, UnaryOp};
 use crate::ir::func::{ArrayId, Func, FuncId, Ownership, Param, Program};
@@ -422,6 +423,7 @@ impl<'p, 'h> Machine<'p, 'h> {
         if shape.contains(&0) {
             (bytes, fits) = (0, true);
         }
+        fits &= shape.iter().all(|&extent| extent < abi::MAX_EXTENT);
         if !fits {
             return Ok(None);
         }
