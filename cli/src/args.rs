@@ -247,6 +247,25 @@ pub(crate) enum CacheAction {
     Verify,
 }
 
+impl Cli {
+    /// Is there a command of that name?
+    pub(crate) fn has_command(name: &str) -> bool {
+        const NAMES: [&str; 10] = [
+            "run",
+            "check",
+            "emit",
+            "bench",
+            "explain",
+            "cache",
+            "doctor",
+            "examples",
+            "completions",
+            "help",
+        ];
+        NAMES.contains(&name)
+    }
+}
+
 impl Target {
     /// The engine that was asked for.
     ///

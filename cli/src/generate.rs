@@ -33,7 +33,14 @@ pub(crate) fn generate(
                 return Err(format!("arange of {count} elements is too large"));
             }
             let dtype = dtype.unwrap_or(if *is_integer { DType::I64 } else { DType::F64 });
-            let values = (0..count as usize).map(|i| Scalar::F64(start + i as f64 * step));
+            if dtype == DType::F32 {
+                let (start, delta) = (*start as f32, (start + step) as f32 - *start as f32);
+                let values = (0..count as usize).map(|i| Scalar::F32(start + i as f32 * delta));
+                return from_scalars(values, dtype, &[count as usize]);
+            }
+            // NumPy's step is the difference of its first two elements.
+            let delta = if *is_integer { *step } else { (start + step) - start };
+            let values = (0..count as usize).map(|i| Scalar::F64(start + i as f64 * delta));
             from_scalars(values, dtype, &[count as usize])
         }
         Generator::Linspace { start, stop, count } => {
@@ -148,7 +155,26 @@ mod tests {
     fn streams_are_numpys() {
         let source = &mut Pcg64::new(42);
         let x = array("rand:3", source).to_vec::<f64>().unwrap();
-        assert_eq!(x, [0.773_956_048_555_963_3, 0.438_878_439_752_052_1, 0.858_597_919_911_382_5]);
+        assert_eq!(x, [0.773_956_048_555_963_3, 0.438_878_439_752_052_3, 0.858_597_919_911_382_5]);
+        let x = array("randn:4", source).to_vec::<f64>().unwrap();
+        let expected = [
+            0.940_564_716_391_213_9,
+            -1.951_035_188_653_836_4,
+            -1.302_179_506_862_318,
+            0.127_840_403_167_285_37,
+        ];
+        assert_eq!(x, expected);
+        let x = array("randint:0:256:5", source).to_vec::<i64>().unwrap();
+        assert_eq!(x, [183, 201, 131, 32, 214]);
+        // `random(5, dtype=np.float32)`: halves of words, one of them left from the integers before.
+        let x = array("rand:5:f32", source).to_vec::<f32>().unwrap();
+        assert_eq!(x, [0.450_385_93, 0.500_351_9, 0.370_798, 0.182_549_6, 0.926_764_97]);
+        let x = array("randint:-5:1000000000000:3", source).to_vec::<i64>().unwrap();
+        assert_eq!(x, [643_865_120_078, 822_761_613_269, 443_414_198_824]);
+        assert_eq!(
+            array("rand:2", source).to_vec::<f64>().unwrap(),
+            [0.227_238_721_784_776_9, 0.554_584_787_015_834_8]
+        );
     }
 
     /// `np.arange(0, 2, 0.3)`, `np.linspace(0, 1, 4)`.
@@ -159,6 +185,13 @@ mod tests {
         assert_eq!(x, [0.0, 0.3, 0.6, 0.899_999_999_999_999_9, 1.2, 1.5, 1.799_999_999_999_999_8]);
         let x = array("linspace:0:1:4", source).to_vec::<f64>().unwrap();
         assert_eq!(x, [0.0, 0.333_333_333_333_333_3, 0.666_666_666_666_666_6, 1.0]);
+        let x = array("arange:1:2:0.1", source).to_vec::<f64>().unwrap();
+        assert_eq!(x[7..], [1.700_000_000_000_000_6, 1.800_000_000_000_000_7, 1.900_000_000_000_000_8]);
+        let x = array("arange:0.5:1.5:0.1:f32", source).to_vec::<f32>().unwrap();
+        assert_eq!(
+            x[7..],
+            [1.200_000_166_893_005_4_f64, 1.300_000_190_734_863_3, 1.400_000_214_576_721_2].map(|x| x as f32)
+        );
         assert_eq!(array("arange:5", source).to_vec::<i64>().unwrap(), [0, 1, 2, 3, 4]);
         assert_eq!(array("arange:5:0:-2:i32", source).to_vec::<i32>().unwrap(), [5, 3, 1]);
         assert_eq!(array("ones:2x2:u8", source).to_vec::<u8>().unwrap(), [1; 4]);

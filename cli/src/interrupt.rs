@@ -1,13 +1,16 @@
-//! Ctrl-C: while a kernel runs, the first one asks it to stop; at any other time, and the second time, the process ends.
+//! Ctrl-C: a running kernel is asked to stop; if it does not within a moment, or if no kernel runs, the process ends.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use kjit::{Engine, InterruptHandle};
 
-use crate::exit::Exit;
+use crate::exit::{Exit, note};
+
+/// How long a kernel may take to notice.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 static IS_RUNNING: AtomicBool = AtomicBool::new(false);
-static IS_ASKED: AtomicBool = AtomicBool::new(false);
 static HANDLE: std::sync::Mutex<Option<InterruptHandle>> = std::sync::Mutex::new(None);
 
 /// Stops this engine's calls on Ctrl-C.
@@ -18,12 +21,15 @@ pub(crate) fn install(engine: &Engine) {
     }
     // Without a handler Ctrl-C ends the process, which is good enough.
     let _ = ctrlc::set_handler(move || {
-        if !IS_RUNNING.load(Ordering::SeqCst) || IS_ASKED.swap(true, Ordering::SeqCst) {
-            std::process::exit(Exit::Interrupted as i32);
+        if IS_RUNNING.load(Ordering::SeqCst) {
+            if let Some(handle) = &*lock() {
+                handle.interrupt();
+            }
+            // The main thread ends the process if the kernel stops; short loops do not look.
+            std::thread::sleep(PATIENCE);
         }
-        if let Some(handle) = &*lock() {
-            handle.interrupt();
-        }
+        note("error: interrupted");
+        std::process::exit(Exit::Interrupted as i32);
     });
 }
 

@@ -82,14 +82,40 @@ fn wants_json(args: impl Iterator<Item = String>) -> bool {
         || args.windows(2).any(|pair| pair[0] == "--error-format" && pair[1] == "json")
 }
 
-/// `kjit FILE ...` is `kjit run FILE ...`.
+/// `kjit FILE ...` is `kjit run FILE ...`, options before the file or not.
 fn with_run(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
-    let is_file = args.get(1).is_some_and(|first| {
-        let text = first.to_string_lossy();
-        text == "-" || text.ends_with(".k") || text.ends_with(".py")
-    });
-    if is_file {
-        args.insert(1, "run".into());
+    for arg in args.iter().skip(1) {
+        let text = arg.to_string_lossy();
+        if Cli::has_command(&text) {
+            break;
+        }
+        if text == "-" || text.ends_with(".k") || text.ends_with(".py") {
+            args.insert(1, "run".into());
+            break;
+        }
     }
     args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_run() {
+        let place = |words: &[&str]| {
+            let args = std::iter::once(&"kjit").chain(words).map(Into::into).collect();
+            with_run(args).iter().position(|arg| arg == "run")
+        };
+        assert_eq!(place(&["a.k", "n=1"]), Some(1));
+        assert_eq!(place(&["-"]), Some(1));
+        assert_eq!(place(&["--error-format", "json", "a.py"]), Some(1));
+        assert_eq!(place(&["check", "a.k"]), None);
+        assert_eq!(place(&["--help"]), None);
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
 }
