@@ -112,6 +112,15 @@ def run_source(source, name):
         sys.modules["numpy"] = real
 
 
+def without_rank(value):
+    """Reductions of `Array` give arrays of rank 0: their elements."""
+    if isinstance(value, tuple):
+        return tuple(map(without_rank, value))
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return value[()] if value.dtype in (np.float32, np.complex64) else value.item()
+    return value
+
+
 # ---- the file format ----
 
 
@@ -301,7 +310,7 @@ class Runner:
         if operator is None:
             expected = "?"
         try:
-            got = self.evaluate(call, namespace, parameter_types)
+            got = without_rank(self.evaluate(call, namespace, parameter_types))
         except Exception as error:
             if not differs:
                 self.problem(number, f"{call}: CPython raises {type(error).__name__}: {error}")

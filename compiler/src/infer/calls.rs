@@ -480,6 +480,10 @@ impl FnCtx<'_, '_> {
                 }
                 let konst = val.konst.as_ref().and_then(|value| constants::cast(value, dtype));
                 let result = Val { konst, ..Val::scalar(dtype) };
+                if let Some(value) = result.konst.clone() {
+                    // A branch may have been decided by it, so `lower` takes it as it is.
+                    return self.done(site.id, result, Resolution::Constant(value));
+                }
                 let plan = CallPlan { args: vec![ArgSource::Expr(*arg)] };
                 self.done(site.id, result, Resolution::Cast(dtype, plan))
             }

@@ -284,8 +284,15 @@ impl<'a> FnCtx<'_, 'a> {
         let val = match known {
             Some(truth) => {
                 let live = self.expr(if truth { body } else { orelse });
+                // A constant is written down as one: `lower` must know what was decided here.
+                let resolution = match &live.konst {
+                    Some(value @ (ConstValue::Bool(_) | ConstValue::Int(..) | ConstValue::Float(..))) => {
+                        Resolution::Constant(value.clone())
+                    }
+                    _ => Resolution::Plain,
+                };
                 match &live.ty {
-                    Some(_) => self.done(id, live, Resolution::Plain),
+                    Some(_) => self.done(id, live, resolution),
                     None => Val::ERROR,
                 }
             }
