@@ -152,7 +152,10 @@ impl<'a> FnCtx<'_, 'a> {
         match (&val.ty, &val.konst) {
             (None, _) => None,
             (Some(Ty::None), _) => Some(false),
-            (Some(Ty::Scalar(_) | Ty::Str(_)), Some(value)) => Some(FnCtx::truth(value)),
+            (Some(Ty::Scalar(_) | Ty::Str(_)), Some(value)) => {
+                self.settle(id, value);
+                Some(FnCtx::truth(value))
+            }
             (Some(Ty::Scalar(_)), None) => None,
             (Some(Ty::Str(text)), None) => Some(!text.is_empty()),
             (Some(Ty::Tuple(items)), _) => Some(!items.is_empty()),
@@ -177,6 +180,15 @@ impl<'a> FnCtx<'_, 'a> {
                 );
                 None
             }
+        }
+    }
+
+    /// An operand was left out because of this value: `lower` must know it too.
+    fn settle(&mut self, id: ExprId, value: &ConstValue) {
+        if let Some(info) = self.exprs.get_mut(&id)
+            && matches!(info.ty, Ty::Scalar(_))
+        {
+            info.resolution = Resolution::Constant(value.clone());
         }
     }
 
@@ -221,7 +233,10 @@ impl<'a> FnCtx<'_, 'a> {
                 continue;
             };
             let known = match (&val.konst, ty) {
-                (Some(value), _) => Some(FnCtx::truth(value)),
+                (Some(value), _) => {
+                    self.settle(value_id, value);
+                    Some(FnCtx::truth(value))
+                }
                 (None, Ty::None) => Some(false),
                 (None, Ty::Tuple(items)) => Some(!items.is_empty()),
                 (None, _) => None,
