@@ -105,12 +105,11 @@ pub fn search(first_seed: u64, focus: Focus, time: Duration) -> Result<Tally, St
             Finding::Rejected(_) => tally.rejected += 1,
             Finding::Differs(found) => {
                 let kind = kind_of(&found);
-                let small = minimise(&program, |candidate| {
-                    match examine_caught(candidate, &mut Tally::default()) {
+                let small =
+                    minimise(&program, |candidate| match examine_caught(candidate, &mut Tally::default()) {
                         Finding::Differs(other) => kind_of(&other) == kind,
                         Finding::Agrees | Finding::Rejected(_) => false,
-                    }
-                });
+                    });
                 let found = match examine_caught(&small, &mut Tally::default()) {
                     Finding::Differs(found) => found,
                     Finding::Agrees | Finding::Rejected(_) => found,

@@ -60,7 +60,7 @@ impl Context<'_, '_> {
                 );
             }
             let source = self.at(self.node(iter).span, |cx| cx.range_source(start, stop, step));
-            let bounds = self.whole_trip(&source);
+            let bounds = self.whole_trip(&source, &info);
             return self.counted(
                 stmt,
                 target,
@@ -77,18 +77,26 @@ impl Context<'_, '_> {
         if let Some(count) = source.unrolled_count() {
             return self.unrolled(stmt, target, body, orelse, &info, &source, count, temps);
         }
-        let bounds = self.whole_trip(&source);
+        let bounds = self.whole_trip(&source, &info);
         self.counted(stmt, target, body, orelse, &info, false, bounds, Some(&source), temps)
     }
 
     /// The bounds must not see what converting variables for the loop's head does.
     fn held_bounds(&mut self, lo: ExprId, hi: ExprId, info: &StmtInfo) -> (ExprId, ExprId) {
-        if info.head.is_empty() { (lo, hi) } else { (self.pin_index(lo), self.pin_index(hi)) }
+        if info.head.is_empty() {
+            (lo, hi)
+        } else if info.head.iter().any(|(_, ty)| ty.array().is_some()) {
+            // An array that is converted is released: not even its extents are there afterwards.
+            (self.pin(lo), self.pin(hi))
+        } else {
+            (self.pin_index(lo), self.pin_index(hi))
+        }
     }
 
-    fn whole_trip(&mut self, source: &Source) -> (ExprId, ExprId, i64) {
+    fn whole_trip(&mut self, source: &Source, info: &StmtInfo) -> (ExprId, ExprId, i64) {
         let lo = self.int(0);
         let hi = self.trip(source);
+        let (lo, hi) = self.held_bounds(lo, hi, info);
         (lo, self.pin_index(hi), 1)
     }
 

@@ -150,7 +150,8 @@ impl Gen {
             0..=4 => format!("({} {op} {})", self.expr(Ty::Int, depth), self.expr(Ty::Int, depth)),
             5..=7 => format!("({} {op} {})", self.expr(Ty::Float, depth), self.expr(Ty::Float, depth)),
             8 => {
-                let (a, b, c) = (self.expr(Ty::Int, depth), self.expr(Ty::Int, depth), self.expr(Ty::Int, depth));
+                let (a, b, c) =
+                    (self.expr(Ty::Int, depth), self.expr(Ty::Int, depth), self.expr(Ty::Int, depth));
                 format!("({a} {op} {b} < {c})")
             }
             9 => format!("(not {})", self.expr(Ty::Bool, depth)),
@@ -219,7 +220,9 @@ impl Gen {
                 .rng
                 .pick(&["0.0", "-0.0", "1.0", "0.1", "-2.5", "1e300", "3.0", "1e-9", "0.5", "7.25", "1e16"])
                 .into(),
-            Ty::Single => format!("f32({})", self.rng.pick(&["0.0", "1.0", "0.1", "-2.5", "1e20", "3.0", "0.5"])),
+            Ty::Single => {
+                format!("f32({})", self.rng.pick(&["0.0", "1.0", "0.1", "-2.5", "1e20", "3.0", "0.5"]))
+            }
             Ty::Bool => self.rng.pick(&["True", "False"]).into(),
             Ty::Unsigned => format!("u64({})", self.rng.pick(&["0", "1", "7", "9223372036854775807", "255"])),
         }

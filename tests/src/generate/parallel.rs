@@ -11,15 +11,23 @@ impl Gen {
         let output = if self.rng.percent(70) { Some(self.large_array(trip, nodes)) } else { None };
         let histogram = if self.rng.percent(40) {
             let (name, elem) = (self.fresh("big"), [Elem::F64, Elem::I64][self.rng.below(2)]);
-            nodes.push(Node::Line(format!("{name} = np.zeros({}, dtype={})", 1 + self.rng.below(9), dtype(elem))));
+            nodes.push(Node::Line(format!(
+                "{name} = np.zeros({}, dtype={})",
+                1 + self.rng.below(9),
+                dtype(elem)
+            )));
             Some(Arr { name, elem, rank: 1, is_writable: true })
         } else {
             None
         };
         // Variables that the loop reduces into are not read in it.
         let mut reduced: Vec<Var> = Vec::new();
-        let candidates: Vec<Var> =
-            self.vars.iter().filter(|v| v.is_writable && matches!(v.ty, Ty::Int | Ty::Float)).cloned().collect();
+        let candidates: Vec<Var> = self
+            .vars
+            .iter()
+            .filter(|v| v.is_writable && matches!(v.ty, Ty::Int | Ty::Float))
+            .cloned()
+            .collect();
         for var in candidates {
             if self.rng.percent(45) {
                 reduced.push(var);

@@ -83,9 +83,14 @@ impl Gen {
     fn kernel(&mut self) -> (Node, Vec<Param>) {
         let mut params = Vec::new();
         let mut names = Vec::new();
-        for (name, ty) in
-            [("n", Ty::Int), ("q", Ty::Int), ("a", Ty::Float), ("b", Ty::Float), ("s", Ty::Single), ("t", Ty::Bool)]
-        {
+        for (name, ty) in [
+            ("n", Ty::Int),
+            ("q", Ty::Int),
+            ("a", Ty::Float),
+            ("b", Ty::Float),
+            ("s", Ty::Single),
+            ("t", Ty::Bool),
+        ] {
             if self.rng.percent(70) {
                 self.declare(name, ty);
                 names.push(name);
@@ -143,7 +148,9 @@ impl Gen {
     fn argument(&mut self, param: &Param) -> String {
         match param {
             Param::Scalar(ty) => match ty {
-                Ty::Int => self.rng.pick(&["0", "1", "5", "-3", "12", "1000000007", "-9223372036854775808"]).into(),
+                Ty::Int => {
+                    self.rng.pick(&["0", "1", "5", "-3", "12", "1000000007", "-9223372036854775808"]).into()
+                }
                 Ty::Float => self.rng.pick(&["0.0", "1.5", "-2.25", "1e10", "nan", "inf", "0.3"]).into(),
                 Ty::Single => format!("{}:f32", self.rng.pick(&["0.0", "1.5", "-2.25", "0.3"])),
                 Ty::Bool => self.rng.pick(&["True", "False"]).into(),
@@ -345,8 +352,11 @@ impl Gen {
         let head = match small {
             Some(arr) if roll < 6 => {
                 let axis = self.rng.below(arr.rank);
-                let extent =
-                    if axis == 0 { format!("len({})", arr.name) } else { format!("{}.shape[{axis}]", arr.name) };
+                let extent = if axis == 0 {
+                    format!("len({})", arr.name)
+                } else {
+                    format!("{}.shape[{axis}]", arr.name)
+                };
                 let (head, slack) = match self.rng.below(7) {
                     0..=2 => (format!("range({extent})"), 0),
                     3 => (format!("range(1, {extent} - 1)"), 1),
@@ -503,7 +513,10 @@ impl Gen {
             }
         };
         let known = self.array(|other| {
-            other.elem == arr.elem && other.rank == rank && other.is_writable == arr.is_writable && other.name != "z"
+            other.elem == arr.elem
+                && other.rank == rank
+                && other.is_writable == arr.is_writable
+                && other.name != "z"
         });
         match known {
             Some(known) if self.rng.percent(25) && !self.in_parallel => {
