@@ -6,8 +6,6 @@ use kjit::{ArrayRef, DType, DynArray, Scalar, Signature, Ty, Value};
 use kjit_compiler::numerics::format;
 use serde_json::{Value as Json, json};
 
-use crate::image::to_f64;
-
 /// How many values of an array are shown.
 const SHOWN: usize = 6;
 
@@ -115,9 +113,10 @@ pub(crate) fn line(named: &Named<'_>) -> String {
         Part::Array(array) => {
             let shape: Vec<String> = array.shape().iter().map(ToString::to_string).collect();
             let head = format!("{}: {}[{}]", named.name, array.dtype(), shape.join(" x "));
-            match statistics(&array.view()) {
+            match statistics(array) {
                 Some(s) => {
-                    let (min, max, mean) = (number(s.min), number(s.max), number(s.mean));
+                    let dtype = array.dtype();
+                    let (min, max, mean) = (extreme(s.min, dtype), extreme(s.max, dtype), number(s.mean));
                     let nans = if s.nans > 0 { format!(", {} nan", s.nans) } else { String::new() };
                     format!("{head}  min {min}  max {max}  mean {mean}{nans}  {}", first(array))
                 }
@@ -147,8 +146,9 @@ pub(crate) fn as_json(named: &Named<'_>) -> Json {
             json!({ "name": named.name, "type": value.dtype().name(), "shape": [], "value": json_scalar(*value) })
         }
         Part::Array(array) => {
-            let summary = statistics(&array.view()).map(|s| {
-                json!({ "min": json_f64(s.min), "max": json_f64(s.max), "mean": json_f64(s.mean), "nan": s.nans })
+            let summary = statistics(array).map(|s| {
+                let (min, max) = (json_extreme(s.min, array.dtype()), json_extreme(s.max, array.dtype()));
+                json!({ "min": min, "max": max, "mean": json_f64(s.mean), "nan": s.nans })
             });
             json!({
                 "name": named.name,
@@ -185,17 +185,67 @@ struct Statistics {
     nans: usize,
 }
 
-fn statistics(array: &ArrayRef<'_>) -> Option<Statistics> {
-    let values = to_f64(array).ok()?;
-    let numbers = || values.iter().copied().filter(|x| !x.is_nan());
-    let count = numbers().count();
+/// Extremes and mean of what is a number; `None` for complex numbers and where there is none.
+fn statistics(array: &DynArray) -> Option<Statistics> {
+    macro_rules! widened {
+        ($ty:ty, |$x:ident| $wide:expr) => {
+            match array.as_slice::<$ty>() {
+                Some(elements) => fold(elements, |$x| $wide),
+                None => fold(&array.to_vec::<$ty>()?, |$x| $wide),
+            }
+        };
+    }
+    match array.dtype() {
+        DType::Bool => widened!(bool, |x| f64::from(u8::from(x))),
+        DType::I8 => widened!(i8, |x| f64::from(x)),
+        DType::I16 => widened!(i16, |x| f64::from(x)),
+        DType::I32 => widened!(i32, |x| f64::from(x)),
+        DType::I64 => widened!(i64, |x| x as f64),
+        DType::U8 => widened!(u8, |x| f64::from(x)),
+        DType::U16 => widened!(u16, |x| f64::from(x)),
+        DType::U32 => widened!(u32, |x| f64::from(x)),
+        DType::U64 => widened!(u64, |x| x as f64),
+        DType::F32 => widened!(f32, |x| f64::from(x)),
+        DType::F64 => widened!(f64, |x| x),
+        DType::C64 | DType::C128 => None,
+    }
+}
+
+/// One pass in eight lanes, because results of a million elements are common and programs short.
+fn fold<T: Copy>(elements: &[T], widen: impl Fn(T) -> f64) -> Option<Statistics> {
+    const LANES: usize = 8;
+    let (mut min, mut max) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+    let (mut sum, mut nans) = ([0.0; LANES], [0_usize; LANES]);
+    for chunk in elements.chunks(LANES) {
+        for (lane, &element) in chunk.iter().enumerate() {
+            let x = widen(element);
+            min[lane] = if x < min[lane] { x } else { min[lane] };
+            max[lane] = if x > max[lane] { x } else { max[lane] };
+            sum[lane] += if x.is_nan() { 0.0 } else { x };
+            nans[lane] += usize::from(x.is_nan());
+        }
+    }
+    let nans: usize = nans.iter().sum();
+    let count = elements.len() - nans;
     (count > 0).then(|| Statistics {
-        min: numbers().fold(f64::INFINITY, f64::min),
-        max: numbers().fold(f64::NEG_INFINITY, f64::max),
-        mean: numbers().sum::<f64>() / count as f64,
-        nans: values.len() - count,
+        min: min.into_iter().fold(f64::INFINITY, f64::min),
+        max: max.into_iter().fold(f64::NEG_INFINITY, f64::max),
+        mean: sum.iter().sum::<f64>() / count as f64,
+        nans,
     })
 }
+
+/// Of elements of that type: integers in full.
+fn extreme(x: f64, dtype: DType) -> String {
+    if dtype.is_int() && x.abs() < EXACT { format!("{x:.0}") } else { number(x) }
+}
+
+fn json_extreme(x: f64, dtype: DType) -> Json {
+    if dtype.is_int() && x.abs() < EXACT { json!(x as i64) } else { json_f64(x) }
+}
+
+/// Integers up to here are doubles.
+const EXACT: f64 = (1_u64 << 53) as f64;
 
 /// Six significant digits are enough to recognise a number.
 fn number(x: f64) -> String {
@@ -266,6 +316,10 @@ mod tests {
         assert_eq!(full(&named), "x =\n  1.0 2.0 nan 4.5\n  0.25 7.0 8.0 9.0");
         assert_eq!(as_json(&named)["summary"]["nan"], 1);
         assert_eq!(as_json(&named)["first"][2], "nan");
+        let counts = DynArray::from_slice(&[1_234_567_i64, 1, 2], &[3]).unwrap();
+        let counts = Named { name: "n".into(), part: Part::Array(&counts) };
+        assert_eq!(line(&counts), "n: i64[3]  min 1  max 1234567  mean 411523  [1234567, 1, 2]");
+        assert_eq!(as_json(&counts)["summary"]["max"], 1_234_567);
         let empty = DynArray::zeros(DType::I32, &[0]).unwrap();
         assert_eq!(line(&Named { name: "e".into(), part: Part::Array(&empty) }), "e: i32[0]  []");
         assert_eq!(line(&Named { name: "s".into(), part: Part::Scalar(Scalar::I64(3)) }), "s = 3");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kjit_compiler::types::DType;
+use kjit_compiler::types::{DType, Layout};
 use smallvec::SmallVec;
 
 use crate::element::Element;
@@ -200,6 +200,21 @@ impl DynArray {
     #[must_use]
     pub fn to_vec<T: Element>(&self) -> Option<Vec<T>> {
         self.view().to_vec()
+    }
+
+    /// The elements where they are, in C order; `None` if `T` is not the element type or they are not C-contiguous.
+    #[must_use]
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        let is_contiguous = self.view().array_ty(false).layout == Layout::C;
+        if T::DTYPE != self.dtype || !is_contiguous || !self.data.cast::<T>().is_aligned() {
+            return None;
+        }
+        if self.is_empty() {
+            return Some(&[]);
+        }
+        // SAFETY: as many elements of that type lie side by side, aligned, in memory that nobody writes while `self` is
+        // borrowed.
+        Some(unsafe { std::slice::from_raw_parts(self.data.cast::<T>(), self.len()) })
     }
 }
 
