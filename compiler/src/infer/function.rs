@@ -283,7 +283,10 @@ impl<'a> FnCtx<'_, 'a> {
             Assigned::Yes => {}
             Assigned::No => {
                 let first = self.var_places[var.at()];
-                return self.report(messages::unassigned(span, &name, first, value.place));
+                let others = self.var_names.iter().filter(|other| **other != name);
+                let near = super::suggest::nearest(&name, others.map(crate::base::Symbol::as_str));
+                let diag = messages::unassigned(span, &name, first, value.place, near);
+                return self.report(diag);
             }
             Assigned::IfBranch => {
                 return self.report(messages::maybe_unassigned(span, &name, value.place));

@@ -175,18 +175,31 @@ pub(super) fn unknown_type(span: Span, text: &str) -> Diagnostic {
     })
 }
 
-pub(super) fn unassigned(span: Span, name: &str, first: Span, deleted: Span) -> Diagnostic {
+/// `first` is the place of the first assignment, `near` a variable with a similar name.
+pub(super) fn unassigned(
+    span: Span,
+    name: &str,
+    first: Span,
+    deleted: Span,
+    near: Option<&str>,
+) -> Diagnostic {
     let diag =
         Diagnostic::error(Code::K102, span, format!("`{name}` has no value here")).primary("read here");
     if deleted != Span::default() {
         return diag.label(deleted, "deleted here").help("use it before `del`, or leave the `del` out");
     }
-    if first.start > span.start {
+    let diag = if first.start > span.start {
         diag.label(first, "assigned here, later")
+    } else if first == span {
+        // `totl += x`: nothing else assigns it.
+        diag
     } else {
         diag.label(first, "assigned here, on another path")
-    }
-    .help(format!("assign `{name}` before it is read"))
+    };
+    diag.help(match near {
+        Some(near) if first == span => format!("did you mean `{near}`?"),
+        _ => format!("assign `{name}` before it is read"),
+    })
 }
 
 pub(super) fn maybe_unassigned(span: Span, name: &str, place: Span) -> Diagnostic {

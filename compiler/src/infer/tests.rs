@@ -310,6 +310,10 @@ fn names_errors() {
         errors("N = unknown()\ndef f():\n    return N + N\n"),
         "K106 1:5 the module constant `N` cannot be evaluated | constants are numbers, strings, types, tuples and arithmetic on them; compute others in a function\n"
     );
+    assert_eq!(
+        errors("def f(n: i64):\n    total = 0\n    totl += n\n    return total\n"),
+        "K102 3:5 `totl` has no value here | did you mean `total`?\n"
+    );
     assert_eq!(errors("@njt\ndef f():\n    pass\n"), "K203 1:2 unknown decorator | did you mean `@njit`?\n");
     assert_eq!(
         errors(

@@ -117,7 +117,9 @@ impl Context<'_, '_> {
     /// A value known at compile time.
     pub(super) fn constant(&mut self, value: &ConstValue) -> Res<Value> {
         Ok(match value {
-            ConstValue::None | ConstValue::DType(_) => Value::None,
+            ConstValue::None => Value::None,
+            // Printed as NumPy prints a dtype; nothing else at run time can be done with it.
+            ConstValue::DType(dtype) => Value::Str(dtype.numpy_name().into()),
             ConstValue::Bool(value) => Value::Real(self.boolean(*value)),
             ConstValue::Int(value, dtype) => {
                 Value::Real(self.expr(ExprKind::Const(Const::int(*value)), *dtype))

@@ -369,7 +369,8 @@ impl Emitter<'_> {
                 let limit = self.b.ins().f64const((LIMIT / item) as f64);
                 let is_huge = self.b.ins().fcmp(FloatCC::GreaterThan, approximate, limit);
                 // An array without elements needs no memory, but its extents must be sane all the same.
-                let is_wide = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, any, abi::MAX_EXTENT);
+                let is_wide =
+                    self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, any, abi::MAX_EXTENT);
                 let is_refused = self.b.ins().bor(is_huge, is_wide);
                 self.trap_if(is_refused, trap, &[]);
                 self.scale(count, item)
