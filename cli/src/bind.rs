@@ -63,14 +63,9 @@ pub(crate) fn fresh(bindings: &Bindings) -> Result<Bindings, Failure> {
 }
 
 /// Binds the values of the command line.
-pub(crate) fn bind(
-    engine: &Engine,
-    module: &Module,
-    kernel: &Kernel,
-    values: &[String],
-    seed: u64,
-) -> Result<Bindings, Failure> {
-    let mut given = given(engine, module, kernel, values, seed)?;
+pub(crate) fn bind(session: &Session, values: &[String], seed: u64) -> Result<Bindings, Failure> {
+    let Session { kernel, .. } = session;
+    let mut given = given(session, values, seed)?;
     let mut bindings = Bindings::new();
     let mut missing = Vec::new();
     for (name, has_default) in kernel.params() {
@@ -80,7 +75,7 @@ pub(crate) fn bind(
             None => missing.push(name),
         }
     }
-    if missing.is_empty() { Ok(bindings) } else { Err(are_missing(&missing, module, kernel)) }
+    if missing.is_empty() { Ok(bindings) } else { Err(are_missing(&missing, session)) }
 }
 
 /// Binds for types alone: a parameter without a value has the type of its annotation, if it has one.
@@ -89,8 +84,8 @@ pub(crate) fn bind_for_types(
     values: &[String],
     seed: u64,
 ) -> Result<(Bindings, Vec<Option<ArgTy>>), Failure> {
-    let Session { engine, module, kernel } = session;
-    let mut given = given(engine, module, kernel, values, seed)?;
+    let Session { module, kernel, .. } = session;
+    let mut given = given(session, values, seed)?;
     let annotations = annotations(module, kernel);
     let (mut bindings, mut types, mut missing) = (Bindings::new(), Vec::new(), Vec::new());
     for ((name, has_default), annotation) in kernel.params().into_iter().zip(annotations) {
@@ -110,23 +105,18 @@ pub(crate) fn bind_for_types(
             (None, None) => missing.push(name),
         }
     }
-    if missing.is_empty() { Ok((bindings, types)) } else { Err(are_missing(&missing, module, kernel)) }
+    if missing.is_empty() { Ok((bindings, types)) } else { Err(are_missing(&missing, session)) }
 }
 
-fn are_missing(missing: &[String], module: &Module, kernel: &Kernel) -> Failure {
+fn are_missing(missing: &[String], session: &Session) -> Failure {
     let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
     let plural = if missing.len() == 1 { "argument" } else { "arguments" };
-    Failure::usage(format!("missing {plural} {}{}", names.join(", "), usage_of(module, kernel)))
+    Failure::usage(format!("missing {plural} {}{}", names.join(", "), usage_of(session)))
 }
 
 /// The values that are there, in their order on the command line.
-fn given(
-    engine: &Engine,
-    module: &Module,
-    kernel: &Kernel,
-    values: &[String],
-    seed: u64,
-) -> Result<Bindings, Failure> {
+fn given(session: &Session, values: &[String], seed: u64) -> Result<Bindings, Failure> {
+    let Session { engine, module, kernel, .. } = session;
     if values.is_empty() {
         return Ok(Bindings::new());
     }
@@ -138,11 +128,11 @@ fn given(
         let Some((name, value)) = text.split_once('=') else {
             return Err(Failure::usage(format!(
                 "`{text}` is not of the form NAME=VALUE{}",
-                usage_of(module, kernel)
+                usage_of(session)
             )));
         };
         let Some(position) = params.iter().position(|(param, _)| param == name) else {
-            return Err(Failure::usage(unknown(name, module, kernel)));
+            return Err(Failure::usage(unknown(name, session)));
         };
         if given.iter().any(|(known, _)| known == name) {
             return Err(Failure::usage(format!("`{name}` is given twice")));
@@ -283,10 +273,11 @@ fn evaluate(engine: &Engine, text: &str) -> Result<Bound, String> {
     }
 }
 
-fn unknown(name: &str, module: &Module, kernel: &Kernel) -> String {
+fn unknown(name: &str, session: &Session) -> String {
+    let kernel = &session.kernel;
     let params: Vec<String> = kernel.params().into_iter().map(|(name, _)| name).collect();
     let hint = nearest(name, &params).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-    format!("`{}` has no parameter `{name}`{hint}{}", kernel.name(), usage_of(module, kernel))
+    format!("`{}` has no parameter `{name}`{hint}{}", kernel.name(), usage_of(session))
 }
 
 /// The known name that a misspelt one is near to.
@@ -295,7 +286,8 @@ pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
 }
 
 /// The signature and a command that would work.
-fn usage_of(module: &Module, kernel: &Kernel) -> String {
+fn usage_of(session: &Session) -> String {
+    let Session { module, kernel, verb, .. } = session;
     let params = kernel.head();
     let required: Vec<String> =
         kernel.params().into_iter().filter(|(_, has_default)| !has_default).map(|(name, _)| name).collect();
@@ -308,7 +300,11 @@ fn usage_of(module: &Module, kernel: &Kernel) -> String {
         .map(|((name, _), ty)| format!(" {name}={}", example_of(ty, &use_of(module, kernel, name))))
         .collect();
     let function = if kernel.name() == "main" { String::new() } else { format!(" --fn {}", kernel.name()) };
-    format!("\n  signature: {params}\n  for example: kjit run {}{function}{}", kernel.file(), values.concat())
+    format!(
+        "\n  signature: {params}\n  for example: kjit {verb} {}{function}{}",
+        kernel.file(),
+        values.concat()
+    )
 }
 
 /// What the text of a function shows of a parameter without an annotation.

@@ -84,7 +84,10 @@ fn split_type(text: &str) -> (&str, Option<DType>) {
 }
 
 fn rows(body: &str) -> Option<Vec<Vec<Scalar>>> {
-    body.split(';').map(|row| row.split(',').map(|item| number(item.trim())).collect()).collect()
+    // `1,` is an array of one element, as in Python.
+    let row =
+        |row: &str| row.strip_suffix(',').unwrap_or(row).split(',').map(|item| number(item.trim())).collect();
+    body.split(';').map(row).collect()
 }
 
 /// A number as Python writes it.
@@ -326,6 +329,8 @@ mod tests {
         assert_eq!((rows[0].len(), is_matrix, dtype), (3, false, Some(DType::F32)));
         let Ok(Spec::Array { rows, is_matrix, .. }) = parse("1,2;3,4") else { panic!() };
         assert_eq!((rows.len(), is_matrix), (2, true));
+        let Ok(Spec::Array { rows, .. }) = parse("7,") else { panic!() };
+        assert_eq!(rows, [[Scalar::I64(7)]]);
         assert!(parse("1,2;3").unwrap_err().contains("different lengths"));
         assert_eq!(
             parse("zeros:10x20:f32"),

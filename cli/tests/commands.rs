@@ -93,7 +93,7 @@ fn the_ir_after_each_pass() {
     }
     texts.dedup();
     assert!(texts.len() > 3, "passes change something");
-    place.kjit(&["emit", "ir", &saxpy, "--fn", "saxpy"]).code(2).says("for example: kjit run");
+    place.kjit(&["emit", "ir", &saxpy, "--fn", "saxpy"]).code(2).says("for example: kjit emit ir ");
 }
 
 #[test]

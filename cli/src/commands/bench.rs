@@ -91,12 +91,12 @@ fn measure(
     if args.cold {
         config = config.cache(kjit::CacheDir::Off);
     }
-    let session = open(target, config)?;
+    let session = open("bench", target, config)?;
     target.warn_about_cache(&session.engine);
     interrupt::install(&session.engine);
-    let Session { engine, module, kernel } = &session;
+    let Session { engine, kernel, .. } = &session;
     let values: Vec<String> = target.values.iter().cloned().chain(size.map(str::to_owned)).collect();
-    let mut bindings = bind::bind(engine, module, kernel, &values, target.seed)?;
+    let mut bindings = bind::bind(&session, &values, target.seed)?;
     let prepared = kernel.prepare(&bind::args(&mut bindings)?)?;
     session.show_warnings(prepared.warnings(), target, format)?;
     let (compile, load) = compile_and_load(&prepared);

@@ -23,12 +23,13 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
     if let Some(after) = &args.after {
         check_pass(after)?;
     }
+    let verb = format!("emit {}", format!("{:?}", args.kind).to_lowercase());
     let text = match args.kind {
         EmitKind::Tokens => print::print_tokens(&source::read(&args.target.file)?.1),
         EmitKind::Ast => tree(args, format)?,
-        EmitKind::Types => types(&open(&args.target, args.target.config()?)?, args)?,
+        EmitKind::Types => types(&open(&verb, &args.target, args.target.config()?)?, args)?,
         EmitKind::Ir | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
-            let session = open(&args.target, args.target.config()?)?;
+            let session = open(&verb, &args.target, args.target.config()?)?;
             let mut front = front(&session, args)?;
             session.show_warnings(&front.warnings, &args.target, format)?;
             optimize(&mut front, args.after.as_deref());

@@ -23,15 +23,17 @@ pub(crate) struct Session {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
     pub(crate) kernel: Kernel,
+    /// The command, for examples of what to write.
+    pub(crate) verb: String,
 }
 
 /// Reads and parses a file and picks the function: `--fn`, else `main`, else the only one.
-pub(crate) fn open(target: &Target, config: Config) -> Result<Session, Failure> {
+pub(crate) fn open(verb: &str, target: &Target, config: Config) -> Result<Session, Failure> {
     let (name, text) = source::read(&target.file)?;
     let engine = Engine::new(config)?;
     let module = Module::from_source(&engine, &name, &text)?;
     let kernel = pick(&module, &name, target.function.as_deref())?;
-    Ok(Session { engine, module, kernel })
+    Ok(Session { engine, module, kernel, verb: verb.to_owned() })
 }
 
 fn pick(module: &Module, file: &str, wanted: Option<&str>) -> Result<Kernel, Failure> {

@@ -22,12 +22,12 @@ pub(crate) fn run(args: &RunArgs, format: ErrorFormat) -> Outcome {
         output::keep_running_when_closed();
     }
     let bar = Bar::default();
-    let session = open(target, config(args, format, &bar)?)?;
+    let session = open("run", target, config(args, format, &bar)?)?;
     target.warn_about_cache(&session.engine);
     interrupt::install(&session.engine);
-    let Session { engine, module, kernel } = &session;
+    let kernel = &session.kernel;
     let start = Instant::now();
-    let mut bindings = bind::bind(engine, module, kernel, &target.values, target.seed)?;
+    let mut bindings = bind::bind(&session, &target.values, target.seed)?;
     let bind_time = start.elapsed();
     let prepared = kernel.prepare(&bind::args(&mut bindings)?)?;
     session.show_warnings(prepared.warnings(), target, format)?;
