@@ -140,7 +140,9 @@ impl Context<'_, '_> {
                 (Ty::Str(text), AstKind::Name(_) | AstKind::Literal(_)) => Some(!text.is_empty()),
                 (_, AstKind::Literal(Literal::Bool(value))) => Some(*value),
                 (_, AstKind::Literal(Literal::Int(value))) => Some(*value != 0),
-                (_, AstKind::Literal(Literal::Float(value) | Literal::Imaginary(value))) => Some(*value != 0.0),
+                (_, AstKind::Literal(Literal::Float(value) | Literal::Imaginary(value))) => {
+                    Some(*value != 0.0)
+                }
                 _ => None,
             },
         }

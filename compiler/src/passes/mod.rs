@@ -1,7 +1,7 @@
 //! The passes: IR in, IR out, one idea per file. They never speak to the user except by remarks, and never change what
 //! a program computes, raises or prints, bit for bit.
 //!
-//! `parallelize` comes first and apart from the list, because it carries out what the race check decided. The list is
+//! `parallelize` and `outline` come first and apart from the list: they carry out what the race check decided, for every engine. The list is
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
 mod build;
@@ -57,7 +57,6 @@ impl PassReport {
 pub const PASSES: &[Pass] = &[
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
     Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
-    Pass { name: "outline", line: "bodies of parallel loops become functions", run: outline::outline },
     Pass { name: "unroll", line: "small loops of constant length are written out", run: unroll::unroll },
     Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },

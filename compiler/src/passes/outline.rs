@@ -8,52 +8,89 @@
 //!                                             s = fork f_loop0(x, lo, s) trip max(hi - lo, 0) cost 1.6 combine(+)
 //! ```
 //!
+//! A loop with a condition in front of it gets a call `f_loop0(x, lo, s, 0, trip)` as the other branch: the same iterations in
+//! order.
+//!
 //! In: parallel loops as `parallelize` leaves them. Captures are what the body reads before it writes it; arrays are
 //! borrowed from the caller for the loop. What the body binds for itself stays local to it.
 
+use super::parallelize::Conditional;
 use super::{PassReport, build};
 use crate::analysis::{cost, liveness};
 use crate::base::PrimaryMap;
 use crate::ir::walk::{self, Renaming};
 use crate::ir::{
     BinaryOp, Block, Combine, ExprId, ExprKind, Func, FuncId, Loop, LoopKind, LoopOrigin, Operand, Ownership,
-    ParallelCall, Param, Program, Ret, Stmt,
+    ParallelCall, Param, Program, Ret, Stmt, Target,
 };
 use crate::types::DType;
 
-/// Outlines every parallel loop.
-pub fn outline(program: &mut Program, report: &mut PassReport) {
+/// Outlines every parallel loop. `conditional` are those that `parallelize` put under a condition.
+pub fn outline(program: &mut Program, conditional: &Conditional, report: &mut PassReport) {
     let ids: Vec<FuncId> = program.funcs.keys().collect();
     for id in ids {
         let mut body = std::mem::take(&mut program.funcs[id].body);
         let mut count = 0;
-        outline_in(program, id, &mut body, &mut count);
+        outline_in(program, id, conditional, &mut body, &mut count);
         program.funcs[id].body = body;
         report.add(count);
     }
 }
 
-fn outline_in(program: &mut Program, id: FuncId, block: &mut Block, count: &mut usize) {
+fn outline_in(
+    program: &mut Program,
+    id: FuncId,
+    conditional: &Conditional,
+    block: &mut Block,
+    count: &mut usize,
+) {
     let mut position = 0;
     while position < block.len() {
-        match &mut block[position] {
-            Stmt::Loop(l) if l.kind == LoopKind::Parallel => {
-                let l = l.clone();
-                let replacement = outlined(program, id, &l, *count);
-                *count += 1;
-                let added = replacement.len();
-                block.splice(position..=position, replacement);
-                position += added;
-                continue;
+        let loops = match &mut block[position] {
+            Stmt::Loop(l) if l.kind == LoopKind::Parallel => Some((l.clone(), None)),
+            Stmt::If { cond, then, .. } => match then.as_slice() {
+                [Stmt::Loop(l)] if conditional.contains(&(id, l.id)) => Some((l.clone(), Some(*cond))),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some((l, condition)) = loops {
+            let mut replacement = outlined(program, id, &l, *count);
+            *count += 1;
+            if let Some(cond) = condition
+                && let Some(Stmt::Parallel(call)) = replacement.pop()
+            {
+                let orelse = vec![in_order(&mut program.funcs[id], &call)];
+                replacement.push(Stmt::If { cond, then: vec![Stmt::Parallel(call)], orelse });
             }
-            other => {
-                for inner in other.blocks_mut() {
-                    outline_in(program, id, inner, count);
-                }
-            }
+            let added = replacement.len();
+            block.splice(position..=position, replacement);
+            position += added;
+            continue;
+        }
+        for inner in block[position].blocks_mut() {
+            outline_in(program, id, conditional, inner, count);
         }
         position += 1;
     }
+}
+
+/// A call of the body for all iterations, one after the other.
+fn in_order(func: &mut Func, call: &ParallelCall) -> Stmt {
+    let span = func.loops[call.id].span;
+    let mut args: Vec<Operand> = call
+        .captures
+        .iter()
+        .map(|operand| match *operand {
+            Operand::Scalar(expr) => Operand::Scalar(func.clone_expr(expr)),
+            Operand::Array(array) => Operand::Array(array),
+        })
+        .collect();
+    args.extend(call.outputs.iter().map(|&(local, _)| Operand::Scalar(func.read(local, span))));
+    args.push(Operand::Scalar(func.int(0, span)));
+    args.push(Operand::Scalar(func.clone_expr(call.trip)));
+    let results = call.outputs.iter().map(|&(local, _)| Target::Local(local)).collect();
+    Stmt::Call { callee: call.body, args, results, span }
 }
 
 fn outlined(program: &mut Program, id: FuncId, l: &Loop, number: usize) -> Block {
@@ -78,7 +115,14 @@ fn outlined(program: &mut Program, id: FuncId, l: &Loop, number: usize) -> Block
         .iter()
         .filter(|&local| local != l.var && outputs.iter().all(|&(output, _)| output != local))
         .collect();
-    scalars.push(lo);
+    // A constant start needs no capture.
+    let constant_lo = match source.exprs[l.lo].kind {
+        ExprKind::Const(value) => Some(value.as_int()),
+        _ => None,
+    };
+    if constant_lo.is_none() {
+        scalars.push(lo);
+    }
     let mut arrays: Vec<_> = read_first.arrays.iter().collect();
     for reduction in &l.array_reductions {
         if !arrays.contains(&reduction.array) {
@@ -113,16 +157,24 @@ fn outlined(program: &mut Program, id: FuncId, l: &Loop, number: usize) -> Block
     body.params.extend([Param::Scalar(first), Param::Scalar(end)]);
 
     let var = names.local(source, &mut body, l.var);
-    let inner_lo = names.local(source, &mut body, lo);
+    let inner_lo = constant_lo.is_none().then(|| names.local(source, &mut body, lo));
     let mut bound = |limit| {
-        let (base, limit) = (body.read(inner_lo, span), body.read(limit, span));
+        let limit = body.read(limit, span);
+        let base = match (inner_lo, constant_lo) {
+            (Some(lo), _) => Some(body.read(lo, span)),
+            (None, Some(0) | None) => None,
+            (None, Some(lo)) => Some(body.int(lo, span)),
+        };
         let offset = if l.step == 1 {
             limit
         } else {
             let step = body.int(l.step, span);
             build::int_binary(&mut body, BinaryOp::Mul, limit, step, span)
         };
-        build::int_binary(&mut body, BinaryOp::Add, base, offset, span)
+        match base {
+            Some(base) => build::int_binary(&mut body, BinaryOp::Add, base, offset, span),
+            None => offset,
+        }
     };
     let (from, to) = (bound(first), bound(end));
     let statements = walk::copy_block_into(source, &l.body, &mut body, &mut names);
@@ -213,14 +265,30 @@ mod tests {
                     parallel i in 1 .. n step 2 reduce(s max with at) accumulate(h +) {\n    \
                     if x[i] > s {\n      s = x[i]\n      at = i\n    }\n    h[at] += 1\n  }\n  return s\n}\n";
         let mut program = parse_program(text).unwrap();
-        outline(&mut program, &mut PassReport::default());
+        outline(&mut program, &Conditional::default(), &mut PassReport::default());
         assert_eq!(verify(&program), Ok(()));
         let printed = print_program(&program);
         let expected = "entry func f(x: f64[:], h: i64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  at: i64 = 0\n  %lo: i64 = 1\n  %hi: i64 = n\n  \
-             s, at = fork f_loop0(x, h, %lo) trip select(%lo < %hi, (%hi - %lo + 1) // 2, 0) cost";
+             s, at = fork f_loop0(x, h) trip select(%lo < %hi, (%hi - %lo + 1) // 2, 0) cost";
         assert!(printed.starts_with(expected), "{printed}");
-        let body = "func f_loop0(x: f64[:], h: i64[:], %lo: i64, s: f64, at: i64, %first: i64, %end: i64) -> f64, i64 {\n  \
-             for i in %lo + %first * 2 .. %lo + %end * 2 step 2 {\n    if x[i] > s {\n";
+        let body = "func f_loop0(x: f64[:], h: i64[:], s: f64, at: i64, %first: i64, %end: i64) -> f64, i64 {\n  \
+             for i in 1 + %first * 2 .. 1 + %end * 2 step 2 {\n    if x[i] > s {\n";
         assert!(printed.contains(body), "{printed}");
+    }
+
+    #[test]
+    fn a_condition_that_fails_runs_the_body_in_order() {
+        let text = "entry func f(x: f64[:], y: f64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  \
+                    parallel i in 0 .. n {\n    s = s + x[i]\n    y[i] = x[i]\n  }\n  return s\n}\n";
+        let mut program = parse_program(text).unwrap();
+        let report = crate::analysis::race::check(&program);
+        let conditional = super::super::parallelize::parallelize(&mut program, &report);
+        outline(&mut program, &conditional, &mut PassReport::default());
+        assert_eq!(verify(&program), Ok(()));
+        let printed = print_program(&program);
+        assert!(printed.contains("if not overlaps(x, y) {\n    s = fork f_loop0(x, y) trip"), "{printed}");
+        let fallback = "} else {\n    s = call f_loop0(x, y, s, 0, select(%lo < %hi, %hi - %lo, 0))\n  }\n";
+        assert!(printed.contains(fallback), "{printed}");
+        assert_eq!(printed.matches("for i in").count(), 1, "{printed}");
     }
 }

@@ -7,13 +7,14 @@
 //! }                            ==>        y[i] = x[i]
 //!                                       }
 //!                                     } else {
-//!                                       for i in 0 .. n { ... }
 //!                                     }
 //! ```
 //!
+//! The other branch stays empty: `outline` fills it with a call of the loop's body for all iterations in order.
+//!
 //! In: the IR that was checked, unchanged since. Conservative: a loop without a decision becomes serial.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::build;
 use crate::analysis::race::{Decision, RaceReport, Requirement};
@@ -23,8 +24,13 @@ use crate::ir::{
 };
 use crate::types::DType;
 
+/// Parallel loops that must run serially if the condition in front of them is false. Each is alone in the first branch of an
+/// `if` with that condition.
+pub type Conditional = FxHashSet<(FuncId, LoopId)>;
+
 /// Applies the decisions and records a remark for each loop.
-pub fn parallelize(program: &mut Program, report: &RaceReport) {
+pub fn parallelize(program: &mut Program, report: &RaceReport) -> Conditional {
+    let mut conditional = Conditional::default();
     let mut by_loop: FxHashMap<(FuncId, LoopId), &Decision> = FxHashMap::default();
     for decision in &report.decisions {
         by_loop.insert((decision.func, decision.id), decision);
@@ -38,23 +44,25 @@ pub fn parallelize(program: &mut Program, report: &RaceReport) {
                     && l.kind == LoopKind::Parallel
                 {
                     match by_loop.get(&(id, l.id)) {
-                        Some(decision) if decision.is_parallel => *stmt = decided(func, l, decision),
+                        Some(decision) if decision.is_parallel => {
+                            if !decision.requirements.is_empty() {
+                                conditional.insert((id, l.id));
+                            }
+                            *stmt = decided(func, l, decision);
+                        }
                         _ => l.kind = LoopKind::Serial,
                     }
                 }
             }
         });
     }
+    conditional
 }
 
 fn decided(func: &mut Func, l: &Loop, decision: &Decision) -> Stmt {
     let span = func.loops[l.id].span;
     let conditions: Vec<ExprId> = decision.requirements.iter().map(|r| condition(func, r, span)).collect();
     let condition = build::all_of(func, &conditions, span);
-    let orelse = condition.map(|_| {
-        let serial = Stmt::Loop(Box::new(Loop { kind: LoopKind::Serial, ..l.clone() }));
-        walk::clone_block(func, &[serial])
-    });
     let mut parallel = l.clone();
     parallel.reductions.clone_from(&decision.reductions);
     parallel.array_reductions.clone_from(&decision.array_reductions);
@@ -63,9 +71,9 @@ fn decided(func: &mut Func, l: &Loop, decision: &Decision) -> Stmt {
         combine_flag(func, &mut parallel.body, local, value);
     }
     let parallel = Stmt::Loop(Box::new(parallel));
-    match (condition, orelse) {
-        (Some(cond), Some(orelse)) => Stmt::If { cond, then: vec![parallel], orelse },
-        _ => parallel,
+    match condition {
+        Some(cond) => Stmt::If { cond, then: vec![parallel], orelse: Vec::new() },
+        None => parallel,
     }
 }
 
@@ -110,13 +118,14 @@ mod tests {
                     parallel i in 0 .. n {\n    s = s + x[i]\n    y[i] = x[i]\n  }\n  return s\n}\n";
         let mut program = parse_program(text).unwrap();
         let report = race::check(&program);
-        parallelize(&mut program, &report);
+        let conditional = parallelize(&mut program, &report);
+        assert_eq!(conditional.len(), 1);
         assert_eq!(verify(&program), Ok(()));
         assert_eq!(
             print_program(&program),
             "entry func f(x: f64[:], y: f64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  \
              if not overlaps(x, y) {\n    parallel i in 0 .. n reduce(s +) {\n      s = s + x[i]\n      y[i] = x[i]\n    }\n  \
-             } else {\n    for i in 0 .. n origin prange {\n      s = s + x[i]\n      y[i] = x[i]\n    }\n  }\n  return s\n}\n"
+             }\n  return s\n}\n"
         );
     }
 }

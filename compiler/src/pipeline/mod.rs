@@ -91,10 +91,10 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
         return Err(sorted(errors.into_iter().chain(warnings).collect()));
     }
     check(&program, "lower");
-    parallelize::parallelize(&mut program, &report);
+    let conditional = parallelize::parallelize(&mut program, &report);
     check(&program, "parallelize");
     // Before the optimising passes, so that every engine has the same loops with the same costs, and so the same chunks.
-    outline::outline(&mut program, &mut PassReport::default());
+    outline::outline(&mut program, &conditional, &mut PassReport::default());
     check(&program, "outline");
     // It changes how results are rounded, so it is for every engine, too.
     contract::contract(&mut program, &mut PassReport::default());
