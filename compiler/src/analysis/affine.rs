@@ -322,10 +322,10 @@ impl Atoms {
     /// and its atoms are extents, narrow integers, or counters between such. `known` is one more atom that is small.
     #[must_use]
     pub fn is_exact(&self, poly: &Poly, known: Option<AtomId>) -> bool {
-        const SMALL: i64 = 1 << 10;
+        const SMALL: u64 = 1 << 10;
         poly.terms().iter().all(|(monomial, factor)| match monomial.as_slice() {
             [] => factor.unsigned_abs() < 1 << 40,
-            [atom] => factor.abs() < SMALL && self.is_small(*atom, known),
+            [atom] => factor.unsigned_abs() < SMALL && self.is_small(*atom, known),
             _ => false,
         })
     }
