@@ -48,8 +48,16 @@ impl Image {
         isa: &dyn TargetIsa,
         keeps_lines: bool,
     ) -> Result<u32, String> {
-        let alignment = compiled.buffer.alignment.max(isa.function_alignment().preferred).max(16) as usize;
-        self.code.resize(self.code.len().next_multiple_of(alignment), 0);
+        let preferred = compiled.buffer.alignment.max(isa.function_alignment().preferred).max(16) as usize;
+        let aligned = if has_jumps_of_x64(isa) {
+            // Constants stand behind the code and need no more than this.
+            let alignment = compiled.buffer.alignment.max(16) as usize;
+            let aligned = self.code.len().next_multiple_of(alignment);
+            aligned + best_shift(compiled.code_buffer(), aligned, alignment)
+        } else {
+            self.code.len().next_multiple_of(preferred)
+        };
+        self.code.resize(aligned, 0);
         let start = u32::try_from(self.code.len()).map_err(|_| "the image is too large")?;
         self.code.extend_from_slice(compiled.code_buffer());
         for reloc in compiled.buffer.relocs() {
@@ -112,6 +120,42 @@ impl Image {
         }
         Ok(())
     }
+}
+
+/// Bytes that the processor fetches at once.
+const LINE_BYTES: usize = 64;
+
+/// Are jumps backwards found by [`best_shift`]?
+fn has_jumps_of_x64(isa: &dyn TargetIsa) -> bool {
+    isa.name() == "x64"
+}
+
+/// How far to move a function, so that as few as possible of its short loops lie across two lines of the instruction cache:
+/// a loop of six instructions takes twice as long if it does (measured on Zen 3).
+///
+/// Cranelift aligns functions but not loops. A loop is what ends in a conditional jump backwards, `0f 80` to `0f 8f` with
+/// a 32-bit distance. Bytes that only look like one do no harm: they are counted, and nothing else.
+fn best_shift(code: &[u8], start: usize, alignment: usize) -> usize {
+    let is_loop_end = |&at: &usize| code[at] == 0x0f && code[at + 1] & 0xf0 == 0x80;
+    let loops: Vec<(usize, usize)> = (0..code.len().saturating_sub(5))
+        .filter(is_loop_end)
+        .filter_map(|at| {
+            let end = at + 6;
+            let distance = i32::from_le_bytes([code[at + 2], code[at + 3], code[at + 4], code[at + 5]]);
+            let length = usize::try_from(-i64::from(distance)).ok()?;
+            (12..=4 * LINE_BYTES).contains(&length).then_some((end.checked_sub(length)?, end))
+        })
+        .collect();
+    let cost = |shift: usize| -> f64 {
+        let lines = |&(first, end): &(usize, usize)| {
+            let touched = (start + shift + end - 1) / LINE_BYTES - (start + shift + first) / LINE_BYTES;
+            // A line more matters the more the shorter the loop is.
+            touched as f64 / (end - first) as f64
+        };
+        loops.iter().map(lines).sum()
+    };
+    let step = alignment.min(LINE_BYTES);
+    (0..LINE_BYTES).step_by(step).min_by(|&a, &b| cost(a).total_cmp(&cost(b))).unwrap_or(0)
 }
 
 /// Cranelift's name of a function of the program.
