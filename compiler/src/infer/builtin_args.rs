@@ -65,6 +65,43 @@ impl FnCtx<'_, '_> {
         }
     }
 
+    /// The common type of a tuple of numbers, at least one of them for an extreme.
+    pub(super) fn tuple_dtype(
+        &mut self,
+        site: CallSite<'_>,
+        slot: Option<ExprId>,
+        val: &Val,
+    ) -> Option<DType> {
+        let Some(Ty::Tuple(items)) = &val.ty else { return None };
+        let mut dtype: Option<DType> = None;
+        for item in items.iter() {
+            let Ty::Scalar(next) = item else {
+                let span = self.arg_span(site, slot);
+                let diag = messages::arg_ty(
+                    span,
+                    site.name,
+                    "an array or a tuple of numbers",
+                    &Ty::Tuple(items.clone()),
+                );
+                self.diags.push(diag);
+                return None;
+            };
+            dtype = Some(match dtype {
+                None => *next,
+                Some(before) => promote::scalars(before, false, *next, false),
+            });
+        }
+        let is_extreme = site.name.ends_with("min") || site.name.ends_with("max");
+        if is_extreme && (items.is_empty() || dtype.is_some_and(DType::is_complex)) {
+            let span = self.arg_span(site, slot);
+            let diag =
+                messages::arg_ty(span, site.name, "a tuple of real numbers", &Ty::Tuple(items.clone()));
+            self.diags.push(diag);
+            return None;
+        }
+        Some(dtype.unwrap_or(DType::I64))
+    }
+
     /// The number of axes that a shape asks for.
     pub(super) fn shape_arg(&mut self, site: CallSite<'_>, slot: Option<ExprId>, val: &Val) -> Option<u8> {
         let ty = val.ty.as_ref()?;

@@ -31,6 +31,12 @@ pub(super) fn is_elementwise(builtin: Builtin) -> bool {
             | Builtin::Square
             | Builtin::Conj
             | Builtin::Angle
+            | Builtin::Ufunc(_)
+            | Builtin::LogBase
+            | Builtin::Isqrt
+            | Builtin::Lcm
+            | Builtin::Frexp
+            | Builtin::Modf
     )
 }
 
@@ -90,16 +96,14 @@ impl FnCtx<'_, '_> {
                     ExprKind::List(items) if at == 0 && takes_shape(builtin) => {
                         self.list_as_tuple(*arg, items)
                     }
-                    ExprKind::List(items) if builtin == Builtin::Copy => {
-                        for &item in items {
-                            self.expr(item);
-                        }
-                        let span = self.span(*arg);
-                        self.report(
-                            Diagnostic::error(Code::K207, span, "arrays from lists are not supported yet")
-                                .primary("a list")
-                                .help(format!("make the array, then assign its elements: `x = np.empty({})`, `x[0] = ...`", items.len())),
-                        )
+                    ExprKind::List(_) | ExprKind::Tuple(_)
+                        if at == 0
+                            && matches!(
+                                builtin,
+                                Builtin::Array | Builtin::AsArray | Builtin::AsContiguous
+                            ) =>
+                    {
+                        self.nested_items(*arg)
                     }
                     _ => self.expr(*arg),
                 },
@@ -116,7 +120,7 @@ impl FnCtx<'_, '_> {
         self.builtin_result(site, builtin, slots, &vals)
     }
 
-    fn builtin_result(
+    pub(super) fn builtin_result(
         &mut self,
         site: CallSite<'_>,
         builtin: Builtin,
@@ -354,14 +358,6 @@ impl FnCtx<'_, '_> {
             }
             Builtin::Copy => {
                 let array = array!(0);
-                if site.name.ends_with("ascontiguousarray") && array.layout == Layout::C {
-                    let name = slots[0].map(|arg| self.render(arg)).unwrap_or_default();
-                    return self.report(
-                        Diagnostic::error(Code::K207, span, format!("`{name}` is contiguous already"))
-                            .primary("NumPy would give the same array here, not a copy")
-                            .help(format!("write `{name}`, or `{name}.copy()`")),
-                    );
-                }
                 (Ty::Array(ArrayTy::new(array.dtype, array.rank)), builtin, plain)
             }
             Builtin::Fill => {
@@ -416,13 +412,25 @@ impl FnCtx<'_, '_> {
                 }
                 (Ty::Scalar(array!(0).dtype), builtin, plain)
             }
-            Builtin::Sum | Builtin::Prod => {
-                let dtype = match array!(0).dtype {
-                    DType::Bool | DType::I8 | DType::I16 | DType::I32 | DType::I64 => DType::I64,
-                    DType::U8 | DType::U16 | DType::U32 | DType::U64 => DType::U64,
-                    other => other,
+            Builtin::Sum
+            | Builtin::Prod
+            | Builtin::AMin
+            | Builtin::AMax
+            | Builtin::Mean
+            | Builtin::Any
+            | Builtin::All
+                if matches!(vals[0].ty, Some(Ty::Tuple(_))) =>
+            {
+                let Some(dtype) = self.tuple_dtype(site, slots[0], &vals[0]) else { return Val::ERROR };
+                let dtype = match builtin {
+                    Builtin::Any | Builtin::All => DType::Bool,
+                    Builtin::Mean => promote::float_of(dtype),
+                    _ => dtype.widened(),
                 };
                 (Ty::Scalar(dtype), builtin, plain)
+            }
+            Builtin::Sum | Builtin::Prod => {
+                (Ty::Scalar(super::more_calls::total_dtype(array!(0).dtype)), builtin, plain)
             }
             Builtin::AMin | Builtin::AMax | Builtin::Argmin | Builtin::Argmax => {
                 let array = array!(0);
@@ -489,7 +497,29 @@ impl FnCtx<'_, '_> {
                 (Ty::I64, builtin, plan)
             }
             Builtin::Load | Builtin::Save => return self.file_call(site, builtin, slots, vals),
-            Builtin::Type(_) => return Val::ERROR,
+            Builtin::Type(_) | Builtin::Same => return Val::ERROR,
+            Builtin::Ufunc(_)
+            | Builtin::LogBase
+            | Builtin::Isqrt
+            | Builtin::Lcm
+            | Builtin::Factorial
+            | Builtin::Comb
+            | Builtin::Perm
+            | Builtin::Frexp
+            | Builtin::Modf
+            | Builtin::Array
+            | Builtin::AsArray
+            | Builtin::AsContiguous
+            | Builtin::Eye
+            | Builtin::Identity
+            | Builtin::Flatten
+            | Builtin::Var
+            | Builtin::Std
+            | Builtin::CountNonzero
+            | Builtin::Dot
+            | Builtin::Norm
+            | Builtin::Cumsum
+            | Builtin::Cumprod => return self.more_builtins(site, builtin, slots, vals),
         };
         self.done(site.id, Val::of(ty), Resolution::Builtin(resolved, CallPlan { args: plan }))
     }

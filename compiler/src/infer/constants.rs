@@ -252,6 +252,9 @@ impl Ctx<'_> {
                 {
                     return constant.clone().map_err(|_| fail("this constant has an error of its own"));
                 }
+                if let Some((value, is_weak)) = self.limit(id) {
+                    return Ok(Constant { value, is_weak });
+                }
                 match self.path(id).and_then(|path| Ctx::path_constant(&path)) {
                     Some((value, is_weak)) => Ok(Constant { value, is_weak }),
                     None => Err(fail("not a constant that is known here")),
@@ -306,6 +309,25 @@ impl Ctx<'_> {
         }
     }
 
+    /// `np.finfo(np.float64).eps` and the like.
+    pub(super) fn limit(&self, id: ExprId) -> Option<(ConstValue, bool)> {
+        let ExprKind::Attribute { base, name } = &self.ast.exprs[id].kind else { return None };
+        let ExprKind::Call { callee, args, keywords } = &self.ast.exprs[*base].kind else { return None };
+        let path = self.path(*callee)?;
+        let ([arg], []) = (args.as_slice(), keywords.as_slice()) else { return None };
+        if !matches!(path.as_str(), "numpy.finfo" | "numpy.iinfo") {
+            return None;
+        }
+        let dtype = match &self.ast.exprs[*arg].kind {
+            ExprKind::Literal(Literal::Str(text)) => builtins::dtype_string(text)?,
+            _ => match Ctx::path_constant(&self.path(*arg)?)?.0 {
+                ConstValue::DType(dtype) => dtype,
+                _ => return None,
+            },
+        };
+        super::more_calls::limit(&path, dtype, &name.name)
+    }
+
     fn eval_call(&mut self, callee: ExprId, args: &[ExprId], id: ExprId) -> Result<Constant, EvalError> {
         let span = self.ast.exprs[id].span;
         let fail = |text: &str| EvalError { code: Code::K106, span, text: text.to_owned() };
@@ -320,6 +342,13 @@ impl Ctx<'_> {
                     text.trim().parse().ok().map(|v| ConstValue::Float(v, DType::F64))
                 }
                 other => cast(other, to),
+            },
+            (Builtin::LogBase, [value]) => match cast(&value.value, DType::F64) {
+                Some(ConstValue::Float(x, _)) => {
+                    let log = crate::numerics::math::MathFn1::Log;
+                    Some(ConstValue::Float(log.eval_f64(x), DType::F64))
+                }
+                _ => None,
             },
             (Builtin::Math1(f), [value]) => match cast(&value.value, DType::F64) {
                 Some(ConstValue::Float(x, _)) => Some(ConstValue::Float(f.eval_f64(x), DType::F64)),

@@ -7,7 +7,19 @@ use crate::syntax::ast::{ExprId, ExprKind, Function, Literal};
 use crate::types::Ty;
 
 /// Decorators that compile a function.
-const JIT: &[&str] = &["njit", "jit", "kernel", "vectorize", "generated_jit"];
+const JIT: &[&str] = &["njit", "jit", "kernel"];
+
+/// Decorators of Numba that do more than compile, and what to write instead.
+const OTHERS: &[(&str, &str)] = &[
+    ("vectorize", "write `@njit` and call it for each element in a loop: `out[i] = f(x[i])`"),
+    ("guvectorize", "write `@njit`, take whole arrays, and loop over their rows"),
+    ("stencil", "write `@njit` and a loop over the inner elements: `out[i] = x[i - 1] + x[i + 1]`"),
+    ("cfunc", "write `@njit`: every function is compiled"),
+    ("jitclass", "write functions that take the fields as arguments"),
+    ("generated_jit", "write `@njit`: a function is compiled for the types that it is called with"),
+    ("overload", "write the function itself and call it by its name"),
+    ("intrinsic", "write the function itself and call it by its name"),
+];
 
 /// Options that change nothing here.
 const IGNORED: &[&str] = &[
@@ -17,7 +29,6 @@ const IGNORED: &[&str] = &[
     "inline",
     "looplift",
     "forceobj",
-    "locals",
     "debug",
     "nowrap",
     "target",
@@ -37,6 +48,11 @@ const IGNORED: &[&str] = &[
 /// Options that mean something.
 const KNOWN: &[&str] =
     &["parallel", "fastmath", "error_model", "boundscheck", "cache", "nogil", "nopython", "inline"];
+
+/// A path as it is written: `cuda.jit` of `numba.cuda.jit`.
+fn shown(path: &str) -> &str {
+    path.strip_prefix("numba.").unwrap_or(path)
+}
 
 impl Ctx<'_> {
     /// The engine's options with those of the decorators on top.
@@ -59,6 +75,23 @@ impl Ctx<'_> {
         let name = path.rsplit('.').next().unwrap_or("");
         match name {
             "unchecked_parallel" => options.unchecked_parallel = true,
+            _ if path.starts_with("numba.cuda") || path.starts_with("cuda.") => {
+                diags.push(
+                    Diagnostic::error(Code::K203, expr.span, format!("kernels have no `@{}`", shown(&path)))
+                        .primary("code for a GPU")
+                        .help("write `@njit(parallel=True)` and the loop over the threads: `for i in prange(n):`"),
+                );
+                return;
+            }
+            _ if let Some((_, help)) = OTHERS.iter().find(|(other, _)| *other == name) => {
+                let diag = Diagnostic::error(
+                    Code::K203,
+                    self.ast.exprs[callee].span,
+                    format!("kernels have no `@{name}`"),
+                );
+                diags.push(diag.primary("not supported").help(*help));
+                return;
+            }
             _ if JIT.contains(&name) => {}
             _ => {
                 let near = suggest::nearest(name, JIT.iter().copied().chain(["unchecked_parallel"]));
@@ -106,6 +139,11 @@ impl Ctx<'_> {
                             .help("write \"python\" or \"numpy\""),
                     ),
                 },
+                "locals" => diags.push(
+                    Diagnostic::warning(Code::K203, name.span, "`locals` has no effect")
+                        .primary("ignored")
+                        .help("annotate a variable where it is assigned: `n: i32 = 0`"),
+                ),
                 other if IGNORED.contains(&other) => {}
                 other => {
                     let near = suggest::nearest(other, KNOWN.iter().copied().chain(IGNORED.iter().copied()));

@@ -366,9 +366,31 @@ impl<'a> FnCtx<'_, 'a> {
                 return self.report(messages::unknown_path(span, &path));
             }
         }
+        if let Some((value, is_weak)) = self.limit_of(base, name) {
+            let val = Val { is_weak, ..Val::constant(value.clone()) };
+            return self.done(id, val, Resolution::Constant(value));
+        }
         let value = self.expr(base);
         let Some(ty) = value.ty.clone() else { return Val::ERROR };
         self.attribute_of(id, base, &ty, name)
+    }
+
+    /// `np.finfo(t).eps` and the like, where `t` may be the `dtype` of a value.
+    fn limit_of(&mut self, base: ExprId, name: &Name) -> Option<(ConstValue, bool)> {
+        let ExprKind::Call { callee, args, keywords } = &self.ast.exprs[base].kind else { return None };
+        let path = self.path(*callee)?;
+        let ([arg], []) = (args.as_slice(), keywords.as_slice()) else { return None };
+        if !matches!(path.as_str(), "numpy.finfo" | "numpy.iinfo") {
+            return None;
+        }
+        let val = self.expr(*arg);
+        let dtype = match (&val.konst, &val.ty) {
+            (Some(ConstValue::DType(dtype)), _) => *dtype,
+            (_, Some(Ty::Str(text))) => builtins::dtype_string(text)?,
+            (_, Some(Ty::Scalar(dtype))) => *dtype,
+            _ => return None,
+        };
+        super::more_calls::limit(&path, dtype, &name.name)
     }
 
     /// Is the leftmost name one of a module?

@@ -63,6 +63,32 @@ fn view_layout(array: ArrayTy, axes: &[Axis], rank: u8) -> Layout {
     }
 }
 
+/// The type of all items, if they are numbers whose types go together.
+fn common_scalar(items: &[Ty]) -> Option<Ty> {
+    let (first, rest) = items.split_first()?;
+    let mut all = first.clone();
+    for item in rest {
+        all = super::env::join_tys(&all, item)?;
+    }
+    matches!(all, Ty::Scalar(_)).then_some(all)
+}
+
+/// The positions that `start:stop:step` picks, step not 0.
+pub(crate) fn tuple_slice([start, stop, step]: [Option<i64>; 3], count: usize) -> Vec<usize> {
+    let (count, step) = (count as i64, step.unwrap_or(1));
+    // As CPython's `PySlice_AdjustIndices`.
+    let (low, high) = if step < 0 { (-1, count - 1) } else { (0, count) };
+    let clamp = |part: i64| (if part < 0 { part.saturating_add(count) } else { part }).clamp(low, high);
+    let (first, last) = if step < 0 { (high, low) } else { (low, high) };
+    let (mut at, stop) = (start.map_or(first, clamp), stop.map_or(last, clamp));
+    let mut picked = Vec::new();
+    while (step > 0 && at < stop) || (step < 0 && at > stop) {
+        picked.push(at as usize);
+        at = at.saturating_add(step);
+    }
+    picked
+}
+
 impl FnCtx<'_, '_> {
     /// The value of `base[indices]`.
     pub(super) fn index(&mut self, id: ExprId, base: ExprId, indices: &[ExprId]) -> Val {
@@ -132,12 +158,8 @@ impl FnCtx<'_, '_> {
             );
         };
         let index_span = self.span(*index);
-        if let ExprKind::Slice { .. } = &self.ast.exprs[*index].kind {
-            self.index_values(indices);
-            return self.report(
-                Diagnostic::error(Code::K202, index_span, "a slice of a tuple")
-                    .help("take the items one by one: `(t[0], t[1])`"),
-            );
+        if let ExprKind::Slice { start, stop, step } = &self.ast.exprs[*index].kind {
+            return self.slice_tuple(id, items, konst, [*start, *stop, *step]);
         }
         let at = self.expr(*index);
         let Some(at_ty) = &at.ty else { return Val::ERROR };
@@ -165,20 +187,77 @@ impl FnCtx<'_, '_> {
                 }
                 self.done(id, val, Resolution::Plain)
             }
-            (_, Ty::Scalar(dtype)) if dtype.is_int() => self.report(
-                Diagnostic::error(
-                    Code::K313,
-                    index_span,
-                    "the index of a tuple must be known at compile time",
-                )
-                .primary("has its value only at run time")
-                .help("use a number, or an array instead of the tuple"),
-            ),
+            (_, Ty::Scalar(dtype)) if dtype.is_int() => match common_scalar(items) {
+                Some(ty) => self.done(id, Val::of(ty), Resolution::Plain),
+                None => {
+                    let name = self.render(base);
+                    let ty = Ty::Tuple(items.into());
+                    let text = if items.is_empty() {
+                        format!("`{name}` has no items")
+                    } else {
+                        format!("the items of `{name}` have different types")
+                    };
+                    self.report(
+                        Diagnostic::error(Code::K313, index_span, text)
+                            .primary("has its value only at run time")
+                            .label(self.span(base), format!("this is `{ty}`"))
+                            .help("index it with a number such as `0`, or put numbers of one type into an array"),
+                    )
+                }
+            },
             (_, ty) => {
                 let ty = ty.clone();
                 self.report(messages::index_ty(index_span, &self.render(*index), &ty))
             }
         }
+    }
+
+    /// `t[1:]`: the bounds must be known.
+    fn slice_tuple(
+        &mut self,
+        id: ExprId,
+        items: &[Ty],
+        konst: Option<&ConstValue>,
+        parts: [Option<ExprId>; 3],
+    ) -> Val {
+        let mut bounds = [None; 3];
+        for (bound, part) in bounds.iter_mut().zip(parts) {
+            let Some(part) = part else { continue };
+            let val = self.expr(part);
+            match (&val.konst, &val.ty) {
+                (Some(ConstValue::Int(value, _)), _) => *bound = Some(*value),
+                (_, Some(Ty::None)) => {}
+                (_, None) => return Val::ERROR,
+                (_, Some(Ty::Scalar(dtype))) if dtype.is_int() => {
+                    let diag = Diagnostic::error(
+                        Code::K313,
+                        self.span(part),
+                        "the bounds of a tuple's slice must be known at compile time",
+                    )
+                    .primary("has its value only at run time");
+                    return self
+                        .report(diag.help("write numbers: `t[1:]`, or use an array instead of the tuple"));
+                }
+                (_, Some(ty)) => {
+                    let diag = messages::index_ty(self.span(part), &self.render(part), ty);
+                    return self.report(diag);
+                }
+            }
+        }
+        if bounds[2] == Some(0) {
+            let span = self.span(id);
+            return self.report(
+                Diagnostic::error(Code::K313, span, "a slice with a step of zero")
+                    .help("leave the step out, or write another one"),
+            );
+        }
+        let picked = tuple_slice(bounds, items.len());
+        let tys: Vec<Ty> = picked.iter().map(|&at| items[at].clone()).collect();
+        let mut val = Val::of(Ty::Tuple(tys.into()));
+        if let Some(ConstValue::Tuple(values)) = konst {
+            val.konst = Some(ConstValue::Tuple(picked.iter().map(|&at| values[at].clone()).collect()));
+        }
+        self.done(id, val, Resolution::Plain)
     }
 
     /// The type of an element or view; `None` after an error.

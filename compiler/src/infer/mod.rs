@@ -20,6 +20,7 @@ mod function;
 mod index;
 mod iterate;
 mod messages;
+mod more_calls;
 mod names;
 mod ops;
 mod stmts;
@@ -31,6 +32,7 @@ mod tests;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use annotations::{annotated_signature, parse_annotation};
+pub(crate) use index::tuple_slice;
 pub use table::{
     ArgSource, CallPlan, ConstValue, ExprInfo, Inferred, Instance, InstanceId, Live, Resolution, StmtInfo,
 };

@@ -134,4 +134,4 @@ impl FnCtx<'_, '_> {
 
 /// Modules whose names can be written.
 pub(super) const MODULES: &[&str] =
-    &["numpy", "numpy.random", "math", "cmath", "numba", "kjit", "numba.types"];
+    &["numpy", "numpy.random", "numpy.linalg", "math", "cmath", "numba", "kjit", "numba.types"];

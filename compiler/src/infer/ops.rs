@@ -37,6 +37,30 @@ impl FnCtx<'_, '_> {
                 let items: Vec<Ty> = x.iter().chain(y.iter()).cloned().collect();
                 return Val::of(Ty::Tuple(items.into()));
             }
+            (Ty::Tuple(items), Ty::Scalar(by)) | (Ty::Scalar(by), Ty::Tuple(items))
+                if op == BinaryOp::Mul && by.is_int() =>
+            {
+                let count = if matches!(a, Ty::Tuple(_)) { &right.konst } else { &left.konst };
+                let Some(ConstValue::Int(count, _)) = count else {
+                    return self.report(
+                        Diagnostic::error(
+                            Code::K313,
+                            span,
+                            "how often a tuple is repeated must be known at compile time",
+                        )
+                        .help("write a number, or make an array: `np.full(n, value)`"),
+                    );
+                };
+                let length = usize::try_from(*count).unwrap_or(0).saturating_mul(items.len());
+                if length > 1000 {
+                    return self.report(
+                        Diagnostic::error(Code::K313, span, format!("a tuple of {length} items is too long"))
+                            .help("make an array: `np.full(n, value)`"),
+                    );
+                }
+                let items: Vec<Ty> = items.iter().cycle().take(length).cloned().collect();
+                return Val::of(Ty::Tuple(items.into()));
+            }
             _ => {
                 let diag =
                     messages::operands(span, op.symbol(), (self.span(left_id), a), (self.span(right_id), b));
@@ -223,11 +247,8 @@ impl FnCtx<'_, '_> {
             }
             // Values of different sorts are not equal, as in Python.
             (Ty::Str(_), _) | (_, Ty::Str(_)) if is_equality => Ok(Some(op == CompareOp::Ne)),
-            (Ty::Tuple(x), Ty::Tuple(y)) if is_equality => {
-                if x.len() != y.len() {
-                    return Ok(Some(!is_equal_op));
-                }
-                let is_numeric = x.iter().chain(y.iter()).all(|ty| matches!(ty, Ty::Scalar(_)));
+            (Ty::Tuple(x), Ty::Tuple(y)) => {
+                let is_numeric = x.iter().chain(y.iter()).all(|ty| is_comparable(ty, is_equality));
                 if is_numeric {
                     return Ok(None);
                 }
@@ -289,5 +310,14 @@ impl FnCtx<'_, '_> {
             }),
         );
         Err(())
+    }
+}
+
+/// Can a value of the type be compared as an item of a tuple?
+fn is_comparable(ty: &Ty, is_equality: bool) -> bool {
+    match ty {
+        Ty::Scalar(dtype) => is_equality || !dtype.is_complex(),
+        Ty::Tuple(items) => items.iter().all(|item| is_comparable(item, is_equality)),
+        Ty::None | Ty::Array(_) | Ty::Str(_) | Ty::Rng => false,
     }
 }

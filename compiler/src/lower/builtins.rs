@@ -4,7 +4,7 @@ use super::context::{Context, Res};
 use super::value::Value;
 use crate::infer::ConstValue;
 use crate::infer::table::{ArgSource, CallPlan};
-use crate::ir::{ArrayId, ArrayValue, ExprId, ExprKind, UnaryOp};
+use crate::ir::{ArrayId, ArrayValue, BinaryOp, ExprId, ExprKind, UnaryOp};
 use crate::numerics::math::MathFn1;
 use crate::syntax::ast::{BinaryOp as AstOp, ExprId as AstId};
 use crate::types::builtins::Builtin;
@@ -256,6 +256,76 @@ impl Context<'_, '_> {
             | Builtin::GeneratorNormal
             | Builtin::GeneratorStandardNormal
             | Builtin::GeneratorIntegers => self.random(builtin, args.values.collect(), dest)?,
+            Builtin::Ufunc(function) => self.ufunc(function, args, weak, result)?,
+            Builtin::LogBase => {
+                let (x, base) = (args.next(self)?, args.next(self)?);
+                let (x, base) = (self.real(x, result)?, self.real(base, result)?);
+                let (x, base) = (self.math1(MathFn1::Log, x), self.math1(MathFn1::Log, base));
+                let base = self.check_divisor(base, "division by zero");
+                Value::Real(self.binary(BinaryOp::Div, x, base))
+            }
+            Builtin::Isqrt => {
+                let value = args.next(self)?;
+                let value = self.real(value, DType::I64)?;
+                Value::Real(self.isqrt(value))
+            }
+            Builtin::Factorial => {
+                let value = args.next(self)?;
+                let value = self.real(value, DType::I64)?;
+                Value::Real(self.factorial(value)?)
+            }
+            Builtin::Lcm => {
+                let (a, b) = (args.next(self)?, args.next(self)?);
+                let at = result.widened();
+                let (a, b) = (self.real(a, at)?, self.real(b, at)?);
+                Value::Real(self.lcm(a, b)?)
+            }
+            Builtin::Comb | Builtin::Perm => {
+                let (n, k) = (args.next(self)?, args.next(self)?);
+                let (n, k) = (self.real(n, DType::I64)?, self.real(k, DType::I64)?);
+                Value::Real(self.choices(builtin == Builtin::Comb, n, k)?)
+            }
+            Builtin::Frexp | Builtin::Modf => {
+                let Ty::Tuple(items) = ty else { return Err(self.bug("parts of a float that are no tuple")) };
+                let at = items.first().and_then(Ty::scalar).unwrap_or(DType::F64);
+                let value = args.next(self)?;
+                let value = self.real(value, at)?;
+                if builtin == Builtin::Frexp { self.frexp(value) } else { self.modf(value) }
+            }
+            Builtin::Same => Value::Array(args.array(self)?),
+            Builtin::Eye => {
+                let (rows, columns) = (args.next(self)?, args.next_or_none());
+                let ty = array_ty().unwrap_or(ArrayTy::new(result, 2));
+                Value::Array(self.eye(ty, rows, columns, dest)?)
+            }
+            Builtin::Flatten => {
+                let from = args.array(self)?;
+                let ty = array_ty().unwrap_or(ArrayTy::new(result, 1));
+                Value::Array(self.flattened(ty, from, dest)?)
+            }
+            Builtin::Var | Builtin::Std => {
+                let array = args.array(self)?;
+                let ddof = args.next(self)?;
+                let value = self.variance(array, ddof, result)?;
+                Value::Real(if builtin == Builtin::Std { self.math1(MathFn1::Sqrt, value) } else { value })
+            }
+            Builtin::CountNonzero => {
+                let array = args.array(self)?;
+                Value::Real(self.count_nonzero(array)?)
+            }
+            Builtin::Dot => {
+                let (x, y) = (args.array(self)?, args.array(self)?);
+                Value::Real(self.dot(x, y, result)?)
+            }
+            Builtin::Norm => {
+                let array = args.array(self)?;
+                Value::Real(self.norm(array, result)?)
+            }
+            Builtin::Cumsum | Builtin::Cumprod => {
+                let from = args.array(self)?;
+                let ty = array_ty().unwrap_or(ArrayTy::new(result, 1));
+                Value::Array(self.running(builtin == Builtin::Cumsum, from, ty, dest)?)
+            }
             Builtin::Load | Builtin::Save => self.file(builtin, args.values.collect(), ty, dest)?,
             Builtin::Type(dtype) => {
                 let value = args.next(self)?;
@@ -266,6 +336,10 @@ impl Context<'_, '_> {
             | Builtin::Enumerate
             | Builtin::Zip
             | Builtin::Reversed
+            | Builtin::Array
+            | Builtin::AsArray
+            | Builtin::AsContiguous
+            | Builtin::Identity
             | Builtin::Print => return Err(self.bug("a built-in that has no value")),
         };
         match (&value, ty) {
@@ -333,11 +407,11 @@ pub(super) struct Args {
 }
 
 impl Args {
-    fn next(&mut self, cx: &Context<'_, '_>) -> Res<Value> {
+    pub(super) fn next(&mut self, cx: &Context<'_, '_>) -> Res<Value> {
         self.next_or_none().ok_or_else(|| cx.bug("a built-in without its argument"))
     }
 
-    fn next_or_none(&mut self) -> Option<Value> {
+    pub(super) fn next_or_none(&mut self) -> Option<Value> {
         self.values.next().flatten()
     }
 

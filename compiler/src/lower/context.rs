@@ -27,6 +27,8 @@ pub(super) struct Shared<'a> {
     pub(super) helpers: Vec<Func>,
     /// By element type: `sum` over a range of an array.
     pub(super) sum_helpers: FxHashMap<ArrayTy, FuncId>,
+    /// By array types: `dot` over a range of two arrays.
+    pub(super) dot_helpers: FxHashMap<(ArrayTy, ArrayTy), FuncId>,
     /// Does an instance draw from `np.random`? Filled on demand.
     pub(super) draws: FxHashMap<InstanceId, bool>,
 }
@@ -40,6 +42,7 @@ impl<'a> Shared<'a> {
             program,
             helpers: Vec::new(),
             sum_helpers: FxHashMap::default(),
+            dot_helpers: FxHashMap::default(),
             draws: FxHashMap::default(),
         }
     }

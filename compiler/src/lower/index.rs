@@ -219,12 +219,17 @@ impl Context<'_, '_> {
     fn tuple_item(&mut self, base: AstId, indices: &[AstId], ty: &Ty) -> Res<Value> {
         let [index] = *indices else { return Err(self.bug("a tuple has one index")) };
         if let AstKind::Slice { start, stop, step } = &self.node(index).kind {
+            let mut bounds = [None; 3];
+            for (bound, part) in bounds.iter_mut().zip([start, stop, step]) {
+                let Some(part) = part else { continue };
+                if *self.ty_of(*part)? != Ty::None {
+                    let known = const_int(self.ast, self.instance, *part);
+                    *bound =
+                        Some(known.ok_or_else(|| self.bug("a bound of a tuple's slice that is not known"))?);
+                }
+            }
             let items = self.tuple_value(base)?;
-            let part = |part: &Option<AstId>| match part {
-                Some(expr) => const_int(self.ast, self.instance, *expr),
-                None => None,
-            };
-            let picked = slice_indices(part(start), part(stop), part(step), items.len());
+            let picked = crate::infer::tuple_slice(bounds, items.len());
             let items: Vec<Option<Value>> = items.into_iter().map(Some).collect();
             let mut items = items;
             let picked: Option<Vec<Value>> =
@@ -297,28 +302,4 @@ impl Context<'_, '_> {
             other => Err(self.bug(format!("an item of {other:?}"))),
         }
     }
-}
-
-/// Positions that `start:stop:step` picks from `count` items.
-fn slice_indices(start: Option<i64>, stop: Option<i64>, step: Option<i64>, count: usize) -> Vec<usize> {
-    let (count, step) = (count as i64, step.unwrap_or(1));
-    let clamp =
-        |part: i64, low: i64, high: i64| (if part < 0 { part + count } else { part }).clamp(low, high);
-    let mut picked = Vec::new();
-    if step > 0 {
-        let (mut i, stop) =
-            (start.map_or(0, |s| clamp(s, 0, count)), stop.map_or(count, |s| clamp(s, 0, count)));
-        while i < stop {
-            picked.push(i as usize);
-            i += step;
-        }
-    } else if step < 0 {
-        let mut i = start.map_or(count - 1, |s| clamp(s, -1, count - 1));
-        let stop = stop.map_or(-1, |s| clamp(s, -1, count - 1));
-        while i > stop {
-            picked.push(i as usize);
-            i += step;
-        }
-    }
-    picked
 }

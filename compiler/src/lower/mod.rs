@@ -32,10 +32,13 @@ mod reduce;
 mod scan;
 mod sequences;
 mod slices;
+mod statistics;
 mod stmts;
 mod text;
+mod ufuncs;
 mod value;
 mod vars;
+mod whole;
 
 #[cfg(test)]
 mod tests;

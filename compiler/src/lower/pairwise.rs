@@ -10,8 +10,17 @@ use crate::types::{ArrayTy, DType};
 /// `sum(x[lo .. lo + n])` in the order of NumPy's `pairwise_sum`: fewer than 8 elements one by one, up to 128 in eight
 /// interleaved sums, more than that as the sum of two halves.
 pub(super) fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: FastMath, span: Span) -> Func {
+    build(ty, None, id, fastmath, span)
+}
+
+/// `sum(x[lo .. lo + n] * y[lo .. lo + n])` in the same order.
+pub(super) fn pairwise_dot(x: ArrayTy, y: ArrayTy, id: FuncId, fastmath: FastMath, span: Span) -> Func {
+    build(x, Some(y), id, fastmath, span)
+}
+
+fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, span: Span) -> Func {
     let func = Func {
-        name: Symbol::from(format!("sum.{}", ty.dtype)),
+        name: Symbol::from(format!("{}.{}", if second.is_some() { "dot" } else { "sum" }, ty.dtype)),
         params: Vec::new(),
         rets: vec![Ret::Scalar(ty.dtype)],
         locals: PrimaryMap::new(),
@@ -23,10 +32,15 @@ pub(super) fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: FastMath, span: Sp
         recursion: None,
         span,
     };
-    let mut h = Helper { func, span, dtype: ty.dtype };
+    let mut h = Helper { func, span, dtype: ty.dtype, second: None };
     let x = h.func.arrays.push(ArrayVar { name: "x".into(), ty, ownership: Ownership::Borrowed, span });
+    h.second = second.map(|ty| {
+        h.func.arrays.push(ArrayVar { name: "y".into(), ty, ownership: Ownership::Borrowed, span })
+    });
     let (lo, n) = (h.local("lo", DType::I64), h.local("n", DType::I64));
-    h.func.params = vec![Param::Array(x), Param::Scalar(lo), Param::Scalar(n)];
+    h.func.params = vec![Param::Array(x)];
+    h.func.params.extend(h.second.map(Param::Array));
+    h.func.params.extend([Param::Scalar(lo), Param::Scalar(n)]);
 
     // Fewer than 8.
     let total = h.local("total", ty.dtype);
@@ -78,13 +92,14 @@ pub(super) fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: FastMath, span: Sp
     let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
     halves.push(Stmt::Set { local: half, value });
     let (left, right) = (h.local("left", ty.dtype), h.local("right", ty.dtype));
-    let args = vec![Operand::Array(x), Operand::Scalar(h.read(lo)), Operand::Scalar(h.read(half))];
+    let (start, count) = (h.read(lo), h.read(half));
+    let args = h.arguments(x, start, count);
     halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(left)], span });
     let (a, b) = (h.read(lo), h.read(half));
     let start = h.binary(BinaryOp::Add, a, b, DType::I64);
     let (a, b) = (h.read(n), h.read(half));
     let count = h.binary(BinaryOp::Sub, a, b, DType::I64);
-    let args = vec![Operand::Array(x), Operand::Scalar(start), Operand::Scalar(count)];
+    let args = h.arguments(x, start, count);
     halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(right)], span });
     let (a, b) = (h.read(left), h.read(right));
     let value = h.binary(BinaryOp::Add, a, b, ty.dtype);
@@ -105,6 +120,8 @@ struct Helper {
     func: Func,
     span: Span,
     dtype: DType,
+    /// The other factor.
+    second: Option<ArrayId>,
 }
 
 impl Helper {
@@ -148,7 +165,22 @@ impl Helper {
         index
     }
 
+    fn arguments(&self, x: ArrayId, start: ExprId, count: ExprId) -> Vec<Operand> {
+        let mut args = vec![Operand::Array(x)];
+        args.extend(self.second.map(Operand::Array));
+        args.extend([Operand::Scalar(start), Operand::Scalar(count)]);
+        args
+    }
+
+    /// One term of the sum.
     fn load(&mut self, array: ArrayId, index: ExprId) -> ExprId {
+        let Some(second) = self.second else { return self.element(array, index) };
+        let copy = self.func.clone_expr(index);
+        let (left, right) = (self.element(array, index), self.element(second, copy));
+        self.binary(BinaryOp::Mul, left, right, self.dtype)
+    }
+
+    fn element(&mut self, array: ArrayId, index: ExprId) -> ExprId {
         let place = Place::Index([index].into_iter().collect());
         self.func.expr(ExprKind::Load { array, place, lane: 0 }, self.dtype, self.span)
     }

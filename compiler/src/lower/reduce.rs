@@ -127,7 +127,7 @@ impl Context<'_, '_> {
         local
     }
 
-    fn float_sum(&mut self, array: ArrayId) -> Res<ExprId> {
+    pub(super) fn float_sum(&mut self, array: ArrayId) -> Res<ExprId> {
         let ty = self.array_ty(array);
         if ty.rank == 0 {
             let element = self.element_at(array, Vec::new());
@@ -180,7 +180,7 @@ impl Context<'_, '_> {
         id
     }
 
-    fn mean(&mut self, array: ArrayId, result: DType) -> Res<Value> {
+    pub(super) fn mean(&mut self, array: ArrayId, result: DType) -> Res<Value> {
         let total = if self.array_ty(array).dtype.is_complex() || self.array_ty(array).dtype == result {
             self.sum(array, result)?
         } else {

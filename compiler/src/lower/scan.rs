@@ -6,7 +6,9 @@ use super::context::{Context, Shared};
 use crate::base::Symbol;
 use crate::infer::table::{ArgSource, ConstValue};
 use crate::infer::{Instance, InstanceId, Resolution};
-use crate::syntax::ast::{Ast, Block, ExprId, ExprKind, FStringPiece, Function, Literal, Stmt, StmtKind};
+use crate::syntax::ast::{
+    Ast, BinaryOp, Block, ExprId, ExprKind, FStringPiece, Function, Literal, Stmt, StmtKind,
+};
 use crate::types::Ty;
 use crate::types::builtins::Builtin;
 
@@ -164,12 +166,13 @@ impl Scan {
         match (&ast.exprs[expr].kind, &info.resolution) {
             (ExprKind::Name(name), _) => self.stable(ast, instance, name, open),
             (ExprKind::Index { base, .. }, _) => self.views_stable(ast, instance, *base, open),
-            (_, Resolution::Builtin(Builtin::Transpose | Builtin::Real | Builtin::Imag, plan)) => {
-                match plan.args.first() {
-                    Some(ArgSource::Expr(base)) => self.views_stable(ast, instance, *base, open),
-                    _ => false,
-                }
-            }
+            (
+                _,
+                Resolution::Builtin(Builtin::Transpose | Builtin::Real | Builtin::Imag | Builtin::Same, plan),
+            ) => match plan.args.first() {
+                Some(ArgSource::Expr(base)) => self.views_stable(ast, instance, *base, open),
+                _ => false,
+            },
             _ => false,
         }
     }
@@ -209,6 +212,15 @@ pub(super) fn const_int(ast: &Ast, instance: &Instance, expr: ExprId) -> Option<
         ExprKind::Literal(Literal::Int(value)) => i64::try_from(*value).ok(),
         ExprKind::Unary { op: crate::syntax::ast::UnaryOp::Neg, operand } => {
             const_int(ast, instance, *operand)?.checked_neg()
+        }
+        ExprKind::Binary { op, left, right } => {
+            let (left, right) = (const_int(ast, instance, *left)?, const_int(ast, instance, *right)?);
+            match op {
+                BinaryOp::Add => left.checked_add(right),
+                BinaryOp::Sub => left.checked_sub(right),
+                BinaryOp::Mul => left.checked_mul(right),
+                _ => None,
+            }
         }
         _ => None,
     }

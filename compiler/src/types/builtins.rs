@@ -3,6 +3,11 @@
 //! [`Builtin`] is what inference resolves a name to and what `lower` expands; [`lookup`] maps dotted paths (after
 //! imports: `numpy.sqrt`, `math.sqrt`, `sqrt` of `builtins`) to it, [`method`] the names after a dot on a value.
 
+mod tables;
+
+use tables::{ATTRIBUTES, BARE, CMATH, GENERATOR, LANGUAGE, MATH, METHODS, NUMPY, RANDOM, Row};
+
+use super::ufunc::Ufunc;
 use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
 
@@ -165,6 +170,52 @@ pub enum Builtin {
     Load,
     /// `np.save(path, x)`: only in `main`.
     Save,
+    /// `np.add(a, b)` and its like: NumPy's function of numbers.
+    Ufunc(Ufunc),
+    /// `math.log(x, base)`: without base it is `Math1`.
+    LogBase,
+    /// `math.isqrt(n)`.
+    Isqrt,
+    /// `math.lcm(a, b)`, `np.lcm(a, b)`.
+    Lcm,
+    /// `math.factorial(n)`: fails where the result does not fit into 64 bits.
+    Factorial,
+    /// `math.comb(n, k)`.
+    Comb,
+    /// `math.perm(n, k)`.
+    Perm,
+    /// `math.frexp(x)`: mantissa and exponent.
+    Frexp,
+    /// `math.modf(x)`: fraction and whole part.
+    Modf,
+    /// `np.array(items, dtype)`: of an array a copy.
+    Array,
+    /// `np.asarray(x, dtype)`: the array itself if it has the type already.
+    AsArray,
+    /// `np.ascontiguousarray(x)`: the array itself if it is contiguous already.
+    AsContiguous,
+    /// An array as it is: what `AsArray` and `AsContiguous` become where nothing is to do.
+    Same,
+    /// `np.eye(n, m, dtype)`.
+    Eye,
+    /// `np.identity(n, dtype)`.
+    Identity,
+    /// `x.flatten()`: a copy with one axis.
+    Flatten,
+    /// `x.var()`, `np.var(x, ddof=0)`.
+    Var,
+    /// `x.std()`.
+    Std,
+    /// `np.count_nonzero(x)`.
+    CountNonzero,
+    /// `np.dot(x, y)`, `np.vdot(x, y)`, `np.inner(x, y)` of two arrays of one axis.
+    Dot,
+    /// `np.linalg.norm(x)` of an array of one axis.
+    Norm,
+    /// `np.cumsum(x)` of an array of one axis.
+    Cumsum,
+    /// `np.cumprod(x)` of an array of one axis.
+    Cumprod,
     /// `isinstance`-free type name used as a value: `np.float64`, `f32`; called, it is a cast.
     Type(DType),
 }
@@ -207,9 +258,24 @@ impl Builtin {
             | Builtin::Real
             | Builtin::Imag
             | Builtin::Conj
-            | Builtin::Angle => fixed(&["x"], 1),
+            | Builtin::Angle
+            | Builtin::Isqrt
+            | Builtin::Factorial
+            | Builtin::Frexp
+            | Builtin::Modf => fixed(&["x"], 1),
+            Builtin::Ufunc(function) => {
+                let (names, required) = function.params();
+                fixed(names, required)
+            }
+            Builtin::LogBase => fixed(&["x", "base"], 1),
+            Builtin::Comb => fixed(&["n", "k"], 2),
+            Builtin::Perm => fixed(&["n", "k"], 1),
+            Builtin::Array | Builtin::AsArray | Builtin::AsContiguous => fixed(&["a", "dtype"], 1),
+            Builtin::Eye => fixed(&["N", "M", "dtype"], 1),
+            Builtin::Identity => fixed(&["n", "dtype"], 1),
+            Builtin::Var | Builtin::Std => fixed(&["a", "ddof"], 1),
             Builtin::Math2(_) | Builtin::Minimum | Builtin::Maximum => fixed(&["x1", "x2"], 2),
-            Builtin::Divmod | Builtin::Gcd => fixed(&["a", "b"], 2),
+            Builtin::Divmod | Builtin::Gcd | Builtin::Lcm | Builtin::Dot => fixed(&["a", "b"], 2),
             Builtin::Pow => fixed(&["base", "exp"], 2),
             Builtin::Min | Builtin::Max | Builtin::Zip | Builtin::Print => {
                 Signature { names: &[], required: 0, is_variadic: true }
@@ -235,7 +301,13 @@ impl Builtin {
             | Builtin::Argmin
             | Builtin::Argmax
             | Builtin::Any
-            | Builtin::All => fixed(&["a"], 1),
+            | Builtin::All
+            | Builtin::Same
+            | Builtin::Flatten
+            | Builtin::CountNonzero
+            | Builtin::Norm
+            | Builtin::Cumsum
+            | Builtin::Cumprod => fixed(&["a"], 1),
             Builtin::Zeros | Builtin::Ones | Builtin::Empty => fixed(&["shape", "dtype"], 1),
             Builtin::Full => fixed(&["shape", "fill_value", "dtype"], 2),
             Builtin::ZerosLike | Builtin::OnesLike | Builtin::EmptyLike => fixed(&["prototype", "dtype"], 1),
@@ -302,6 +374,9 @@ pub fn lookup(path: &str) -> Option<Builtin> {
         "math" => MATH,
         "cmath" => CMATH,
         "numpy.random" => RANDOM,
+        "numpy.linalg" => {
+            return (name == "norm").then_some(Builtin::Norm);
+        }
         _ => return None,
     };
     find(table, name).or_else(|| type_name(module, name).map(Builtin::Type))
@@ -405,262 +480,6 @@ fn split(path: &str) -> (&str, &str) {
 fn find(table: &[Row], name: &str) -> Option<Builtin> {
     table.binary_search_by(|row| row.0.cmp(name)).ok().map(|at| table[at].1)
 }
-
-/// A spelling and what it stands for. Every table is sorted by name (tested), for binary search.
-type Row = (&'static str, Builtin);
-
-/// Python's own names.
-const BARE: &[Row] = &[
-    ("abs", Builtin::Abs),
-    ("all", Builtin::All),
-    ("any", Builtin::Any),
-    ("complex", Builtin::Complex),
-    ("divmod", Builtin::Divmod),
-    ("enumerate", Builtin::Enumerate),
-    ("len", Builtin::Len),
-    ("max", Builtin::Max),
-    ("min", Builtin::Min),
-    ("pow", Builtin::Pow),
-    ("prange", Builtin::Prange),
-    ("print", Builtin::Print),
-    ("range", Builtin::Range),
-    ("reversed", Builtin::Reversed),
-    ("round", Builtin::Round),
-    ("sum", Builtin::Sum),
-    ("zip", Builtin::Zip),
-];
-
-/// Names of `kjit` and of `numba` that are no types.
-const LANGUAGE: &[Row] = &[("prange", Builtin::Prange)];
-
-/// `np.`
-const NUMPY: &[Row] = &[
-    ("abs", Builtin::Abs),
-    ("absolute", Builtin::Abs),
-    ("acos", Builtin::Math1(MathFn1::Acos)),
-    ("acosh", Builtin::Math1(MathFn1::Acosh)),
-    ("all", Builtin::All),
-    ("amax", Builtin::AMax),
-    ("amin", Builtin::AMin),
-    ("angle", Builtin::Angle),
-    ("any", Builtin::Any),
-    ("arange", Builtin::Arange),
-    ("arccos", Builtin::Math1(MathFn1::Acos)),
-    ("arccosh", Builtin::Math1(MathFn1::Acosh)),
-    ("arcsin", Builtin::Math1(MathFn1::Asin)),
-    ("arcsinh", Builtin::Math1(MathFn1::Asinh)),
-    ("arctan", Builtin::Math1(MathFn1::Atan)),
-    ("arctan2", Builtin::Math2(MathFn2::Atan2)),
-    ("arctanh", Builtin::Math1(MathFn1::Atanh)),
-    ("argmax", Builtin::Argmax),
-    ("argmin", Builtin::Argmin),
-    ("around", Builtin::RoundDigits),
-    ("array", Builtin::Copy),
-    ("ascontiguousarray", Builtin::Copy),
-    ("asin", Builtin::Math1(MathFn1::Asin)),
-    ("asinh", Builtin::Math1(MathFn1::Asinh)),
-    ("atan", Builtin::Math1(MathFn1::Atan)),
-    ("atan2", Builtin::Math2(MathFn2::Atan2)),
-    ("atanh", Builtin::Math1(MathFn1::Atanh)),
-    ("cbrt", Builtin::Math1(MathFn1::Cbrt)),
-    ("ceil", Builtin::Math1(MathFn1::Ceil)),
-    ("conj", Builtin::Conj),
-    ("conjugate", Builtin::Conj),
-    ("copy", Builtin::Copy),
-    ("copysign", Builtin::Math2(MathFn2::Copysign)),
-    ("cos", Builtin::Math1(MathFn1::Cos)),
-    ("cosh", Builtin::Math1(MathFn1::Cosh)),
-    ("deg2rad", Builtin::Radians),
-    ("degrees", Builtin::Degrees),
-    ("divmod", Builtin::Divmod),
-    ("empty", Builtin::Empty),
-    ("empty_like", Builtin::EmptyLike),
-    ("exp", Builtin::Math1(MathFn1::Exp)),
-    ("exp2", Builtin::Math1(MathFn1::Exp2)),
-    ("expm1", Builtin::Math1(MathFn1::Expm1)),
-    ("fabs", Builtin::Math1(MathFn1::Fabs)),
-    ("fix", Builtin::Math1(MathFn1::Trunc)),
-    ("float_power", Builtin::Math2(MathFn2::Pow)),
-    ("floor", Builtin::Math1(MathFn1::Floor)),
-    ("fmod", Builtin::Math2(MathFn2::Fmod)),
-    ("full", Builtin::Full),
-    ("full_like", Builtin::FullLike),
-    ("gcd", Builtin::Gcd),
-    ("hypot", Builtin::Math2(MathFn2::Hypot)),
-    ("imag", Builtin::Imag),
-    ("isfinite", Builtin::IsFinite),
-    ("isinf", Builtin::IsInf),
-    ("isnan", Builtin::IsNan),
-    ("ldexp", Builtin::Math2(MathFn2::Ldexp)),
-    ("linspace", Builtin::Linspace),
-    ("load", Builtin::Load),
-    ("log", Builtin::Math1(MathFn1::Log)),
-    ("log10", Builtin::Math1(MathFn1::Log10)),
-    ("log1p", Builtin::Math1(MathFn1::Log1p)),
-    ("log2", Builtin::Math1(MathFn1::Log2)),
-    ("logaddexp", Builtin::Math2(MathFn2::Logaddexp)),
-    ("logaddexp2", Builtin::Math2(MathFn2::Logaddexp2)),
-    ("max", Builtin::AMax),
-    ("maximum", Builtin::Maximum),
-    ("mean", Builtin::Mean),
-    ("min", Builtin::AMin),
-    ("minimum", Builtin::Minimum),
-    ("nextafter", Builtin::Math2(MathFn2::Nextafter)),
-    ("ones", Builtin::Ones),
-    ("ones_like", Builtin::OnesLike),
-    ("pow", Builtin::Pow),
-    ("power", Builtin::Pow),
-    ("prod", Builtin::Prod),
-    ("rad2deg", Builtin::Degrees),
-    ("radians", Builtin::Radians),
-    ("real", Builtin::Real),
-    ("rint", Builtin::Math1(MathFn1::Rint)),
-    ("round", Builtin::RoundDigits),
-    ("round_", Builtin::RoundDigits),
-    ("save", Builtin::Save),
-    ("shape", Builtin::Shape),
-    ("sign", Builtin::Sign),
-    ("sin", Builtin::Math1(MathFn1::Sin)),
-    ("sinh", Builtin::Math1(MathFn1::Sinh)),
-    ("size", Builtin::Size),
-    ("sqrt", Builtin::Math1(MathFn1::Sqrt)),
-    ("square", Builtin::Square),
-    ("sum", Builtin::Sum),
-    ("tan", Builtin::Math1(MathFn1::Tan)),
-    ("tanh", Builtin::Math1(MathFn1::Tanh)),
-    ("transpose", Builtin::Transpose),
-    ("trunc", Builtin::Math1(MathFn1::Trunc)),
-    ("zeros", Builtin::Zeros),
-    ("zeros_like", Builtin::ZerosLike),
-];
-
-/// `math.`: whole results of `floor`, `ceil`, `trunc` are integers.
-const MATH: &[Row] = &[
-    ("acos", Builtin::Math1(MathFn1::Acos)),
-    ("acosh", Builtin::Math1(MathFn1::Acosh)),
-    ("asin", Builtin::Math1(MathFn1::Asin)),
-    ("asinh", Builtin::Math1(MathFn1::Asinh)),
-    ("atan", Builtin::Math1(MathFn1::Atan)),
-    ("atan2", Builtin::Math2(MathFn2::Atan2)),
-    ("atanh", Builtin::Math1(MathFn1::Atanh)),
-    ("cbrt", Builtin::Math1(MathFn1::Cbrt)),
-    ("ceil", Builtin::CeilInt),
-    ("copysign", Builtin::Math2(MathFn2::Copysign)),
-    ("cos", Builtin::Math1(MathFn1::Cos)),
-    ("cosh", Builtin::Math1(MathFn1::Cosh)),
-    ("degrees", Builtin::Degrees),
-    ("erf", Builtin::Math1(MathFn1::Erf)),
-    ("erfc", Builtin::Math1(MathFn1::Erfc)),
-    ("exp", Builtin::Math1(MathFn1::Exp)),
-    ("exp2", Builtin::Math1(MathFn1::Exp2)),
-    ("expm1", Builtin::Math1(MathFn1::Expm1)),
-    ("fabs", Builtin::Math1(MathFn1::Fabs)),
-    ("floor", Builtin::FloorInt),
-    ("fmod", Builtin::Math2(MathFn2::Fmod)),
-    ("gamma", Builtin::Math1(MathFn1::Gamma)),
-    ("gcd", Builtin::Gcd),
-    ("hypot", Builtin::Math2(MathFn2::Hypot)),
-    ("isfinite", Builtin::IsFinite),
-    ("isinf", Builtin::IsInf),
-    ("isnan", Builtin::IsNan),
-    ("ldexp", Builtin::Math2(MathFn2::Ldexp)),
-    ("lgamma", Builtin::Math1(MathFn1::Lgamma)),
-    ("log", Builtin::Math1(MathFn1::Log)),
-    ("log10", Builtin::Math1(MathFn1::Log10)),
-    ("log1p", Builtin::Math1(MathFn1::Log1p)),
-    ("log2", Builtin::Math1(MathFn1::Log2)),
-    ("nextafter", Builtin::Math2(MathFn2::Nextafter)),
-    ("pow", Builtin::Math2(MathFn2::Pow)),
-    ("radians", Builtin::Radians),
-    ("remainder", Builtin::Math2(MathFn2::Remainder)),
-    ("sin", Builtin::Math1(MathFn1::Sin)),
-    ("sinh", Builtin::Math1(MathFn1::Sinh)),
-    ("sqrt", Builtin::Math1(MathFn1::Sqrt)),
-    ("tan", Builtin::Math1(MathFn1::Tan)),
-    ("tanh", Builtin::Math1(MathFn1::Tanh)),
-    ("trunc", Builtin::TruncInt),
-];
-
-/// `cmath.`: results are always complex.
-const CMATH: &[Row] = &[
-    ("acos", Builtin::ComplexMath(MathFn1::Acos)),
-    ("acosh", Builtin::ComplexMath(MathFn1::Acosh)),
-    ("asin", Builtin::ComplexMath(MathFn1::Asin)),
-    ("asinh", Builtin::ComplexMath(MathFn1::Asinh)),
-    ("atan", Builtin::ComplexMath(MathFn1::Atan)),
-    ("atanh", Builtin::ComplexMath(MathFn1::Atanh)),
-    ("cos", Builtin::ComplexMath(MathFn1::Cos)),
-    ("cosh", Builtin::ComplexMath(MathFn1::Cosh)),
-    ("exp", Builtin::ComplexMath(MathFn1::Exp)),
-    ("isfinite", Builtin::IsFinite),
-    ("isinf", Builtin::IsInf),
-    ("isnan", Builtin::IsNan),
-    ("log", Builtin::ComplexMath(MathFn1::Log)),
-    ("log10", Builtin::ComplexMath(MathFn1::Log10)),
-    ("phase", Builtin::Angle),
-    ("sin", Builtin::ComplexMath(MathFn1::Sin)),
-    ("sinh", Builtin::ComplexMath(MathFn1::Sinh)),
-    ("sqrt", Builtin::ComplexMath(MathFn1::Sqrt)),
-    ("tan", Builtin::ComplexMath(MathFn1::Tan)),
-    ("tanh", Builtin::ComplexMath(MathFn1::Tanh)),
-];
-
-/// `np.random.`
-const RANDOM: &[Row] = &[
-    ("default_rng", Builtin::DefaultRng),
-    ("normal", Builtin::RandomNormal),
-    ("rand", Builtin::Random),
-    ("randint", Builtin::RandomInt),
-    ("randn", Builtin::RandomStandardNormal),
-    ("random", Builtin::Random),
-    ("random_sample", Builtin::Random),
-    ("ranf", Builtin::Random),
-    ("sample", Builtin::Random),
-    ("seed", Builtin::RandomSeed),
-    ("standard_normal", Builtin::RandomStandardNormal),
-    ("uniform", Builtin::RandomUniform),
-];
-
-/// Methods of arrays and numbers.
-const METHODS: &[Row] = &[
-    ("all", Builtin::All),
-    ("any", Builtin::Any),
-    ("argmax", Builtin::Argmax),
-    ("argmin", Builtin::Argmin),
-    ("astype", Builtin::Astype),
-    ("conj", Builtin::Conj),
-    ("conjugate", Builtin::Conj),
-    ("copy", Builtin::Copy),
-    ("fill", Builtin::Fill),
-    ("item", Builtin::Item),
-    ("max", Builtin::AMax),
-    ("mean", Builtin::Mean),
-    ("min", Builtin::AMin),
-    ("prod", Builtin::Prod),
-    ("sum", Builtin::Sum),
-    ("transpose", Builtin::Transpose),
-];
-
-/// Methods of `np.random.default_rng(seed)`.
-const GENERATOR: &[Row] = &[
-    ("integers", Builtin::GeneratorIntegers),
-    ("normal", Builtin::GeneratorNormal),
-    ("random", Builtin::GeneratorRandom),
-    ("standard_normal", Builtin::GeneratorStandardNormal),
-    ("uniform", Builtin::GeneratorUniform),
-];
-
-/// Attributes; `ndim` and `dtype` are constants and not here.
-const ATTRIBUTES: &[Row] = &[
-    ("T", Builtin::Transpose),
-    ("imag", Builtin::Imag),
-    ("itemsize", Builtin::Itemsize),
-    ("nbytes", Builtin::Nbytes),
-    ("real", Builtin::Real),
-    ("shape", Builtin::Shape),
-    ("size", Builtin::Size),
-    ("strides", Builtin::Strides),
-];
 
 #[cfg(test)]
 mod tests {

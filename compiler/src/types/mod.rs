@@ -4,6 +4,7 @@ pub mod builtins;
 pub mod dtype;
 pub mod promote;
 pub mod ty;
+pub mod ufunc;
 
 pub use dtype::DType;
 pub use ty::{ArrayTy, Layout, Ty};
