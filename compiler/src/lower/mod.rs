@@ -5,8 +5,8 @@
 //! checks and conversions, and whole-array operations become loops. It emits straightforward code and leaves
 //! improving it to the passes; it never reports a mistake of the user, all of which inference has found.
 //!
-//! One idea per file: [`context`] and [`build`] make statements and expressions, [`value`] says what a lowered expression is, [`vars`] keeps
-//! variables and joins them, [`scan`] answers questions about the tree; the rest is named after what it lowers.
+//! One idea per file: `context` and `build` make statements and expressions, `value` says what a lowered expression is, `vars` keeps
+//! variables and joins them, `scan` answers questions about the tree; the rest is named after what it lowers.
 
 mod arith;
 mod arrays;

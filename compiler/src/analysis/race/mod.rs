@@ -1,8 +1,8 @@
 //! Is every `prange` what it claims to be? Runs on the IR straight out of `lower`, before any pass.
 //!
 //! For each parallel loop the iterations may run at once only if no scalar travels between them, except by a recognised
-//! reduction ([`scalars`]), and no two of them touch the same element, unless both read or both accumulate
-//! ([`arrays`]). What cannot be true is an error with both places (K501, K502, K503, K505, K507); what cannot be proved
+//! reduction (`scalars`), and no two of them touch the same element, unless both read or both accumulate
+//! (`arrays`). What cannot be true is an error with both places (K501, K502, K503, K505, K507); what cannot be proved
 //! runs serially, exactly, with a warning (K504, K508). Some proofs rest on what is known only at run time (two
 //! arguments are not the same memory; `i - 1` is no negative index): those become [`Requirement`]s, which
 //! `passes/parallelize` tests in front of the loop.
