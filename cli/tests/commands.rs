@@ -26,6 +26,17 @@ fn check_reports_all_errors_of_all_files() {
 }
 
 #[test]
+fn unsupported_python_does_not_hide_other_errors() {
+    let place = Place::new();
+    place.file(
+        "f.k",
+        "def f(x: f64):\n    with x:\n        pass\n    return y\n\ndef g(x: i64):\n    f(1.0)\n    return z\n",
+    );
+    let ran = place.kjit(&["check", "f.k"]).code(1).says("f.k:2:5").says("f.k:8:12");
+    assert_eq!(ran.err.matches("error[").count(), 2, "{ran:#?}");
+}
+
+#[test]
 fn check_says_what_it_could_not_check() {
     let place = Place::new();
     place.file(

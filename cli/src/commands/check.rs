@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kjit::{ArgTy, ArrayFiles, ArrayTy, Diagnostic, Layout, Options};
+use kjit_compiler::base::Span;
 use kjit_compiler::infer::{self, TypeHost};
 use kjit_compiler::pipeline::{self, Request};
 use kjit_compiler::syntax;
@@ -38,8 +39,17 @@ fn check_file(path: &Path, format: ErrorFormat) -> Result<Found, Failure> {
     let (name, text) = source::read(path)?;
     let (ast, mut diagnostics) = syntax::parse(&text);
     let mut unchecked = Vec::new();
-    if !diagnostics.iter().any(Diagnostic::is_error) {
-        let (found, skipped) = check_functions(&ast, &text);
+    // A syntax error may hide the rest of the file; Python that is not supported spoils its own function only.
+    let broken: Vec<Span> = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.is_error())
+        .map(|diagnostic| diagnostic.primary.span)
+        .collect();
+    let is_whole = diagnostics
+        .iter()
+        .all(|diagnostic| !diagnostic.is_error() || diagnostic.code.name().starts_with("K2"));
+    if is_whole {
+        let (found, skipped) = check_functions(&ast, &text, &broken);
         for diagnostic in found {
             let is_known = |known: &Diagnostic| {
                 known.code == diagnostic.code && known.primary.span == diagnostic.primary.span
@@ -66,13 +76,18 @@ fn check_file(path: &Path, format: ErrorFormat) -> Result<Found, Failure> {
 }
 
 /// Diagnostics of all functions with known types, and the names of those that nothing gives types to.
-fn check_functions(ast: &Ast, text: &str) -> (Vec<Diagnostic>, Vec<String>) {
+fn check_functions(ast: &Ast, text: &str, broken: &[Span]) -> (Vec<Diagnostic>, Vec<String>) {
     let options = Options::default();
     let mut diagnostics = Vec::new();
     let mut unknown: Vec<&str> = Vec::new();
     let mut reached: Vec<String> = Vec::new();
-    let mut is_complete = true;
-    for function in &ast.functions {
+    let mut is_complete = broken.is_empty();
+    let is_inside = |place: Span, function: &Function| {
+        function.span.start <= place.start && place.start < function.span.end.max(function.span.start + 1)
+    };
+    let is_broken = |function: &&Function| broken.iter().any(|&place| is_inside(place, function));
+    let spoiled: Vec<&Function> = ast.functions.iter().filter(is_broken).collect();
+    for function in ast.functions.iter().filter(|function| !is_broken(function)) {
         let name = function.name.name.as_str();
         let Some(args) = signature(ast, function, &mut diagnostics) else {
             unknown.push(name);
@@ -86,7 +101,8 @@ fn check_functions(ast: &Ast, text: &str) -> (Vec<Diagnostic>, Vec<String>) {
                 reached.extend(front.program.funcs.values().map(|func| func.name.to_string()));
             }
             Err(found) => {
-                diagnostics.extend(found);
+                let is_own = |place: Span| !spoiled.iter().any(|function| is_inside(place, function));
+                diagnostics.extend(found.into_iter().filter(|diagnostic| is_own(diagnostic.primary.span)));
                 is_complete = false;
             }
         }

@@ -200,6 +200,13 @@ fn disassemble(artifact: &Artifact, lines: &LineTable, source: &str) -> String {
     let texts: Vec<&str> = source.lines().collect();
     let mut decoder = Decoder::with_ip(64, &artifact.code, 0, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
+    let style = formatter.options_mut();
+    style.set_hex_prefix("0x");
+    style.set_hex_suffix("");
+    style.set_uppercase_hex(false);
+    style.set_branch_leading_zeros(false);
+    style.set_small_hex_numbers_in_decimal(true);
+    style.set_space_after_operand_separator(true);
     let mut out = String::new();
     let mut shown = 0;
     let mut place = 0;
