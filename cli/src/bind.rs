@@ -9,7 +9,7 @@ use kjit_compiler::types::DType;
 use crate::commands::Session;
 use crate::exit::Failure;
 use crate::literal::{self, Spec};
-use crate::{files, generate};
+use crate::{files, generate, summary};
 
 /// A value for one parameter.
 #[derive(Debug)]
@@ -180,7 +180,14 @@ fn value_of(
             let shape = if is_matrix { vec![rows.len(), rows[0].len()] } else { vec![elements.len()] };
             Bound::Array(generate::from_scalars(elements.into_iter(), dtype, &shape)?)
         }
-        Spec::File { path, member } => Bound::Array(files::load(&path, member.as_deref())?),
+        Spec::File { path, member } => {
+            let array = files::load(&path, member.as_deref())?;
+            match summary::only_element(&array) {
+                // What `-o` writes of a number is a number again.
+                Some(value) if wanted_array.is_none() => Bound::Scalar(value),
+                _ => Bound::Array(array),
+            }
+        }
         Spec::Generate { generator, dtype } => {
             let dtype = dtype.or(wanted_array.map(|array| array.dtype));
             Bound::Array(generate::generate(&generator, dtype, source)?)

@@ -1,13 +1,14 @@
 //! Array files: `.npy`, `.npz`, `.png`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read};
+use std::io::{BufReader, BufWriter, Cursor, Read};
 use std::path::Path;
 
 use kjit::{ArrayFiles, ArrayRef, DType, DynArray, Element};
 use ndarray::{ArrayD, IxDyn};
-use ndarray_npy::{NpzReader, NpzWriter, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
+use ndarray_npy::{NpzWriter, ReadNpyExt, ReadableElement, WritableElement, WriteNpyExt};
 use num_complex::Complex;
+use zip::ZipArchive;
 
 use crate::image;
 
@@ -42,37 +43,43 @@ pub(crate) fn load(path: &str, member: Option<&str>) -> Result<DynArray, String>
     let is_archive =
         Path::new(path).extension().is_some_and(|extension| extension == "npz") || member.is_some();
     if !is_archive {
-        let dtype = header_of(&mut BufReader::new(&file)).map_err(|error| describe(&error))?.0;
-        let file = File::open(path).map_err(|error| describe(&error))?;
-        return with_element!(dtype, read_npy(BufReader::new(file))).map_err(|error| describe(&error));
+        // What is no plain file has no size to compare with.
+        let size = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|metadata| metadata.len());
+        return read_array(BufReader::new(file), size).map_err(|error| describe(&error));
     }
-    let mut archive = NpzReader::new(BufReader::new(file)).map_err(|error| describe(&error))?;
-    let names = archive.names().map_err(|error| describe(&error))?;
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| describe(&error))?;
+    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
     let name = match member {
         Some(member) => names.iter().find(|name| name.trim_end_matches(".npy") == member),
         None if names.len() == 1 => names.first(),
         None => None,
     };
-    let Some(name) = name.cloned() else {
+    let Some(name) = name else {
         let known: Vec<&str> = names.iter().map(|name| name.trim_end_matches(".npy")).collect();
         return Err(describe(&format!("name one of its arrays: `@{path}#NAME` with {}", known.join(", "))));
     };
-    // The type stands in the member's header, which the reader does not show: try them in turn.
-    for dtype in DType::ALL {
-        if let Ok(array) = with_element!(dtype, read_member(&mut archive, &name)) {
-            return Ok(array);
-        }
-    }
-    Err(describe(&format!("the array `{name}` has an element type that kernels do not have")))
+    let entry = archive.by_name(name).map_err(|error| describe(&error))?;
+    let size = entry.size();
+    read_array(BufReader::new(entry), Some(size)).map_err(|error| describe(&format!("`{name}`: {error}")))
 }
 
-fn read_member<T: Element + ReadableElement>(
-    archive: &mut NpzReader<BufReader<File>>,
-    name: &str,
-) -> Result<DynArray, String> {
-    let array: ArrayD<T> = archive.by_name(name).map_err(|error| error.to_string())?;
-    to_dyn(&array)
+/// Reads an array in NumPy's format; `size_bytes` is that of header and elements together.
+fn read_array(mut reader: impl Read, size_bytes: Option<u64>) -> Result<DynArray, String> {
+    let header = Header::read(&mut reader)?;
+    let elements = header.shape.iter().try_fold(1_usize, |count, &extent| count.checked_mul(extent));
+    let bytes = elements.and_then(|count| count.checked_mul(header.dtype.size_bytes())).ok_or(TOO_LARGE)?;
+    if size_bytes.is_some_and(|size| (size as usize).saturating_sub(header.text.get_ref().len()) < bytes) {
+        return Err(format!("it is cut off: {bytes} bytes of elements are announced and not there"));
+    }
+    // The reader below does not expect allocations to fail.
+    if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+        return Err(TOO_LARGE.into());
+    }
+    let dtype = header.dtype;
+    with_element!(dtype, read_npy(header.text.chain(reader)))
 }
+
+const TOO_LARGE: &str = "there is no memory for its elements";
 
 fn read_npy<T: Element + ReadableElement>(reader: impl Read) -> Result<DynArray, String> {
     to_dyn(&ArrayD::<T>::read_npy(reader).map_err(|error| error.to_string())?)
@@ -85,58 +92,82 @@ fn to_dyn<T: Element>(array: &ArrayD<T>) -> Result<DynArray, String> {
     DynArray::from_slice(elements, &shape).map_err(|error| error.to_string())
 }
 
-/// Element type and rank from the header of a `.npy` file (format versions 1 to 3).
-fn header_of(reader: &mut impl Read) -> Result<(DType, usize), String> {
-    let mut start = [0; 10];
-    reader.read_exact(&mut start).map_err(|_| "not a .npy file".to_owned())?;
-    if &start[..6] != b"\x93NUMPY" {
-        return Err("not a .npy file".into());
+/// What stands before the elements of a `.npy` file (format versions 1 to 3).
+struct Header {
+    dtype: DType,
+    shape: Vec<usize>,
+    /// All bytes of it.
+    text: Cursor<Vec<u8>>,
+}
+
+impl Header {
+    fn read(reader: &mut impl Read) -> Result<Header, String> {
+        let mut text = vec![0; 10];
+        reader.read_exact(&mut text).map_err(|_| "not a .npy file".to_owned())?;
+        if &text[..6] != b"\x93NUMPY" {
+            return Err("not a .npy file".into());
+        }
+        let mut length = usize::from(u16::from_le_bytes([text[8], text[9]]));
+        if text[6] >= 2 {
+            let mut more = [0; 2];
+            reader.read_exact(&mut more).map_err(|error| error.to_string())?;
+            text.extend(more);
+            length |= usize::from(u16::from_le_bytes(more)) << 16;
+        }
+        if length > 1 << 20 {
+            return Err("its header is too long to be one".into());
+        }
+        let start = text.len();
+        text.resize(start + length, 0);
+        reader.read_exact(&mut text[start..]).map_err(|_| "its header is cut off".to_owned())?;
+        let (dtype, shape) = Header::parse(&String::from_utf8_lossy(&text[start..]))?;
+        Ok(Header { dtype, shape, text: Cursor::new(text) })
     }
-    let mut length = usize::from(u16::from_le_bytes([start[8], start[9]]));
-    if start[6] >= 2 {
-        let mut more = [0; 2];
-        reader.read_exact(&mut more).map_err(|error| error.to_string())?;
-        length |= usize::from(u16::from_le_bytes(more)) << 16;
-    }
-    if length > 1 << 20 {
-        return Err("its header is too long to be one".into());
-    }
-    let mut header = vec![0; length];
-    reader.read_exact(&mut header).map_err(|error| error.to_string())?;
-    let header = String::from_utf8_lossy(&header);
-    let after = |key: &str| header.split(key).nth(1).map(|rest| rest.trim_start_matches([':', ' ']));
-    let descr =
-        after("'descr'").and_then(|rest| rest.split('\'').nth(1)).ok_or("its header has no element type")?;
-    let shape =
-        after("'shape'").and_then(|rest| rest.split_once('(')?.1.split(')').next()).ok_or("no shape")?;
-    let rank = shape.split(',').filter(|extent| !extent.trim().is_empty()).count();
-    let (order, name) = descr.split_at_checked(1).ok_or("its header has no element type")?;
-    let dtype = match name {
-        "b1" => Some(DType::Bool),
-        "i1" => Some(DType::I8),
-        "u1" => Some(DType::U8),
-        // The number counts bytes, unlike in kjit's own names.
-        name if order == "<" || order == "=" => match name {
-            "i2" => Some(DType::I16),
-            "i4" => Some(DType::I32),
-            "i8" => Some(DType::I64),
-            "u2" => Some(DType::U16),
-            "u4" => Some(DType::U32),
-            "u8" => Some(DType::U64),
-            "f4" => Some(DType::F32),
-            "f8" => Some(DType::F64),
-            "c8" => Some(DType::C64),
-            "c16" => Some(DType::C128),
+
+    /// Element type and extents.
+    fn parse(header: &str) -> Result<(DType, Vec<usize>), String> {
+        let after = |key: &str| header.split(key).nth(1).map(|rest| rest.trim_start_matches([':', ' ']));
+        let descr = after("'descr'")
+            .and_then(|rest| rest.split('\'').nth(1))
+            .ok_or("its header has no element type")?;
+        let shape = after("'shape'").and_then(|rest| rest.split_once('(')?.1.split(')').next());
+        let shape: Vec<usize> = shape
+            .ok_or("its header has no shape")?
+            .split(',')
+            .map(str::trim)
+            .filter(|extent| !extent.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .map_err(|_| "its header has no shape".to_owned())?;
+        let (order, name) = descr.split_at_checked(1).ok_or("its header has no element type")?;
+        let dtype = match name {
+            "b1" => Some(DType::Bool),
+            "i1" => Some(DType::I8),
+            "u1" => Some(DType::U8),
+            // The number counts bytes, unlike in kjit's own names.
+            name if order == "<" || order == "=" => match name {
+                "i2" => Some(DType::I16),
+                "i4" => Some(DType::I32),
+                "i8" => Some(DType::I64),
+                "u2" => Some(DType::U16),
+                "u4" => Some(DType::U32),
+                "u8" => Some(DType::U64),
+                "f4" => Some(DType::F32),
+                "f8" => Some(DType::F64),
+                "c8" => Some(DType::C64),
+                "c16" => Some(DType::C128),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
-    };
-    let dtype = dtype.ok_or_else(|| {
-        format!(
-            "its element type `{descr}` is not one that kernels have; convert it with `x.astype(np.float64)`"
-        )
-    })?;
-    Ok((dtype, rank))
+        };
+        let dtype = dtype.ok_or_else(|| {
+            format!("its element type `{descr}` is not one that kernels have; convert it with `x.astype(np.float64)`")
+        })?;
+        if shape.len() > 8 {
+            return Err(format!("it has {} axes; kernels have up to 8", shape.len()));
+        }
+        Ok((dtype, shape))
+    }
 }
 
 /// Writes one array to a `.npy` file or, through the colour map, to a `.png` image.
@@ -198,7 +229,8 @@ pub(crate) struct NpyFiles;
 impl ArrayFiles for NpyFiles {
     fn inspect(&self, path: &str) -> Result<(DType, usize), String> {
         let file = File::open(path).map_err(|error| format!("{path}: {error}"))?;
-        header_of(&mut BufReader::new(file)).map_err(|error| format!("{path}: {error}"))
+        let header = Header::read(&mut BufReader::new(file)).map_err(|error| format!("{path}: {error}"))?;
+        Ok((header.dtype, header.shape.len()))
     }
 
     fn load(&self, path: &str) -> Result<DynArray, String> {
@@ -260,5 +292,54 @@ mod tests {
         object.resize(80, b' ');
         std::fs::write(&path, object).unwrap();
         assert!(load(&path, None).unwrap_err().contains("`|O`"));
+    }
+
+    /// A header that announces more than there is must not be believed.
+    #[test]
+    fn announced_sizes_are_checked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.npy").to_string_lossy().into_owned();
+        for shape in ["(1000000,)", "(9999999999, 9999999999, 9999999999)", "(4611686018427387904,)", "(3,)"]
+        {
+            let mut bytes = b"\x93NUMPY\x01\0\x80\0".to_vec();
+            bytes.extend(format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}").bytes());
+            bytes.resize(10 + 127, b' ');
+            bytes.push(b'\n');
+            bytes.extend([0; 16]);
+            std::fs::write(&path, bytes).unwrap();
+            let error = load(&path, None).unwrap_err();
+            assert!(error.contains("cut off") || error.contains("memory"), "{error}");
+        }
+    }
+
+    /// Files with a few bytes changed, or cut, are read or refused; nothing else.
+    #[test]
+    fn damage_never_panics() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).to_string_lossy().into_owned();
+        let x = DynArray::from_slice(&[1.5, -2.0, 3.25, 4.0], &[2, 2]).unwrap();
+        save(&path("x.npy"), &x.view()).unwrap();
+        save_archive(&path("x.npz"), &[("x".into(), x.view())]).unwrap();
+        let mut random = 1_u64;
+        let mut next = move |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (random >> 33) as usize % below
+        };
+        for name in ["x.npy", "x.npz"] {
+            let whole = std::fs::read(path(name)).unwrap();
+            for _ in 0..500 {
+                let mut bytes = whole.clone();
+                for _ in 0..=next(3) {
+                    let at = next(bytes.len());
+                    bytes[at] = next(256) as u8;
+                }
+                bytes.truncate(bytes.len() - if next(4) == 0 { next(bytes.len()) } else { 0 });
+                let damaged = path(&format!("damaged{}", &name[1..]));
+                std::fs::write(&damaged, bytes).unwrap();
+                if let Err(error) = load(&damaged, None) {
+                    assert!(error.starts_with(&damaged), "{error}");
+                }
+            }
+        }
     }
 }

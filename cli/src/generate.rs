@@ -55,24 +55,21 @@ pub(crate) fn generate(
             let count = count(shape)?;
             if dtype == Some(DType::F32) {
                 // NumPy draws single precision from 24 bits of 32.
-                let values: Vec<f32> =
-                    (0..count).map(|_| (source.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0)).collect();
-                return DynArray::from_slice(&values, shape).map_err(|error| too_large(shape, &error));
+                let draw = || Scalar::F32((source.next_u32() >> 8) as f32 * (1.0 / 16_777_216.0));
+                return from_scalars(std::iter::repeat_with(draw).take(count), DType::F32, shape);
             }
-            let values: Vec<Scalar> = (0..count).map(|_| Scalar::F64(source.next_f64())).collect();
-            from_scalars(values.into_iter(), dtype.unwrap_or(DType::F64), shape)
+            let draw = || Scalar::F64(source.next_f64());
+            from_scalars(std::iter::repeat_with(draw).take(count), dtype.unwrap_or(DType::F64), shape)
         }
         Generator::Normal { shape } => {
             let count = count(shape)?;
-            let values: Vec<Scalar> =
-                (0..count).map(|_| Scalar::F64(generator::standard_normal(source))).collect();
-            from_scalars(values.into_iter(), dtype.unwrap_or(DType::F64), shape)
+            let draw = || Scalar::F64(generator::standard_normal(source));
+            from_scalars(std::iter::repeat_with(draw).take(count), dtype.unwrap_or(DType::F64), shape)
         }
         Generator::Integers { low, high, shape } => {
             let count = count(shape)?;
-            let values: Vec<Scalar> =
-                (0..count).map(|_| Scalar::I64(generator::integers(source, *low, *high))).collect();
-            from_scalars(values.into_iter(), dtype.unwrap_or(DType::I64), shape)
+            let draw = || Scalar::I64(generator::integers(source, *low, *high));
+            from_scalars(std::iter::repeat_with(draw).take(count), dtype.unwrap_or(DType::I64), shape)
         }
     }
 }
@@ -203,6 +200,16 @@ mod tests {
             let Ok(Spec::Generate { generator, dtype }) = parse(text) else { panic!("{text}") };
             generate(&generator, dtype, &mut Pcg64::new(0)).map(|array| array.len())
         };
+        for text in [
+            "rand:1e15",
+            "randn:1e15",
+            "randint:0:9:1e15",
+            "rand:1e15:f32",
+            "linspace:0:1:1e15",
+            "arange:1e15",
+        ] {
+            assert!(made(text).unwrap_err().contains("cannot be made"), "{text}");
+        }
         assert!(made("zeros:1e15").unwrap_err().contains("cannot be made"));
         assert!(made("ones:9999999999x9999999999").unwrap_err().contains("cannot be made"));
         assert!(made("full:3:300:u8").unwrap_err().contains("does not fit"));

@@ -353,4 +353,56 @@ mod tests {
             assert!(parse(wrong).unwrap_err().contains("is not of the form"), "{wrong}");
         }
     }
+
+    /// Any text is a value or an error.
+    #[test]
+    fn no_text_panics() {
+        let pieces = [
+            "1",
+            "9",
+            "-",
+            "+",
+            ".",
+            "e",
+            "j",
+            ",",
+            ";",
+            ":",
+            "x",
+            "@",
+            "#",
+            "(",
+            "_",
+            "0x",
+            "inf",
+            "nan",
+            "like:",
+            "zeros:",
+            "rand:",
+            "arange:",
+            "randint:",
+            "linspace:",
+            "full:",
+            "f32",
+            "i64",
+            "c128",
+            "u8",
+            "bool",
+            "\u{e9}",
+            " ",
+            "None",
+            "1e999",
+            "18446744073709551616",
+        ];
+        let mut random = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..=(random >> 60) {
+                random =
+                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                text += pieces[(random >> 33) as usize % pieces.len()];
+            }
+            let _ = parse(&text);
+        }
+    }
 }

@@ -264,6 +264,11 @@ fn elements(array: &DynArray, limit: usize) -> Vec<String> {
     scalars(array, limit).into_iter().map(scalar).collect()
 }
 
+/// The number in an array of rank 0.
+pub(crate) fn only_element(array: &DynArray) -> Option<Scalar> {
+    if array.shape().is_empty() { element(&array.view(), &[]) } else { None }
+}
+
 /// The first elements in C order.
 fn scalars(array: &DynArray, limit: usize) -> Vec<Scalar> {
     let view = array.view();

@@ -95,6 +95,13 @@ fn written_arguments_are_results() {
     assert_eq!(again.out, "x: f32[3]  min 1  max 3  mean 2  [1.0, 2.0, 3.0]\n");
 }
 
+#[test]
+fn a_number_in_a_file_is_a_number_again() {
+    let place = place();
+    place.kjit(&["p.k", "--fn", "same", "x=2.5", "-o", "x=x.npy"]).code(0);
+    assert_eq!(place.kjit(&["p.k", "--fn", "same", "x=@x.npy"]).code(0).out, "x = 2.5\n");
+}
+
 /// Bytes of `np.save("x.npy", np.array([1.5, -2.0], dtype=np.float32))`, written by NumPy 2.4.6.
 #[test]
 fn files_of_numpy_are_read_and_written() {
