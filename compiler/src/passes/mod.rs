@@ -15,6 +15,7 @@ pub mod outline;
 pub mod parallelize;
 pub mod polls;
 pub mod propagate;
+pub mod repeated;
 pub mod simplify;
 pub mod unroll;
 
@@ -61,6 +62,11 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
     Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
+    Pass {
+        name: "repeated",
+        line: "checks that were made before are not made again",
+        run: repeated::repeated,
+    },
     Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
