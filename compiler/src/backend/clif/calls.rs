@@ -16,6 +16,11 @@ impl Emitter<'_> {
         let exprs = &self.func.exprs;
         self.wraps.retain(|wrap| !walk::reads_local(exprs, wrap.index, local));
         self.b.def_var(Variable::from_u32(local.as_u32()), value);
+        // What follows in this block and the blocks inside it reads this value; elsewhere the variable tells.
+        if self.facts.is_single(local) {
+            self.values[local] = value.into();
+            self.known.push(local);
+        }
     }
 
     /// Words that operands take.

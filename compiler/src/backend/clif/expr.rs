@@ -277,7 +277,7 @@ impl Emitter<'_> {
         match op {
             UnaryOp::Neg if ty.is_float() => ins.fneg(arg),
             UnaryOp::Neg => ins.ineg(arg),
-            UnaryOp::Abs if ty.is_float() => ins.fabs(arg),
+            UnaryOp::Abs if ty.is_float() => return self.fabs(arg, ty),
             UnaryOp::Abs => ins.iabs(arg),
             UnaryOp::Invert | UnaryOp::Not => ins.bnot(arg),
         }
@@ -322,6 +322,15 @@ impl Emitter<'_> {
         };
         let y = self.expr(right);
         self.binary_floats(op, x, y, ty)
+    }
+
+    /// Without the sign. The mask of the machine's own instruction would be built anew each time.
+    fn fabs(&mut self, x: Value, ty: DType) -> Value {
+        if ty != DType::F64 || !self.unit.abilities.has_cheap_vector_constants {
+            return self.b.ins().fabs(x);
+        }
+        let mask = self.loaded_constant(Const(i64::MAX as u64));
+        self.b.ins().band(x, mask)
     }
 
     /// A double in a register of its own.
@@ -612,7 +621,7 @@ impl Emitter<'_> {
 
     /// Truncates; NaN and what does not fit give `i64::MIN`.
     fn truncate(&mut self, x: Value) -> Value {
-        let limit = self.b.ins().f64const(TWO_63);
+        let limit = self.loaded_constant(Const(TWO_63.to_bits()));
         // False for NaN. Below -2^63 the saturating conversion gives the wanted value by itself.
         let is_low = self.b.ins().fcmp(FloatCC::LessThan, x, limit);
         let min = self.b.ins().iconst(clif::I64, i64::MIN);
@@ -627,7 +636,7 @@ impl Emitter<'_> {
         let has_round = self.unit.abilities.has_round;
         match function {
             MathFn1::Sqrt => self.b.ins().sqrt(x),
-            MathFn1::Fabs => self.b.ins().fabs(x),
+            MathFn1::Fabs => self.fabs(x, ty),
             MathFn1::Floor if has_round => self.b.ins().floor(x),
             MathFn1::Ceil if has_round => self.b.ins().ceil(x),
             MathFn1::Trunc if has_round => self.b.ins().trunc(x),

@@ -6,7 +6,9 @@
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 use crate::base::EntityRef;
-use crate::ir::{ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, Param, Stmt, Target};
+use crate::ir::{
+    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, Param, Stmt, Target, walk,
+};
 use crate::types::DType;
 use crate::types::dtype::Kind;
 
@@ -27,6 +29,8 @@ pub(super) enum Binding {
 pub(super) struct Facts {
     /// Locals that a statement other than a loop assigns.
     pub assigned: EntitySet<LocalId>,
+    /// Locals that are assigned in more than one place, or where an iteration may see an earlier one's value.
+    several: EntitySet<LocalId>,
     /// Locals that may be negative; meaningful for those of type `i64`.
     negative: EntitySet<LocalId>,
     /// How arrays are bound.
@@ -131,8 +135,15 @@ impl Facts {
         }
     }
 
+    /// Is there one statement that assigns it, emitted once? Then what follows in that block reads that value.
+    pub(super) fn is_single(&self, local: LocalId) -> bool {
+        !self.several.contains(local)
+    }
+
     fn assign(&mut self, local: LocalId, may_be_negative: bool) {
-        self.assigned.insert(local);
+        if !self.assigned.insert(local) {
+            self.several.insert(local);
+        }
         if may_be_negative {
             self.negative.insert(local);
         }
@@ -163,6 +174,8 @@ impl Facts {
                 }
                 Stmt::While { head, body, .. } => {
                     self.block(head, depth + 1);
+                    // A rotated loop has its head twice.
+                    self.several.extend(walk::assigned_locals(head).iter());
                     self.block(body, depth + 1);
                 }
                 Stmt::Loop(l) => self.block(&l.body, depth + 1),

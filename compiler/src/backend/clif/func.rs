@@ -86,8 +86,10 @@ pub(super) struct Emitter<'a> {
     pub ctx: Value,
     /// Where results go, unless the one scalar result travels in a register.
     ret_area: Option<Value>,
-    /// Locals that are one value: loop variables and unassigned parameters.
+    /// Locals that are one value: loop variables, unassigned parameters, and what `known` lists.
     pub values: SecondaryMap<LocalId, PackedOption<Value>>,
+    /// Locals with one assignment whose value is known until the end of the block it stands in.
+    pub known: Vec<LocalId>,
     pub arrays: Vec<ArrayRep>,
     pub loops: Vec<LoopFrame>,
     /// Wrapped indices that are known here: computed in a block that dominates this one, of locals that were not
@@ -226,6 +228,7 @@ impl<'a> Emitter<'a> {
             ctx: params[0],
             ret_area: None,
             values: SecondaryMap::new(),
+            known: Vec::new(),
             arrays: Vec::with_capacity(func.arrays.len()),
             loops: Vec::new(),
             wraps: Vec::new(),

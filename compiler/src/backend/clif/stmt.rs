@@ -16,7 +16,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Value, types as clif};
 
 use super::func::{Emitter, LoopFrame};
-use crate::ir::{ArrayId, BinaryOp, Check, ExprId, ExprKind, Loop, Place, ReduceOp, Stmt, TrapId};
+use crate::ir::{ArrayId, BinaryOp, Check, ExprId, ExprKind, Loop, Place, ReduceOp, Stmt, TrapId, UnaryOp};
 use crate::types::DType;
 use crate::types::dtype::Kind;
 
@@ -37,18 +37,29 @@ impl Emitter<'_> {
     /// Emits a branch: what it learns of indices is not known after it.
     fn branch_block(&mut self, stmts: &[Stmt]) -> Result<bool, String> {
         self.branch_depth += 1;
+        let outside = self.known.len();
         let falls_through = self.block(stmts);
+        self.forget(outside);
         self.branch_depth -= 1;
         let depth = self.branch_depth;
         self.wraps.retain(|wrap| wrap.branch_depth <= depth);
         falls_through
     }
 
+    /// Leaves a block: the values of locals that it assigned are no longer known.
+    fn forget(&mut self, outside: usize) {
+        for local in self.known.drain(outside..) {
+            self.values[local] = None.into();
+        }
+    }
+
     /// Emits the body of a loop, which knows nothing of what earlier iterations assigned.
     fn loop_body(&mut self, stmts: &[Stmt], exit: Block, latch: Block) -> Result<(bool, LoopFrame), String> {
         self.wraps.clear();
         self.loops.push(LoopFrame { exit, latch, is_latch_used: false });
+        let outside = self.known.len();
         let falls_through = self.block(stmts)?;
+        self.forget(outside);
         let frame = self.loops.pop().ok_or("loops do not nest")?;
         self.wraps.clear();
         Ok((falls_through, frame))
@@ -134,11 +145,17 @@ impl Emitter<'_> {
     fn accumulate(&mut self, array: ArrayId, place: &Place, lane: u8, op: ReduceOp, value: ExprId) {
         let dtype = self.func.arrays[array].ty.dtype.part();
         let wide = dtype.widened();
+        // `x -= v` comes as `x += -v`.
+        let (value, subtracts) = match self.func.exprs[value].kind {
+            ExprKind::Unary { op: UnaryOp::Neg, arg } if op == ReduceOp::Add => (arg, true),
+            _ => (value, false),
+        };
         let value = self.expr(value);
         let (address, disp) = self.address(array, place, lane);
         let before = self.load_element(dtype, address, disp);
         let before = self.cast(before, dtype, wide);
         let op = match op {
+            ReduceOp::Add if subtracts => BinaryOp::Sub,
             ReduceOp::Add => BinaryOp::Add,
             ReduceOp::Mul => BinaryOp::Mul,
             ReduceOp::Min => BinaryOp::Min,
