@@ -18,7 +18,9 @@ def forever():
 fn main() -> Result<(), Error> {
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let sink = Arc::clone(&lines);
-    let engine = Engine::new(Config::new().print(move |line| sink.lock().expect("not poisoned").push(line.to_owned())))?;
+    let engine = Engine::new(
+        Config::new().print(move |line| sink.lock().expect("not poisoned").push(line.to_owned())),
+    )?;
     let module = Module::from_source(&engine, "hooks.k", SOURCE)?;
     module.kernel("hello")?.call(&mut [3_i64.into()])?;
     assert_eq!(*lines.lock().expect("not poisoned"), ["hello from a kernel, n = 3"]);

@@ -75,7 +75,7 @@ struct Lent<'a> {
 fn collect_arrays<'a>(arg: &Arg<'a>, arrays: &mut Vec<Lent<'a>>) {
     match arg {
         Arg::In(array) => arrays.push(Lent { array: array.clone(), is_writable: false }),
-        Arg::InOut(array) => arrays.push(Lent { array: array.as_ref().clone(), is_writable: true }),
+        Arg::InOut(array) => arrays.push(Lent { array: array.inner.clone(), is_writable: true }),
         Arg::Tuple(items) => items.iter().for_each(|item| collect_arrays(item, arrays)),
         Arg::Scalar(_) | Arg::None | Arg::Str(_) | Arg::Omitted => {}
     }

@@ -108,7 +108,10 @@ impl Kernel {
     #[must_use]
     pub fn head(&self) -> &str {
         let parsed = &self.inner.parsed;
-        parsed.ast.function(&self.inner.name).map_or("", |f| f.head_span.text(&parsed.source.text).trim_end_matches(':'))
+        parsed
+            .ast
+            .function(&self.inner.name)
+            .map_or("", |f| f.head_span.text(&parsed.source.text).trim_end_matches(':'))
     }
 
     /// The annotation of a parameter as it is written, if it has one.

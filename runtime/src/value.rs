@@ -199,7 +199,7 @@ impl<'a> Arg<'a> {
         Some(match self {
             Arg::Scalar(scalar) => Ty::Scalar(scalar.dtype()),
             Arg::In(array) => Ty::Array(array.array_ty(false)),
-            Arg::InOut(array) => Ty::Array(array.as_ref().array_ty(true)),
+            Arg::InOut(array) => Ty::Array(array.inner.array_ty(true)),
             Arg::Tuple(items) => Ty::Tuple(items.iter().map(|item| item.ty().unwrap_or(Ty::None)).collect()),
             Arg::None => Ty::None,
             Arg::Str(text) => Ty::Str(text.as_str().into()),
@@ -216,7 +216,7 @@ impl<'a> Arg<'a> {
                 Ok(())
             }
             (Arg::InOut(array), Ty::Array(_)) => {
-                array.as_ref().push_words(words);
+                array.inner.push_words(words);
                 Ok(())
             }
             (Arg::Tuple(items), Ty::Tuple(types)) if items.len() == types.len() => {

@@ -237,10 +237,10 @@ impl<'a> ArrayRefMut<'a> {
         Ok(unsafe { ArrayRefMut::from_raw(elements.as_mut_ptr().cast(), T::DTYPE, shape, &strides) })
     }
 
-    /// The same view for reading.
+    /// The same view for reading, as long as this one is not written through.
     #[must_use]
-    pub fn as_ref(&self) -> &ArrayRef<'a> {
-        &self.inner
+    pub fn view(&self) -> ArrayRef<'_> {
+        self.inner.clone()
     }
 
     /// The same view for a shorter time.
@@ -263,7 +263,10 @@ pub(crate) fn has_sane_extents(shape: &[usize]) -> bool {
 }
 
 fn check_shape(len: usize, shape: &[usize]) -> Result<(), crate::Error> {
-    if !has_sane_extents(shape) || shape.len() > 8 || shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent)) != Some(len) {
+    if !has_sane_extents(shape)
+        || shape.len() > 8
+        || shape.iter().try_fold(1_usize, |n, &extent| n.checked_mul(extent)) != Some(len)
+    {
         return Err(crate::Error::Argument(format!("shape {shape:?} does not hold {len} elements")));
     }
     Ok(())

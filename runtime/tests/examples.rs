@@ -10,9 +10,9 @@ fn every_example_runs() {
     let mut count = 0;
     for source in sources {
         let name = source.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
-        let output = Command::new(directory.join(&name))
-            .output()
-            .unwrap_or_else(|error| panic!("{name}: {error}; `cargo test -p kjit` builds the examples, `--test` alone does not"));
+        let output = Command::new(directory.join(&name)).output().unwrap_or_else(|error| {
+            panic!("{name}: {error}; `cargo test -p kjit` builds the examples, `--test` alone does not")
+        });
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         count += 1;
     }

@@ -12,7 +12,9 @@ def empty(n: i64, m: i64):
     for kind in [EngineKind::Scalar, EngineKind::Interp] {
         let engine = Engine::new(Config::new().engine(kind).cache(CacheDir::Off)).unwrap();
         let kernel = Module::from_source(&engine, "empty.k", source).unwrap().kernel("empty").unwrap();
-        for (n, m) in [(1_i64 << 48, 0_i64), (0, 1 << 62), (1 << 32, 1 << 32), (1 << 20, 1 << 40), (1 << 60, 1 << 60)] {
+        for (n, m) in
+            [(1_i64 << 48, 0_i64), (0, 1 << 62), (1 << 32, 1 << 32), (1 << 20, 1 << 40), (1 << 60, 1 << 60)]
+        {
             match kernel.call(&mut [n.into(), m.into()]) {
                 Err(Error::Trap(trap)) => assert_eq!(trap.code, Code::K704, "{kind:?} {n} x {m}"),
                 other => panic!("{kind:?} {n} x {m}: {other:?}"),

@@ -125,7 +125,7 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         .options(Options { optimize: setup.optimize, ..Options::default() })
         .step_limit(200_000_000)
         .print(move |line| {
-            sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_owned())
+            sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_owned());
         });
     let module =
         Engine::new(config).and_then(|engine| Ok((Module::from_source(&engine, "case.k", source)?, engine)));

@@ -79,11 +79,13 @@ fn problems_of(code: Code, text: &str) -> Vec<String> {
         Some(wrong) if code.name() >= "K700" => {
             let found = diagnose(&wrong.source());
             if found.iter().any(Diagnostic::is_error) {
-                problems.push(format!("{code}: the program that fails at run time does not compile: {found:?}"));
+                problems
+                    .push(format!("{code}: the program that fails at run time does not compile: {found:?}"));
             }
         }
         Some(wrong) if !WITHOUT_PROGRAM.contains(&code) => {
-            let found: Vec<Code> = diagnose(&wrong.source()).iter().map(|diagnostic| diagnostic.code).collect();
+            let found: Vec<Code> =
+                diagnose(&wrong.source()).iter().map(|diagnostic| diagnostic.code).collect();
             if !found.contains(&code) {
                 problems.push(format!("{code}: the wrong program has {found:?}"));
             }

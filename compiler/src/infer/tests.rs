@@ -40,6 +40,7 @@ fn errors(source: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads files")]
 fn every_kernel_has_types() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../kernels");
     let mut count = 0;
@@ -375,6 +376,7 @@ fn blocks(page: &str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads files")]
 fn error_pages() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors");
     let mut count = 0;

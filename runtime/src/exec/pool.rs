@@ -51,7 +51,10 @@ impl PoolCell {
 }
 
 /// Forgets the pool of a parent process.
-#[expect(clippy::disallowed_methods, reason = "its threads do not exist in this process; dropping it would wait for them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "its threads do not exist in this process; dropping it would wait for them"
+)]
 fn leak(stale: Arc<Owned>) {
     std::mem::forget(stale);
 }

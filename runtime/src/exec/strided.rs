@@ -110,7 +110,7 @@ impl RawArray {
         } else {
             // SAFETY: as above.
             self.for_each_offset(|offset| unsafe {
-                self.data.offset(offset).cast::<T>().write_unaligned(value)
+                self.data.offset(offset).cast::<T>().write_unaligned(value);
             });
         }
     }

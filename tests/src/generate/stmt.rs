@@ -464,7 +464,7 @@ impl Gen {
                 let Some(from) = self.array(|arr| arr.elem == to.elem && arr.rank == 1) else { return };
                 let (a, b) = if self.rng.percent(70) {
                     let k = self.rng.below(3);
-                    (format!("{}:", k), format!(":len({}) - {k}", from.name))
+                    (format!("{k}:"), format!(":len({}) - {k}", from.name))
                 } else {
                     (self.slice(), self.slice())
                 };

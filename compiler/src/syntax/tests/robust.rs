@@ -262,6 +262,7 @@ fn deep_nesting() {
 
 /// Forms that would make a careless parser quadratic: a hundred kilobytes of each take a moment, not minutes.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the test measures time")]
 fn linear_time() {
     let size = 120_000;
     for unit in [
