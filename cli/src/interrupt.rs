@@ -29,8 +29,14 @@ pub(crate) fn install(engine: &Engine) {
             std::thread::sleep(PATIENCE);
         }
         note("error: interrupted");
-        std::process::exit(Exit::Interrupted as i32);
+        leave();
     });
+}
+
+/// Ends the process from the thread of the handler.
+#[expect(clippy::disallowed_methods, reason = "`main` does not come back: its kernel did not stop in time")]
+fn leave() {
+    std::process::exit(Exit::Interrupted as i32);
 }
 
 /// Runs a call that may be interrupted.

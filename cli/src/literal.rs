@@ -125,12 +125,9 @@ fn float(text: &str) -> Option<f64> {
 fn complex(text: &str) -> Option<Complex<f64>> {
     let body = text.trim_matches(['(', ')']).strip_suffix(['j', 'J'])?;
     // The sign between the parts is the last one that is neither first nor in an exponent.
-    let split = body
-        .char_indices()
-        .filter(|&(at, c)| {
-            at > 0 && matches!(c, '+' | '-') && !matches!(body.as_bytes()[at - 1], b'e' | b'E')
-        })
-        .last();
+    let split = body.char_indices().rfind(|&(at, c)| {
+        at > 0 && matches!(c, '+' | '-') && !matches!(body.as_bytes()[at - 1], b'e' | b'E')
+    });
     let (re, im) = match split {
         Some((at, _)) => (float(&body[..at])?, &body[at..]),
         None => (0.0, body),
