@@ -151,7 +151,8 @@ impl<'a> FnCtx<'_, 'a> {
         let span = self.span(id);
         match (&val.ty, &val.konst) {
             (None, _) => None,
-            (Some(Ty::None), _) => Some(false),
+            // A call that returns nothing is false too, but has to be made.
+            (Some(Ty::None), _) => self.is_quiet(id).then_some(false),
             (Some(Ty::Scalar(_) | Ty::Str(_)), Some(value)) => {
                 self.settle(id, value);
                 Some(FnCtx::truth(value))
@@ -181,6 +182,11 @@ impl<'a> FnCtx<'_, 'a> {
                 None
             }
         }
+    }
+
+    /// Has the expression surely no effect? A name or a literal.
+    fn is_quiet(&self, id: ExprId) -> bool {
+        matches!(self.ast.exprs[id].kind, ExprKind::Name(_) | ExprKind::Literal(_))
     }
 
     /// An operand was left out because of this value: `lower` must know it too.
@@ -237,7 +243,7 @@ impl<'a> FnCtx<'_, 'a> {
                     self.settle(value_id, value);
                     Some(FnCtx::truth(value))
                 }
-                (None, Ty::None) => Some(false),
+                (None, Ty::None) => self.is_quiet(value_id).then_some(false),
                 (None, Ty::Tuple(items)) => Some(!items.is_empty()),
                 (None, _) => None,
             };
