@@ -90,7 +90,7 @@ pub const SERIAL_BELOW_NS: f64 = 20_000.0;
 /// Wanted time of one chunk.
 pub const CHUNK_NS: f64 = 20_000.0;
 /// Largest number of chunks of a loop.
-pub const MAX_CHUNKS: u64 = 256;
+pub const MAX_CHUNKS: u64 = 128;
 /// Largest number of chunks of a loop with array reductions: each chunk but the first holds a copy.
 pub const MAX_CHUNKS_WITH_ARRAYS: u64 = 16;
 
