@@ -148,3 +148,67 @@ pub(super) fn index_by_array(
         format!("write the loop:\nfor i in range({by_text}.shape[0]):\n    ... {base}[{by_text}[i]] ...")
     })
 }
+
+/// K206 for `s += x` where `s` is a number.
+pub(super) fn array_into_number(
+    f: &FnCtx<'_, '_>,
+    (target, number): (ExprId, DType),
+    op: BinaryOp,
+    (value, array): (ExprId, ArrayTy),
+) -> Diagnostic {
+    let (name, text) = (f.render(target), f.render(value));
+    let symbol = op.symbol();
+    let (_, names, _) = loop_heads(&text, array.rank);
+    let element = match text.strip_suffix(']') {
+        // `x[i]` is a row: its elements are `x[i, j]`.
+        Some(start) if !text.contains(':') => {
+            format!("{start}, {}]", if array.rank == 1 { "j" } else { "j, k" })
+        }
+        _ => format!("{text}[{names}]"),
+    };
+    let sum = if op == BinaryOp::Add {
+        format!("; for the sum of all write `{name} += {text}.sum()`")
+    } else {
+        String::new()
+    };
+    Diagnostic::error(
+        Code::K206,
+        f.span(value),
+        format!("`{symbol}=` of the number `{name}` with a whole array is not supported yet"),
+    )
+    .primary(format!("this is `{array}`"))
+    .label(f.span(target), format!("this is `{number}`"))
+    .note(LATER)
+    .help(format!("take one element: `{name} {symbol}= {element}`{sum}"))
+}
+
+/// K308 for `if x > 0:` of an array.
+pub(super) fn array_condition(f: &FnCtx<'_, '_>, id: ExprId) -> Diagnostic {
+    let mut largest: Option<(u8, String)> = None;
+    largest_array(f, id, &mut largest);
+    let diag = Diagnostic::error(Code::K308, f.span(id), "a whole array is no condition")
+        .primary("has a truth value for each element");
+    match largest {
+        Some((rank, array)) => {
+            let (_, names, _) = loop_heads(&array, rank);
+            diag.help(format!("test one element, in a loop: `{}`", f.render_with(id, Some((&names, rank)))))
+        }
+        None => diag.help("test one element, in a loop"),
+    }
+}
+
+/// K206 for `x[x > 0]`.
+pub(super) fn index_by_condition(f: &FnCtx<'_, '_>, id: ExprId, base: ExprId, by: ExprId) -> Diagnostic {
+    let mut largest: Option<(u8, String)> = None;
+    largest_array(f, by, &mut largest);
+    let diag = Diagnostic::error(Code::K206, f.span(id), "an array as an index is not supported yet")
+        .primary("an array expression")
+        .note(LATER);
+    let (1, Some(array)) = (largest.as_ref().map_or(1, |found| found.0), largest.map(|found| found.1)) else {
+        return diag.help("write a loop over the elements, with an `if`");
+    };
+    let (condition, base) = (f.render_with(by, Some(("i", 1))), f.render(base));
+    diag.help(format!(
+        "write the loop:\nfor i in range({array}.shape[0]):\n    if {condition}:\n        ... {base}[i] ..."
+    ))
+}

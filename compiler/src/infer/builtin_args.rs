@@ -153,6 +153,20 @@ impl FnCtx<'_, '_> {
         if found.is_none() {
             let span = self.span(arg);
             let ty = val.ty.as_ref().map(|ty| format!("this is `{ty}`")).unwrap_or_default();
+            let is_size = matches!(&val.ty, Some(Ty::Scalar(dtype)) if dtype.is_int());
+            let names = DType::ALL.iter().map(|dtype| dtype.numpy_name());
+            let near = match &val.ty {
+                Some(Ty::Str(text)) => super::suggest::nearest(text, names),
+                _ => None,
+            };
+            let help = match (near, slot.filter(|_| is_size), site.args.first()) {
+                (Some(near), ..) => format!("did you mean `\"{near}\"`?"),
+                (None, Some(size), Some(first)) if site.receiver.is_none() && *first != size => {
+                    let (first, size) = (self.render(*first), self.render(size));
+                    format!("write several sizes as a tuple: `{}(({first}, {size}))`", site.name)
+                }
+                _ => "write one: `np.float64`, `np.int32`, `\"f4\"`, or `x.dtype`".to_owned(),
+            };
             self.diags.push(
                 Diagnostic::error(
                     Code::K313,
@@ -160,7 +174,7 @@ impl FnCtx<'_, '_> {
                     format!("`{}` needs an element type that is known at compile time", site.name),
                 )
                 .primary(ty)
-                .help("write one: `np.float64`, `np.int32`, `\"f4\"`, or `x.dtype`"),
+                .help(help),
             );
         }
         found
@@ -274,7 +288,7 @@ impl FnCtx<'_, '_> {
     pub(super) fn print(&mut self, site: CallSite<'_>) -> Val {
         for (name, value) in site.keywords {
             let is_default = match (&self.ast.exprs[*value].kind, name.name.as_str()) {
-                (ExprKind::Literal(Literal::Str(text)), "sep") => text == " ",
+                (ExprKind::Literal(Literal::Str(_)), "sep") => true,
                 (ExprKind::Literal(Literal::Str(text)), "end") => text == "\n",
                 (_, "flush") => true,
                 _ => false,

@@ -155,10 +155,17 @@ impl FnCtx<'_, '_> {
             }
             _ => {
                 self.untyped_args(site);
-                self.report(
-                    Diagnostic::error(Code::K310, callee_span, "this cannot be called")
-                        .help("only functions, types and methods can be called"),
-                )
+                let diag = Diagnostic::error(Code::K310, callee_span, "this cannot be called");
+                let is_number = matches!(
+                    &ast.exprs[callee].kind,
+                    ExprKind::Literal(_) | ExprKind::Binary { .. } | ExprKind::Tuple(_)
+                );
+                self.report(match site.args {
+                    [arg] if is_number => diag
+                        .primary("a number before a bracket")
+                        .help(format!("a product needs its operator: `{name} * ({})`", self.render(*arg))),
+                    _ => diag.help("only functions, types and methods can be called"),
+                })
             }
         }
     }
@@ -194,9 +201,10 @@ impl FnCtx<'_, '_> {
         names: &[&str],
         required: usize,
         keyword_only_from: usize,
-        definition: Option<crate::base::Span>,
+        definition: Option<(crate::base::Span, usize)>,
         unknown: Code,
     ) -> Option<Vec<Option<ExprId>>> {
+        let (definition, definition_required) = definition.unzip();
         let mut slots: Vec<Option<ExprId>> = vec![None; names.len()];
         let offset = usize::from(site.receiver.is_some());
         if offset == 1 && !slots.is_empty() {
@@ -206,6 +214,8 @@ impl FnCtx<'_, '_> {
         let most = keyword_only_from.min(names.len()) - offset.min(names.len());
         if site.args.len() > most {
             let span = self.span(site.args[most]).to(self.span(site.args[site.args.len() - 1]));
+            // A user's function says below which of its arguments is missing.
+            let required = definition_required.unwrap_or(required);
             let least = required.saturating_sub(offset);
             let mut diag = messages::arg_count(span, site.name, least.min(most), most, site.args.len());
             if let Some(definition) = definition {
@@ -272,9 +282,9 @@ impl FnCtx<'_, '_> {
         let function = &ast.functions[index];
         let names: Vec<&str> = function.params.iter().map(|param| param.name.name.as_str()).collect();
         let keyword_only = function.params.iter().position(|p| p.is_keyword_only).unwrap_or(names.len());
-        let Some(slots) =
-            self.match_args(site, &names, 0, keyword_only, Some(function.head_span), Code::K304)
-        else {
+        let required = function.params.iter().filter(|param| param.default.is_none()).count();
+        let definition = Some((function.head_span, required));
+        let Some(slots) = self.match_args(site, &names, 0, keyword_only, definition, Code::K304) else {
             return Val::ERROR;
         };
         // Arguments are typed in the order in which they are evaluated.

@@ -334,6 +334,22 @@ impl Ctx<'_> {
         let Some(builtin) = self.path(callee).and_then(|path| builtins::lookup(&path)) else {
             return Err(fail("this call cannot be evaluated at compile time"));
         };
+        if matches!(
+            builtin,
+            Builtin::Array
+                | Builtin::AsArray
+                | Builtin::Zeros
+                | Builtin::Ones
+                | Builtin::Empty
+                | Builtin::Full
+                | Builtin::Arange
+                | Builtin::Linspace
+                | Builtin::Eye
+                | Builtin::Identity
+                | Builtin::Load
+        ) {
+            return Err(fail(super::messages::IS_ARRAY));
+        }
         let values: Result<Vec<Constant>, _> = args.iter().map(|&arg| self.eval_constant(arg)).collect();
         let values = values?;
         let value = match (builtin, values.as_slice()) {

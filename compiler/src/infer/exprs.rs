@@ -121,6 +121,19 @@ impl<'a> FnCtx<'_, 'a> {
         val
     }
 
+    /// Types an expression whose parent has words of its own for array expressions. Was it one?
+    pub(super) fn outside_array_root(&mut self, id: ExprId) -> (Val, bool) {
+        if self.array_root.is_some() {
+            return (self.expr(id), false);
+        }
+        self.array_root = Some(id);
+        let outer = std::mem::take(&mut self.is_array_expr);
+        let val = self.expr(id);
+        let is_array_expr = std::mem::replace(&mut self.is_array_expr, outer);
+        self.array_root = None;
+        (val, is_array_expr)
+    }
+
     /// An operation on whole arrays.
     pub(super) fn array_operation(&mut self, span: crate::base::Span) -> Val {
         if self.array_root.is_some() {
@@ -147,7 +160,12 @@ impl<'a> FnCtx<'_, 'a> {
         if let ExprKind::Bool { op, values } = &self.ast.exprs[id].kind {
             return self.bool_cond(id, *op, values);
         }
-        let val = self.expr(id);
+        let (val, is_array_expr) = self.outside_array_root(id);
+        if is_array_expr {
+            let diag = array_messages::array_condition(self, id);
+            self.diags.push(diag);
+            return None;
+        }
         let span = self.span(id);
         match (&val.ty, &val.konst) {
             (None, _) => None,

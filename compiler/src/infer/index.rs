@@ -172,13 +172,22 @@ impl FnCtx<'_, '_> {
                         Diagnostic::error(
                             Code::K701,
                             index_span,
-                            format!("index {at} of a tuple with {} items", items.len()),
+                            format!(
+                                "index {at} of a tuple with {} item{}",
+                                items.len(),
+                                if items.len() == 1 { "" } else { "s" }
+                            ),
                         )
                         .primary("out of range")
                         .label(
                             self.span(base),
-                            format!("`{name}` has the indices 0 to {}", items.len().saturating_sub(1)),
-                        ),
+                            match items.len() {
+                                0 => format!("`{name}` is empty"),
+                                1 => format!("`{name}` has the index 0 only"),
+                                count => format!("`{name}` has the indices 0 to {}", count - 1),
+                            },
+                        )
+                        .help("the last item is `t[-1]`; the number of items is `len(t)`"),
                     );
                 };
                 let mut val = Val::of(items[position].clone());
@@ -314,7 +323,11 @@ impl FnCtx<'_, '_> {
                     ellipsis = Some(axes.len());
                 }
                 _ => {
-                    let val = self.expr(index);
+                    let (val, is_array_expr) = self.outside_array_root(index);
+                    if is_array_expr {
+                        let diag = array_messages::index_by_condition(self, id, base, index);
+                        self.diags.push(diag);
+                    }
                     match &val.ty {
                         None => is_error = true,
                         Some(Ty::None) => {
@@ -457,7 +470,16 @@ impl FnCtx<'_, '_> {
                     )
                     .primary(format!("this is `{ty}`"))
                     .label(span, "stored here")
-                    .help("store numbers one by one"),
+                    .help(match (value_id, ty) {
+                        (Some(id), Ty::Array(array)) => {
+                            let names = ["0"; 8][..usize::from(array.rank.clamp(1, 8))].join(", ");
+                            format!("store one element: `{}[{names}]`", self.render(id))
+                        }
+                        (_, Ty::Str(text)) if text.trim().parse::<f64>().is_ok() => {
+                            format!("write the number without quotes: `{}`", text.trim())
+                        }
+                        _ => "arrays hold numbers; store one number".to_owned(),
+                    }),
                 );
             }
         }

@@ -54,8 +54,15 @@ pub(super) fn defined_twice(name: &Name, first: Span) -> Diagnostic {
 pub(super) fn constant(name: &Name, e: &EvalError) -> Diagnostic {
     Diagnostic::error(e.code, e.span, format!("the module constant `{}` cannot be evaluated", name.name))
         .primary(e.text.clone())
-        .help("constants are numbers, strings, types, tuples and arithmetic on them; compute others in a function")
+        .help(if e.text == IS_ARRAY {
+            "pass it to the function as an argument, or write a tuple: `(1.0, 2.0)`"
+        } else {
+            "constants are numbers, strings, types, tuples and arithmetic on them; compute others in a function"
+        })
 }
+
+/// Says that a module constant is an array.
+pub(super) const IS_ARRAY: &str = "arrays at module level are no constants";
 
 pub(super) fn default_value(param: &Param, e: &EvalError) -> Diagnostic {
     Diagnostic::error(e.code, e.span, format!("the default of `{}` is not a constant", param.name.name))
@@ -164,7 +171,9 @@ pub(super) fn return_annotation(span: Span, ty: &Ty, annotated: Option<Span>, an
 
 pub(super) fn unknown_type(span: Span, text: &str) -> Diagnostic {
     let short = text.rsplit('.').next().unwrap_or(text);
-    let diag = Diagnostic::error(Code::K305, span, "unknown type annotation").primary("not a type");
+    let message =
+        if text.is_empty() { "unknown type annotation".to_owned() } else { format!("unknown type `{text}`") };
+    let diag = Diagnostic::error(Code::K305, span, message).primary("not a type");
     let near = suggest::nearest(
         short,
         DType::ALL.iter().map(|d| d.name()).chain(DType::ALL.iter().map(|d| d.numpy_name())),
@@ -198,6 +207,9 @@ pub(super) fn unassigned(
     };
     diag.help(match near {
         Some(near) if first == span => format!("did you mean `{near}`?"),
+        None if first == span => {
+            format!("give it a value first: `{name} = 0.0`, before the loop if there is one")
+        }
         _ => format!("assign `{name}` before it is read"),
     })
 }
@@ -243,9 +255,11 @@ pub(super) fn nothing_returned(span: Span) -> Diagnostic {
 }
 
 pub(super) fn unpack(span: Span, targets: usize, value: Span, values: usize) -> Diagnostic {
-    Diagnostic::error(Code::K312, span, format!("{targets} names for {values} values"))
-        .primary(if targets == 1 { "1 name".to_owned() } else { format!("{targets} names") })
-        .label(value, if values == 1 { "1 value".to_owned() } else { format!("{values} values") })
+    let names = if targets == 1 { "1 name".to_owned() } else { format!("{targets} names") };
+    let values = if values == 1 { "1 value".to_owned() } else { format!("{values} values") };
+    Diagnostic::error(Code::K312, span, format!("{names} for {values}"))
+        .primary(names)
+        .label(value, values)
         .help("give one name per value; `_` for those that are not needed")
 }
 
@@ -298,7 +312,9 @@ pub(super) fn operands(span: Span, symbol: &str, a: (Span, &Ty), b: (Span, &Ty))
             .label(a.0, format!("this is `{}`", a.1))
             .label(b.0, format!("this is `{}`", b.1));
     match (a.1, b.1) {
-        (Ty::None, _) | (_, Ty::None) => diag.help("test for `None` first: `if x is None:`"),
+        (Ty::None, _) | (_, Ty::None) => {
+            diag.help("test for `None` first: `if x is None:`; a function without `return` gives `None` too")
+        }
         (Ty::Str(_), _) | (_, Ty::Str(_)) => {
             diag.help("strings are for messages, modes and paths; put values into them with f\"...\"")
         }
@@ -383,6 +399,9 @@ pub(super) fn arg_ty(span: Span, function: &str, wanted: &str, ty: &Ty) -> Diagn
         .primary(format!("this is `{ty}`"))
         .help(match ty {
             Ty::None => "test for `None` first: `if x is not None:`".to_owned(),
+            Ty::Str(text) if text.trim().parse::<f64>().is_ok() => {
+                format!("write the number without quotes: `{}`", text.trim())
+            }
             Ty::Str(_) => "strings are for messages, modes and paths".to_owned(),
             Ty::Tuple(_) => "take one item: `t[0]`".to_owned(),
             Ty::Rng => "draw a number: `rng.random()`".to_owned(),
@@ -398,10 +417,55 @@ pub(super) fn not_constant(span: Span, function: &str, argument: &str, wanted: &
 
 pub(super) fn unknown_name(span: Span, name: &str, near: Option<&str>) -> Diagnostic {
     let diag = Diagnostic::error(Code::K101, span, format!("unknown name `{name}`")).primary("not found");
+    if let Some((_, help)) = FOREIGN_NAMES.iter().find(|(other, _)| *other == name) {
+        return diag.help(*help);
+    }
     diag.help(match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("define `{name}`, or make it a parameter"),
     })
+}
+
+/// Names of other languages, of classes and of NumPy without its module.
+const FOREIGN_NAMES: &[(&str, &str)] = &[
+    ("true", "write `True`"),
+    ("false", "write `False`"),
+    ("TRUE", "write `True`"),
+    ("FALSE", "write `False`"),
+    ("null", "write `None`"),
+    ("NULL", "write `None`"),
+    ("nil", "write `None`"),
+    ("none", "write `None`"),
+    ("self", "kernels are functions without a class: pass the value as a parameter"),
+    ("this", "kernels are functions without a class: pass the value as a parameter"),
+    ("nan", "write `np.nan`"),
+    ("NaN", "write `np.nan`"),
+    ("inf", "write `np.inf`"),
+    ("Inf", "write `np.inf`"),
+    ("infinity", "write `np.inf`"),
+    ("pi", "write `math.pi`"),
+    ("PI", "write `math.pi`"),
+];
+
+/// What to write for modules whose names lead nowhere.
+fn module_help(path: &str) -> Option<&'static str> {
+    let is_in =
+        |module: &str| path.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    if is_in("numba.typed.List") {
+        return Some("make an array that is large enough: `x = np.empty(n)`, and count its elements");
+    }
+    if is_in("numba.typed.Dict") {
+        return Some("use an array, indexed by a number");
+    }
+    if is_in("numba.cuda") {
+        return Some("write the loop over the threads: `for i in prange(n):`");
+    }
+    if matches!(path, "numba.get_num_threads" | "numba.set_num_threads" | "numba.get_thread_id") {
+        return Some("leave it out: results do not depend on threads, whose number is set outside");
+    }
+    let root = path.split('.').next().unwrap_or(path);
+    let is_known = super::names::MODULES.contains(&root);
+    (!is_known).then_some("do it outside the kernel, and pass its result as an argument")
 }
 
 /// A path of a known module that leads nowhere.
@@ -416,6 +480,9 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
     if let Some(text) = replacement(name) {
         return diag.help(text);
     }
+    if let Some(text) = module_help(path).filter(|_| module.starts_with("numba.")) {
+        return diag.help(text);
+    }
     if let Some(near) = suggest::nearest(name, builtins::names(module)) {
         return diag.help(format!("did you mean `{shown}.{near}`?"));
     }
@@ -424,6 +491,7 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
         .find(|other| **other != module && builtins::lookup(&format!("{other}.{name}")).is_some());
     match other {
         Some(other) => diag.help(format!("write `{}.{name}`", if *other == "numpy" { "np" } else { other })),
+        None if let Some(help) = module_help(path) => diag.help(help),
         None => diag.help("write it as a loop, or as a function of your own"),
     }
 }
@@ -431,23 +499,17 @@ pub(super) fn unknown_path(span: Span, path: &str) -> Diagnostic {
 /// What to write for well-known functions that are not there.
 fn replacement(name: &str) -> Option<&'static str> {
     Some(match name {
-        "dot" | "matmul" | "vdot" | "inner" => "write the loop: `s += a[i] * b[i]`",
-        "where" => "write `a if cond else b` on numbers, in a loop",
+        "matmul" => "write the loops: `c[i, j] += a[i, k] * b[k, j]` for `i`, `k`, `j`",
         "append" | "concatenate" | "hstack" | "vstack" | "stack" => {
             "make an array that is large enough and assign its parts: `out[:n] = a`"
         }
-        "cumsum" => "write the loop: `s += x[i]`, `out[i] = s`",
-        "clip" => "write `min(max(x, low), high)` on numbers, in a loop",
         "diff" => "write the loop: `out[i] = x[i + 1] - x[i]`",
         "sort" | "argsort" => "sort before the call, or write the loops",
-        "std" | "var" => "write the loop: sum of `(x[i] - mean) ** 2`",
         "median" | "percentile" | "quantile" => "compute it outside the kernel",
-        "reshape" | "ravel" | "flatten" => "make an array of the new shape and copy in a loop",
+        "reshape" | "ravel" => "make an array of the new shape and copy in a loop",
         "shuffle" | "permutation" | "choice" => "draw positions with `np.random.randint` in a loop",
         "fsum" => "write the loop, or `np.sum`",
-        "eye" | "identity" => "write `np.zeros((n, n))` and set `a[i, i] = 1.0` in a loop",
         "dist" => "write `math.sqrt` of the sum of squares",
-        "modf" | "frexp" => "write `x - math.trunc(x)` for the fraction",
         _ => return None,
     })
 }
@@ -483,6 +545,9 @@ pub(super) fn unknown_attribute(name: &Name, base: &str, ty: &Ty, is_method: boo
     if is_method {
         return diag.help(format!("`{}` is a method; call it: `{base}.{}(...)`", name.name, name.name));
     }
+    if let (Ty::Array(_) | Ty::Tuple(_), "len" | "length") = (ty, name.name.as_str()) {
+        return diag.help(format!("write `len({base})`"));
+    }
     near_member(diag, name, base, ty)
 }
 
@@ -493,6 +558,9 @@ pub(super) fn unknown_method(name: &Name, base: &str, ty: &Ty) -> Diagnostic {
         (ty, name.name.as_str())
     {
         return diag.help("make an array that is large enough, and count its elements");
+    }
+    if let (Ty::Array(_) | Ty::Tuple(_), "len" | "length" | "count") = (ty, name.name.as_str()) {
+        return diag.help(format!("write `len({base})`"));
     }
     near_member(diag, name, base, ty)
 }

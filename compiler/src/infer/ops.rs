@@ -108,6 +108,17 @@ impl FnCtx<'_, '_> {
                 promote::shift(x)
             }
         };
+        let is_division = matches!(op, BinaryOp::Div | BinaryOp::FloorDiv | BinaryOp::Mod);
+        if is_division
+            && right.konst.as_ref().is_some_and(|value| !FnCtx::truth(value))
+            && self.options.error_model == crate::base::ErrorModel::Python
+        {
+            self.diags.push(
+                Diagnostic::warning(Code::K702, span, "this divides by zero whenever it runs")
+                    .label(self.span(right_id), "always zero")
+                    .help("divide by something else, or test for zero before: `if d != 0:`"),
+            );
+        }
         let konst = match (&left.konst, &right.konst) {
             (Some(p), Some(q)) => constants::binary(op, (p, left.is_weak), (q, right.is_weak))
                 .filter(|value| constants::ty(value) == Ty::Scalar(dtype)),

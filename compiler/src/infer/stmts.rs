@@ -233,6 +233,12 @@ impl<'a> FnCtx<'_, 'a> {
                     self.diags.push(diag);
                     return;
                 }
+                if let (Some(Ty::Scalar(number)), Some(Ty::Array(array))) = (&old.ty, &right.ty) {
+                    let diag =
+                        array_messages::array_into_number(self, (target, *number), op, (value_id, *array));
+                    self.diags.push(diag);
+                    return;
+                }
                 let result =
                     self.binary_types(span.to(self.span(value_id)), op, (target, &old), (value_id, &right));
                 // A variable is not weak, even if both sides were.
@@ -519,7 +525,8 @@ impl<'a> FnCtx<'_, 'a> {
             ExprKind::Name(name) => {
                 let diag =
                     Diagnostic::error(Code::K209, name_span, format!("unknown exception type `{name}`"));
-                let near = super::suggest::nearest(name, EXCEPTIONS.iter().copied());
+                let near = super::suggest::nearest(name, EXCEPTIONS.iter().copied())
+                    .filter(|near| near.get(..1).is_some_and(|first| name.starts_with(first)));
                 self.diags.push(diag.help(match near {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "use one of Python's own: `ValueError`, `RuntimeError`, `IndexError`".to_owned(),

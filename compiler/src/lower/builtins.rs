@@ -21,7 +21,7 @@ impl Context<'_, '_> {
         dest: Option<ArrayId>,
     ) -> Res<Value> {
         if builtin == Builtin::Print {
-            return self.print(plan);
+            return self.print(expr, plan);
         }
         let weak = self.weak_args(plan);
         let mut args = Args { values: self.plan_values(plan)?.into_iter() };

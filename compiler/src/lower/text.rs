@@ -41,12 +41,22 @@ impl Text {
 }
 
 impl Context<'_, '_> {
-    /// `print(a, b, ...)`.
-    pub(super) fn print(&mut self, plan: &CallPlan) -> Res<Value> {
+    /// `print(a, b, ..., sep=" ")`.
+    pub(super) fn print(&mut self, expr: AstId, plan: &CallPlan) -> Res<Value> {
+        let mut separator = " ";
+        if let AstKind::Call { keywords, .. } = &self.node(expr).kind {
+            for (name, value) in keywords {
+                if let ("sep", AstKind::Literal(Literal::Str(text))) =
+                    (name.name.as_str(), &self.node(*value).kind)
+                {
+                    separator = text.as_str();
+                }
+            }
+        }
         let mut text = Text::default();
         for (i, arg) in plan.args.iter().enumerate() {
             if i > 0 {
-                text.push_str(" ");
+                text.push_str(separator);
             }
             match arg {
                 ArgSource::Expr(expr) => self.show(*expr, &mut text)?,

@@ -86,6 +86,9 @@ impl Parser<'_> {
     pub(super) fn refused_statement(&self) -> Option<(&'static str, &'static str)> {
         Some(match self.kind() {
             Tok::Class => ("classes", "use functions, and pass arrays and scalars to them"),
+            Tok::With if self.tokens.get(self.pos + 1).is_some_and(|next| self.text(*next) == "objmode") => {
+                ("`objmode`", "do what needs Python outside the kernel, and pass the result as an argument")
+            }
             Tok::With => ("`with`", "write the statements without it; arrays are freed by themselves"),
             Tok::Try => ("`try`", "test for the condition with `if` before the operation that would fail"),
             Tok::Async => ("`async`", "write a plain function; `prange` runs iterations at the same time"),
