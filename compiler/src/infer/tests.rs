@@ -520,7 +520,7 @@ fn errors_of_types() {
         "K304 2:19 `abs` takes 1 argument, given 2 | give `abs` 1 argument\n"
     );
     assert_eq!(f("n: i64", "return f(m=1)"), "K304 2:14 `f` has no argument `m` | it has `n`\n");
-    assert_eq!(f("n: int7", "return n"), "K305 1:10 unknown type annotation | did you mean `int8`?\n");
+    assert_eq!(f("n: int7", "return n"), "K305 1:10 unknown type `int7` | did you mean `int8`?\n");
     assert_eq!(
         f("n: i64", "x: i64 = n / 2"),
         "K306 2:14 `x` is annotated with `i64`, assigned `f64` | convert it: `i64(...)`\n"
