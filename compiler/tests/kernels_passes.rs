@@ -1,6 +1,12 @@
 //! Every kernel of the library, small: the race check accepts its parallel loops, and the program means the same after
 //! every pass.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test reads the kernels and shows counts"
+)]
+
 use std::path::{Path, PathBuf};
 
 use kjit_compiler::backend::interp::{self, Collector, Limits, Memory, Outcome, Value};
@@ -110,7 +116,7 @@ fn checks_leave_the_loops() {
                 }
                 let mut checks = 0;
                 walk::for_each_stmt(then, &mut |inner| {
-                    checks += usize::from(matches!(inner, Stmt::Check { check: Check::Index { .. }, .. }))
+                    checks += usize::from(matches!(inner, Stmt::Check { check: Check::Index { .. }, .. }));
                 });
                 assert_eq!(checks, 0, "{function}\n{}", kjit_compiler::ir::text::print_program(&program));
             });

@@ -277,7 +277,7 @@ impl Emitter<'_> {
         match op {
             UnaryOp::Neg if ty.is_float() => ins.fneg(arg),
             UnaryOp::Neg => ins.ineg(arg),
-            UnaryOp::Abs if ty.is_float() => return self.fabs(arg, ty),
+            UnaryOp::Abs if ty.is_float() => self.fabs(arg, ty),
             UnaryOp::Abs => ins.iabs(arg),
             UnaryOp::Invert | UnaryOp::Not => ins.bnot(arg),
         }
