@@ -56,6 +56,9 @@ impl Emitter<'_> {
     pub(super) fn call(&mut self, callee: FuncId, args: &[Operand], results: &[Target]) {
         let program = self.program;
         let target = &program.funcs[callee];
+        if self.unit.bodies.contains(callee) {
+            return self.call_body(callee, args, results);
+        }
         let reference = self.callee(callee);
         let mut values = vec![self.ctx];
         for (arg, param) in args.iter().zip(&target.params) {
@@ -94,6 +97,32 @@ impl Emitter<'_> {
             (_, _, Some(area)) => self.load_results(results, area),
             _ => {}
         }
+    }
+
+    /// A call of a function that is the body of a parallel loop: captures and outputs go through words, as the runtime passes
+    /// them.
+    fn call_body(&mut self, callee: FuncId, args: &[Operand], results: &[Target]) {
+        let reference = self.callee(callee);
+        let captures = args.len().saturating_sub(results.len() + 2);
+        let (captures, rest) = args.split_at(captures);
+        let (initial, range) = rest.split_at(results.len().min(rest.len()));
+        let words = self.operand_words(captures);
+        let env = self.area(0, words);
+        self.store_operands(captures, env);
+        let outputs = self.area(1, results.len());
+        self.store_operands(initial, outputs);
+        let mut values = vec![self.ctx, env];
+        for bound in range {
+            if let Operand::Scalar(expr) = *bound {
+                let value = self.expr(expr);
+                values.push(value);
+            }
+        }
+        values.push(outputs);
+        let inst = self.b.ins().call(reference, &values);
+        let status = self.b.inst_results(inst)[0];
+        self.propagate(status);
+        self.load_results(results, outputs);
     }
 
     /// Takes results out of words.

@@ -675,7 +675,8 @@ impl<'a> Emitter<'a> {
         if let Some((_, known)) = self.funcs.iter().find(|(known, _)| *known == id) {
             return *known;
         }
-        let sig = signature(self.unit, &self.program.funcs[id], Shape::Internal);
+        let shape = if self.unit.bodies.contains(id) { Shape::Body } else { Shape::Internal };
+        let sig = signature(self.unit, &self.program.funcs[id], shape);
         let signature = self.b.import_signature(sig);
         let name = UserExternalName { namespace: 0, index: id.as_u32() };
         let name = ExternalName::user(self.b.func.declare_imported_user_function(name));

@@ -6,7 +6,7 @@ use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
 
 use super::isa::Abilities;
-use crate::base::Span;
+use crate::base::{EntitySet, Span};
 use crate::ir::{FuncId, ParallelBody};
 
 /// What the functions of one artifact share while their code is made.
@@ -15,6 +15,8 @@ pub(super) struct Unit {
     pub frontend_config: TargetFrontendConfig,
     /// Parallel loops in order of their numbers, with the function of the body.
     pub parallels: Vec<(FuncId, ParallelBody)>,
+    /// Bodies of parallel loops: a call enters them as the runtime does.
+    pub bodies: EntitySet<FuncId>,
     /// Places in the source by number, if asked for.
     pub lines: Option<Vec<Span>>,
 }

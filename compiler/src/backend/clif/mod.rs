@@ -192,6 +192,7 @@ fn build(
         abilities: isa::abilities(isa, target),
         frontend_config: isa.frontend_config(),
         parallels: Vec::new(),
+        bodies: reach.is_body.clone(),
         lines: options.lines.then(Vec::new),
     };
     let mut clif = Function::new();
