@@ -1,4 +1,5 @@
 //! A kernel called with types that are known only at run time, and an error that names its place.
+#![allow(clippy::print_stdout)]
 
 use kjit::{Arg, ArrayRef, ArrayRefMut, Engine, Error, Module, Value};
 

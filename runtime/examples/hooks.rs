@@ -1,4 +1,5 @@
 //! What a host hears: printed lines, progress, and a long call that is interrupted.
+#![allow(clippy::print_stdout)]
 
 use std::sync::{Arc, Mutex};
 

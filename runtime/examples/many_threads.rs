@@ -1,4 +1,5 @@
 //! One kernel called from many threads at once; it is compiled once.
+#![allow(elided_lifetimes_in_paths, clippy::print_stdout)]
 
 use kjit::{Engine, Error, In, Module};
 

@@ -1,4 +1,5 @@
 //! A kernel called with Rust types: checked once, then nothing but the call.
+#![allow(elided_lifetimes_in_paths, clippy::print_stdout)]
 
 use kjit::{Engine, Error, In, InOut, Module};
 

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use kjit::{Arg, CacheDir, CacheManager, Code, Config, Engine, Error, FastMath, Module, Options, Origin, Value};
+use kjit::{
+    Arg, CacheDir, CacheManager, Code, Config, Engine, Error, FastMath, Module, Options, Origin, Value,
+};
 
 const SOURCE: &str = "\
 SCALE = 3
@@ -253,7 +255,12 @@ fn places_that_cannot_be_directories_are_no_errors() {
     fs::write(&file, "text").expect("a file");
     for path in [file.clone(), file.join("below"), PathBuf::from("/proc/nothing/here")] {
         let engine = engine(&path);
-        assert_eq!(engine.cache_warning().map(|warning| warning.code), Some(Code::K802), "{}", path.display());
+        assert_eq!(
+            engine.cache_warning().map(|warning| warning.code),
+            Some(Code::K802),
+            "{}",
+            path.display()
+        );
         assert_eq!(run(&engine, SOURCE), (Origin::Compiled, RESULT));
     }
     let missing = directory.path().join("a/b/c");
@@ -309,7 +316,8 @@ fn child(directory: &Path, extra: &[(&str, &str)]) -> Command {
 #[ignore = "run by the other tests in processes of its own"]
 fn child_process() {
     let Some(directory) = std::env::var_os("KJIT_TEST_DIRECTORY") else { return };
-    let rounds: usize = std::env::var("KJIT_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    let rounds: usize =
+        std::env::var("KJIT_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     for round in 0..rounds {
         let source = if rounds == 1 {
             SOURCE.to_owned()
@@ -325,7 +333,8 @@ fn child_process() {
 #[test]
 fn many_processes_start_cold_at_once() {
     let directory = folder();
-    let children: Vec<_> = (0..32).map(|_| child(directory.path(), &[]).spawn().expect("a process")).collect();
+    let children: Vec<_> =
+        (0..32).map(|_| child(directory.path(), &[]).spawn().expect("a process")).collect();
     for child in children {
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

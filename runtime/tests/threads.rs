@@ -70,7 +70,11 @@ fn any_number_of_threads_gives_the_same_bits() {
     let closed = 300_000_f64.ln() + 0.577_215_664_901_532_9 + 1.0 / 600_000.0;
     assert!((one - closed).abs() < 1e-11);
     for threads in [2, 3, 7, 16] {
-        assert_eq!(harmonic(&module(&engine(threads)), 300_000).to_bits(), one.to_bits(), "{threads} threads");
+        assert_eq!(
+            harmonic(&module(&engine(threads)), 300_000).to_bits(),
+            one.to_bits(),
+            "{threads} threads"
+        );
     }
 }
 
@@ -103,7 +107,11 @@ fn many_threads_call_one_kernel() {
     let engine = engine(3);
     let module = module(&engine);
     let expected = harmonic(&module, 50_000);
-    let fill = module.kernel("fill").expect("a kernel").typed::<(InOut<'_, f64, 1>, f64), ()>().expect("it compiles");
+    let fill = module
+        .kernel("fill")
+        .expect("a kernel")
+        .typed::<(InOut<'_, f64, 1>, f64), ()>()
+        .expect("it compiles");
     std::thread::scope(|scope| {
         for thread in 0..8 {
             let (module, fill) = (&module, &fill);
@@ -128,7 +136,9 @@ fn kernels_run_inside_the_hosts_rayon_tasks() {
     let expected = harmonic(&module, 50_000);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("a pool");
     pool.install(|| {
-        (0..64).into_par_iter().for_each(|_| assert_eq!(harmonic(&module, 50_000).to_bits(), expected.to_bits()));
+        (0..64)
+            .into_par_iter()
+            .for_each(|_| assert_eq!(harmonic(&module, 50_000).to_bits(), expected.to_bits()));
     });
     (0..16).into_par_iter().for_each(|_| assert_eq!(harmonic(&module, 50_000).to_bits(), expected.to_bits()));
 }
@@ -251,7 +261,11 @@ fn compiling_and_dropping_takes_constant_memory() {
     let engine = engine(1);
     let cycle = |k: usize| {
         let module = Module::from_source(&engine, "test.k", &source(k)).expect("a module");
-        let kernel = module.kernel("scale").expect("a kernel").typed::<(InOut<'_, f64, 1>,), ()>().expect("it compiles");
+        let kernel = module
+            .kernel("scale")
+            .expect("a kernel")
+            .typed::<(InOut<'_, f64, 1>,), ()>()
+            .expect("it compiles");
         let mut x = [1.0, 2.0];
         kernel.call(((&mut x).into(),)).expect("it runs");
         assert_eq!(x, [k as f64, 2.0 * k as f64]);
@@ -269,7 +283,11 @@ fn handles_outlive_the_engine_and_the_module() {
     let kernel = {
         let source = "def dot(x, y):\n    s = 0.0\n    for i in prange(len(x)):\n        s += x[i] * y[i]\n    return s\n";
         let module = Module::from_source(&engine(2), "dot.k", source).expect("a module");
-        module.kernel("dot").expect("a kernel").typed::<(In<'_, f64, 1>, In<'_, f64, 1>), f64>().expect("it compiles")
+        module
+            .kernel("dot")
+            .expect("a kernel")
+            .typed::<(In<'_, f64, 1>, In<'_, f64, 1>), f64>()
+            .expect("it compiles")
     };
     let x = vec![0.5; 100_000];
     let copies: Vec<_> = (0..4).map(|_| kernel.clone()).collect();
