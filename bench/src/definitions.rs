@@ -14,7 +14,6 @@ pub(crate) type Sizes = BTreeMap<String, f64>;
 pub(crate) struct Definition {
     pub function: String,
     pub file: String,
-    pub parallel: bool,
     #[serde(default)]
     pub irregular: bool,
     pub args: Vec<ArgDefinition>,

@@ -21,11 +21,6 @@ pub(crate) fn min(values: &[f64]) -> f64 {
     values.iter().copied().reduce(f64::min).unwrap_or(f64::NAN)
 }
 
-/// The largest value; NaN for none.
-pub(crate) fn max(values: &[f64]) -> f64 {
-    values.iter().copied().reduce(f64::max).unwrap_or(f64::NAN)
-}
-
 /// Geometric mean of the finite values; NaN for none.
 pub(crate) fn geometric_mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let logs: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).map(f64::ln).collect();
