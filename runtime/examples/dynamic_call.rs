@@ -16,7 +16,7 @@ fn main() -> Result<(), Error> {
     let x = [10.0_f32, 20.0, 30.0];
     let index = [2_i32, 0, -1];
     let mut out = [0.0_f64; 3];
-    let mut args: [Arg; 3] = [
+    let mut args: [Arg<'_>; 3] = [
         ArrayRef::from_slice(&x, &[3])?.into(),
         ArrayRef::from_slice(&index, &[3])?.into(),
         ArrayRefMut::from_slice(&mut out, &[3])?.into(),
@@ -26,7 +26,7 @@ fn main() -> Result<(), Error> {
     assert_eq!(out, [30.0, 10.0, 30.0]);
 
     let wrong = [3_i32, 0, 0];
-    let mut args: [Arg; 3] = [
+    let mut args: [Arg<'_>; 3] = [
         ArrayRef::from_slice(&x, &[3])?.into(),
         ArrayRef::from_slice(&wrong, &[3])?.into(),
         ArrayRefMut::from_slice(&mut out, &[3])?.into(),
