@@ -21,7 +21,8 @@ type BodyFn = unsafe extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64)
 struct ChunkResult {
     status: i32,
     outputs: SmallVec<[u64; 4]>,
-    failure: Option<Failure>,
+    /// Rare, and large: elsewhere.
+    failure: Option<Box<Failure>>,
     /// Private copies of accumulated arrays.
     copies: Vec<Block>,
 }
@@ -164,7 +165,9 @@ fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
     };
     let mut ctx = parent.for_chunk();
     let mut outputs: SmallVec<[u64; 4]> = initial.into();
-    let mut env: SmallVec<[u64; 32]> = env.into();
+    // Copied only where a private array takes the place of a captured one.
+    let mut own_env: SmallVec<[u64; 32]> = SmallVec::new();
+    let mut env = env;
     let mut copies = Vec::new();
     if chunk > 0 {
         for (output, &(dtype, combine)) in outputs.iter_mut().zip(&work.body.outputs) {
@@ -172,8 +175,11 @@ fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
                 *output = op.identity(dtype);
             }
         }
+        if !work.body.array_reductions.is_empty() {
+            own_env = env.into();
+        }
         for slot in &work.body.array_reductions {
-            match private_copy(parent, &mut env, slot) {
+            match private_copy(parent, &mut own_env, slot) {
                 Some(block) => copies.push(block),
                 None => {
                     return ChunkResult { status: status::OUT_OF_MEMORY, outputs, failure: None, copies };
@@ -181,13 +187,17 @@ fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
             }
         }
     }
+    if !own_env.is_empty() {
+        env = &own_env;
+    }
     let range = chunk_range(work.trip, work.chunks, chunk);
     // SAFETY: the body belongs to this artifact; `ctx`, `env`, `outputs` are this chunk's own and of the right size; the
     // race analysis proved that chunks do not touch the same elements.
     let status =
         unsafe { (work.function)(&raw mut ctx, env.as_ptr(), range.start, range.end, outputs.as_mut_ptr()) };
-    let failure =
-        (status != 0).then(|| Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() });
+    let failure = (status != 0).then(|| {
+        Box::new(Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() })
+    });
     ChunkResult { status, outputs, failure, copies }
 }
 

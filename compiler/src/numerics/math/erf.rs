@@ -18,7 +18,7 @@ pub(super) fn erf(x: f64) -> f64 {
     if size >= 6.0 {
         return 1.0f64.copysign(x);
     }
-    (1.0 - erfc_tail(size)).copysign(x)
+    (1.0 - erfc_positive(size)).copysign(x)
 }
 
 /// 1 - erf(x).
@@ -29,11 +29,13 @@ pub(super) fn erfc(x: f64) -> f64 {
         return libm::erfc(x);
     }
     if x < 0.0 {
-        return if size >= 6.0 { 2.0 } else { 2.0 - erfc_tail(size) };
+        return if size >= 6.0 { 2.0 } else { 2.0 - erfc_positive(size) };
     }
-    if x >= 28.0 {
-        return 0.0;
-    }
+    if x >= 28.0 { 0.0 } else { erfc_positive(x) }
+}
+
+/// erfc(x) for x from 0.25 to 28. The table takes half the time of the tail.
+fn erfc_positive(x: f64) -> f64 {
     if x < 3.0 { erfc_middle(x) } else { erfc_tail(x) }
 }
 
