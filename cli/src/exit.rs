@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use kjit::{CompileError, Diagnostic, Error};
+use kjit::{Code, CompileError, Diagnostic, Error};
 use kjit_compiler::base::render::{self, Style};
 
 /// What the process tells its caller.
@@ -66,8 +66,9 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         if let Some((diagnostics, source, file)) = error.diagnostics() {
+            let exit = exit_of(&diagnostics);
             let report = Report::Diagnostics(Box::new(CompileError { diagnostics, source, file }));
-            return Failure { exit: Exit::Program, report };
+            return Failure { exit, report };
         }
         let exit = match &error {
             Error::Compile(_) | Error::Trap(_) | Error::StepLimit => Exit::Program,
@@ -78,6 +79,20 @@ impl From<Error> for Failure {
             _ => Exit::Internal,
         };
         Failure { exit, report: Report::Line(error.to_string()) }
+    }
+}
+
+/// Whose fault errors of a program are.
+fn exit_of(diagnostics: &[Diagnostic]) -> Exit {
+    let has = |code| diagnostics.iter().any(|diagnostic| diagnostic.is_error() && diagnostic.code == code);
+    let is_all_files =
+        || diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).all(|d| d.code == Code::K716);
+    if has(Code::K901) {
+        Exit::Internal
+    } else if is_all_files() {
+        Exit::Data
+    } else {
+        Exit::Program
     }
 }
 

@@ -110,6 +110,10 @@ fn data_errors_are_3() {
     at("x=zeros:9999999999x9999999999", "i=0").says("cannot be made");
     at("x=zeros:ten", "i=0").says("such as `zeros:1000x1000:f32`");
     place.kjit(&["p.k", "--fn", "count", "n=3", "-o", "s=no/s.npy"]).code(3).says("there is no directory no");
+    place.file("load.k", "import numpy as np\ndef main():\n    return np.load(\"no.npy\").sum()\n");
+    place.kjit(&["load.k"]).code(3).says("no.npy");
+    place.file("save.k", "import numpy as np\ndef main():\n    np.save(\"no/x.npy\", np.zeros(3))\n");
+    place.kjit(&["save.k"]).code(3).says("no/x.npy: No such file");
     std::fs::write(place.path("latin1.k"), b"def main():\n    return 1 # \xe9\n").unwrap();
     place.kjit(&["latin1.k"]).code(3).says("not UTF-8");
 }
