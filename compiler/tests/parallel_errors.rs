@@ -29,6 +29,7 @@ fn expect(source: &str, expected: &str) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test reads files")]
 fn pages_tell_the_truth() {
     for code in ["K501", "K502", "K503", "K504", "K505", "K507", "K508"] {
         let path = format!("{}/../docs/errors/{code}.md", env!("CARGO_MANIFEST_DIR"));
