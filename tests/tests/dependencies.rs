@@ -25,7 +25,9 @@ const ALLOWED: &[&str] = &[
 /// Crates that are built in two versions, each with the reason why that cannot be helped now.
 const DUPLICATES: &[(&str, &str)] = &[
     ("embedded-io", "postcard names two versions for embedded use; neither is compiled here"),
+    ("hashbrown", "cranelift is one version behind indexmap"),
     ("miniz_oxide", "png and zip follow it at different speeds"),
+    ("syn", "procedural macros follow it at different speeds; only build time"),
 ];
 
 /// What the build for this machine is made of. Crates for other systems need not have been downloaded.
