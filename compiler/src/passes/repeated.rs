@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What `guard` left in the copies of loops that keep their checks. The first check fails before the second one is reached, so
-//! which error is raised does not change. Conservative: remembers at most [`REMEMBERED`] checks; forgets one when a local or an
+//! which error is raised does not change. Conservative: remembers at most `REMEMBERED` checks; forgets one when a local or an
 //! array in it may be assigned; conditions that load elements are never remembered.
 
 use smallvec::SmallVec;
