@@ -38,12 +38,71 @@ pub(super) fn array_expr(f: &FnCtx<'_, '_>, span: Span) -> Diagnostic {
     };
     let (heads, names, indent) = loop_heads(&array, rank);
     let target = f.target_name.as_ref().map_or("out", Symbol::as_str);
-    let element = f.render_with(root, Some((&names, rank)));
+    let (before, element) = hoisted(f, root, f.render_with(root, Some((&names, rank))));
     let is_compare = matches!(f.ast.exprs[root].kind, crate::syntax::ast::ExprKind::Compare { .. });
     let dtype = if is_compare { ", dtype=np.bool_" } else { "" };
     diag.help(format!(
-        "write the loop:\n{target} = np.empty({array}.shape{dtype})\n{heads}{indent}{target}[{names}] = {element}"
+        "write the loop:\n{before}{target} = np.empty({array}.shape{dtype})\n{heads}{indent}{target}[{names}] = {element}"
     ))
+}
+
+/// Reductions in an element's text become variables before the loop: they are of the array as it was.
+fn hoisted(f: &FnCtx<'_, '_>, root: ExprId, mut element: String) -> (String, String) {
+    let mut calls = Vec::new();
+    reductions(f, root, &mut calls);
+    let mut before = String::new();
+    for call in calls {
+        let text = f.render(call);
+        let name = text.split('(').next().and_then(|callee| callee.rsplit('.').next()).unwrap_or("value");
+        // `x_mean`, which hides no built-in name.
+        let array = reduced_array(f, call).filter(|array| array.chars().all(char::is_alphanumeric));
+        let name = format!("{}_{name}", array.as_deref().unwrap_or("all"));
+        if element.contains(&text) {
+            element = element.replace(&text, &name);
+            before.push_str(&format!("{name} = {text}\n"));
+        }
+    }
+    (before, element)
+}
+
+/// The first array that a call takes, or whose method it is, as text.
+fn reduced_array(f: &FnCtx<'_, '_>, call: ExprId) -> Option<String> {
+    use crate::syntax::ast::ExprKind;
+    let ExprKind::Call { callee, args, .. } = &f.ast.exprs[call].kind else { return None };
+    let receiver = match &f.ast.exprs[*callee].kind {
+        ExprKind::Attribute { base, .. } => Some(*base),
+        _ => None,
+    };
+    let is_array = |id: &ExprId| matches!(f.exprs.get(id).map(|info| &info.ty), Some(Ty::Array(_)));
+    receiver.into_iter().chain(args.iter().copied()).find(|id| is_array(id)).map(|id| f.render(id))
+}
+
+/// The calls in an expression that make a number of an array.
+fn reductions(f: &FnCtx<'_, '_>, id: ExprId, found: &mut Vec<ExprId>) {
+    use crate::syntax::ast::ExprKind;
+    let is_array = |id: ExprId| matches!(f.exprs.get(&id).map(|info| &info.ty), Some(Ty::Array(_)));
+    match &f.ast.exprs[id].kind {
+        ExprKind::Binary { left, right, .. } => {
+            reductions(f, *left, found);
+            reductions(f, *right, found);
+        }
+        ExprKind::Unary { operand, .. } => reductions(f, *operand, found),
+        ExprKind::Call { callee, args, .. } => {
+            let receiver = match &f.ast.exprs[*callee].kind {
+                ExprKind::Attribute { base, .. } => Some(*base),
+                _ => None,
+            };
+            let is_number = matches!(f.exprs.get(&id).map(|info| &info.ty), Some(Ty::Scalar(_)));
+            if is_number && args.iter().copied().chain(receiver).any(is_array) {
+                found.push(id);
+                return;
+            }
+            for &arg in args {
+                reductions(f, arg, found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The array with the most axes in an expression, as text.
@@ -87,7 +146,7 @@ pub(super) fn array_update(
     value: ExprId,
 ) -> Diagnostic {
     let (heads, names, indent) = loop_heads(name, rank);
-    let element = f.render_with(value, Some((&names, rank)));
+    let (before, element) = hoisted(f, value, f.render_with(value, Some((&names, rank))));
     Diagnostic::error(
         Code::K206,
         span,
@@ -95,7 +154,7 @@ pub(super) fn array_update(
     )
     .primary("an array expression")
     .note(LATER)
-    .help(format!("write the loop:\n{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
+    .help(format!("write the loop:\n{before}{heads}{indent}{name}[{names}] {}= {element}", op.symbol()))
 }
 
 /// K206 for `a[1:] += ...`.
@@ -109,7 +168,7 @@ pub(super) fn array_view_update(
 ) -> Diagnostic {
     let text = f.render(target);
     let (heads, names, indent) = loop_heads("part", rank);
-    let element = f.render_with(value, Some((&names, rank)));
+    let (before, element) = hoisted(f, value, f.render_with(value, Some((&names, rank))));
     Diagnostic::error(
         Code::K206,
         span,
@@ -117,7 +176,10 @@ pub(super) fn array_view_update(
     )
     .primary("an array expression")
     .note(LATER)
-    .help(format!("write the loop:\npart = {text}\n{heads}{indent}part[{names}] {}= {element}", op.symbol()))
+    .help(format!(
+        "write the loop:\n{before}part = {text}\n{heads}{indent}part[{names}] {}= {element}",
+        op.symbol()
+    ))
 }
 
 /// `a @ b`.

@@ -437,7 +437,9 @@ impl FnCtx<'_, '_> {
                 let method = site.name.rsplit('.').next().unwrap_or(site.name);
                 let diag = Diagnostic::error(Code::K207, place("axis")?, "`axis` is not supported yet")
                     .primary("reductions are of the whole array");
-                Some(diag.help(format!("reduce parts in a loop: `out[j] = x[:, j].{method}()`")))
+                let array = site.receiver.or(site.args.first().copied());
+                let array = array.map_or("x".to_owned(), |array| self.render(array));
+                Some(diag.help(format!("reduce parts in a loop: `out[j] = {array}[:, j].{method}()`")))
             }
             Builtin::Random
             | Builtin::RandomUniform

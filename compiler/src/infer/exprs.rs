@@ -502,6 +502,34 @@ impl<'a> FnCtx<'_, 'a> {
         }
     }
 
+    /// One element of `x[1:]` as `x[i + 1]`: of slices without steps that begin at a number from 0.
+    fn render_sliced(&self, base: ExprId, indices: &[ExprId], names: &str, rank: u8) -> Option<String> {
+        let all: Vec<&str> = names.split(", ").collect();
+        let mut names = all.get(all.len().checked_sub(usize::from(rank))?..)?.iter();
+        let mut parts = Vec::with_capacity(indices.len());
+        for &index in indices {
+            parts.push(match &self.ast.exprs[index].kind {
+                ExprKind::Slice { start, step: None, .. } => {
+                    let name = names.next()?;
+                    match start.map(|start| &self.ast.exprs[start].kind) {
+                        None | Some(ExprKind::Literal(Literal::Int(0))) => (*name).to_owned(),
+                        Some(ExprKind::Literal(Literal::Int(start))) => format!("{name} + {start}"),
+                        Some(_) => return None,
+                    }
+                }
+                ExprKind::Slice { .. } => return None,
+                ExprKind::Literal(_) | ExprKind::Name(_)
+                    if self.exprs.get(&index).and_then(|info| info.ty.scalar()).is_some() =>
+                {
+                    self.render(index)
+                }
+                _ => return None,
+            });
+        }
+        parts.extend(names.map(|name| (*name).to_owned()));
+        Some(format!("{}[{}]", self.render(base), parts.join(", ")))
+    }
+
     /// The expression as text, for messages: names, numbers and simple operators.
     pub(super) fn render(&self, id: ExprId) -> String {
         self.render_with(id, None)
@@ -577,6 +605,11 @@ impl<'a> FnCtx<'_, 'a> {
             }
             ExprKind::Attribute { base, name } => format!("{}.{}", self.render(*base), name.name),
             ExprKind::Index { base, indices } => {
+                if let (Some((names, _)), Some(Ty::Array(array))) = (index, ty)
+                    && let Some(text) = self.render_sliced(*base, indices, names, array.rank)
+                {
+                    return text;
+                }
                 let indices: Vec<String> = indices.iter().map(|&i| self.render(i)).collect();
                 element(format!("{}[{}]", self.render(*base), indices.join(", ")))
             }
@@ -586,6 +619,8 @@ impl<'a> FnCtx<'_, 'a> {
                 format!("{}:{}{step}", part(start), part(stop))
             }
             ExprKind::Call { callee, args, .. } => {
+                // A reduction is of the whole array.
+                let index = if matches!(ty, Some(Ty::Scalar(_))) { None } else { index };
                 let args: Vec<String> = args.iter().map(|&a| self.render_with(a, index)).collect();
                 format!("{}({})", self.render(*callee), args.join(", "))
             }

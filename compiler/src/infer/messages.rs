@@ -227,14 +227,47 @@ pub(super) fn two_types(span: Span, name: &str, places: &((Ty, Span), (Ty, Span)
         .primary("read here")
         .label(*first, format!("`{a}` assigned here"))
         .label(*second, format!("`{b}` assigned here"))
-        .help("use two variables, or convert one of the values")
+        .help(match (a, b) {
+            (Ty::None, other) | (other, Ty::None) => match nothing(other) {
+                Some(text) => format!("for `no value yet` use a value of the same type: `{name} = {text}`"),
+                None => "use two variables, or convert one of the values".to_owned(),
+            },
+            _ => "use two variables, or convert one of the values".to_owned(),
+        })
+}
+
+/// A value of a type that can stand for none.
+fn nothing(ty: &Ty) -> Option<String> {
+    match ty {
+        Ty::Scalar(dtype) if dtype.is_float() => Some("np.nan".to_owned()),
+        Ty::Scalar(dtype) if dtype.is_int() => Some("-1".to_owned()),
+        Ty::Array(array) => Some(format!(
+            "np.zeros({}0{})",
+            "(".repeat(usize::from(array.rank > 1)),
+            match array.rank {
+                0 | 1 => String::new(),
+                rank => format!("{})", ", 0".repeat(usize::from(rank) - 1)),
+            }
+        )),
+        Ty::Tuple(items) => {
+            let items: Option<Vec<String>> = items.iter().map(nothing).collect();
+            items.filter(|items| items.len() > 1).map(|items| format!("({})", items.join(", ")))
+        }
+        Ty::Scalar(_) | Ty::None | Ty::Str(_) | Ty::Rng => None,
+    }
 }
 
 pub(super) fn returns(span: Span, ty: &Ty, first_place: Span, first: &Ty) -> Diagnostic {
     Diagnostic::error(Code::K307, span, format!("returns `{ty}` here and `{first}` elsewhere"))
         .primary(format!("this is `{ty}`"))
         .label(first_place, format!("this is `{first}`"))
-        .help("return the same type on every path")
+        .help(match (ty, first) {
+            (Ty::None, other) | (other, Ty::None) => match nothing(other) {
+                Some(text) => format!("for `no result` return a value of the same type, such as `{text}`"),
+                None => "return the same type on every path".to_owned(),
+            },
+            _ => "return the same type on every path".to_owned(),
+        })
 }
 
 pub(super) fn falls_off(function: &Function, ty: &Ty, place: Span) -> Diagnostic {

@@ -9,6 +9,20 @@ use crate::types::{DType, Ty, promote};
 
 impl FnCtx<'_, '_> {
     pub(super) fn binary(&mut self, id: ExprId, op: BinaryOp, left: ExprId, right: ExprId) -> Val {
+        if op == BinaryOp::Mul
+            && let ExprKind::List(items) = &self.ast.exprs[left].kind
+            && let [item] = items.as_slice()
+        {
+            // `[0.0] * n`, as one makes an array without NumPy.
+            self.expr(*item);
+            self.expr(right);
+            let (value, count) = (self.render(*item), self.render(right));
+            return self.report(
+                Diagnostic::error(Code::K202, self.span(id), "lists are not supported yet")
+                    .primary("a list")
+                    .help(format!("make an array: `np.full({count}, {value})`")),
+            );
+        }
         let (a, b) = (self.expr(left), self.expr(right));
         let span = self.span(id);
         let val = self.binary_types(span, op, (left, &a), (right, &b));
