@@ -195,9 +195,8 @@ fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
     // race analysis proved that chunks do not touch the same elements.
     let status =
         unsafe { (work.function)(&raw mut ctx, env.as_ptr(), range.start, range.end, outputs.as_mut_ptr()) };
-    let failure = (status != 0).then(|| {
-        Box::new(Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() })
-    });
+    let failure = (status != 0)
+        .then(|| Box::new(Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() }));
     ChunkResult { status, outputs, failure, copies }
 }
 
