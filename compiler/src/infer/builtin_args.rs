@@ -58,7 +58,11 @@ impl FnCtx<'_, '_> {
         match val.ty.as_ref()? {
             Ty::Array(array) => Some(*array),
             ty => {
-                let diag = messages::arg_ty(self.arg_span(site, slot), site.name, "an array", ty);
+                let mut diag = messages::arg_ty(self.arg_span(site, slot), site.name, "an array", ty);
+                if let (Ty::Scalar(_), Some(arg)) = (ty, slot) {
+                    let text = self.render(arg);
+                    diag = diag.help(format!("this is one number: give an array, or write `{text}` alone"));
+                }
                 self.diags.push(diag);
                 None
             }

@@ -127,6 +127,10 @@ impl FnCtx<'_, '_> {
                 }
                 let base = *base;
                 let value = self.expr(base);
+                // `x.dtype.type(0)` is a cast.
+                if let (Some(ConstValue::DType(dtype)), "type") = (&value.konst, method.name.as_str()) {
+                    return self.builtin(site, Builtin::Type(*dtype));
+                }
                 let Some(ty) = value.ty else {
                     self.untyped_args(site);
                     return Val::ERROR;
