@@ -4,6 +4,7 @@
 //! `parallelize` and `outline` come first and apart from the list: they carry out what the race check decided, for every engine. The list is
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
+pub mod branchless;
 mod build;
 pub mod contract;
 pub mod cse;
@@ -18,6 +19,7 @@ pub mod propagate;
 pub mod repeated;
 pub mod simplify;
 pub mod unroll;
+pub mod wraparound;
 
 use crate::ir::{Program, verify};
 
@@ -67,6 +69,12 @@ pub const PASSES: &[Pass] = &[
         line: "checks that were made before are not made again",
         run: repeated::repeated,
     },
+    Pass {
+        name: "branchless",
+        line: "the better of two values is kept without a branch",
+        run: branchless::branchless,
+    },
+    Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
     Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },

@@ -334,7 +334,7 @@ impl Emitter<'_> {
     }
 
     /// A double in a register of its own.
-    fn loaded_constant(&mut self, value: Const) -> Value {
+    pub(super) fn loaded_constant(&mut self, value: Const) -> Value {
         if !self.unit.abilities.has_cheap_vector_constants {
             return self.constant(value, DType::F64);
         }

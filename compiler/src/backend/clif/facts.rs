@@ -5,9 +5,10 @@
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
+use super::held;
 use crate::base::EntityRef;
 use crate::ir::{
-    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, Param, Stmt, Target, walk,
+    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, LoopId, Param, Stmt, Target, walk,
 };
 use crate::types::DType;
 use crate::types::dtype::Kind;
@@ -33,6 +34,8 @@ pub(super) struct Facts {
     several: EntitySet<LocalId>,
     /// Locals that may be negative; meaningful for those of type `i64`.
     negative: EntitySet<LocalId>,
+    /// Floats to hold in registers during innermost loops.
+    pub held: Vec<(LoopId, Vec<LocalId>)>,
     /// How arrays are bound.
     pub bindings: SecondaryMap<ArrayId, Binding>,
     /// Number of `Return` statements.
@@ -56,6 +59,7 @@ pub(super) fn collect(func: &Func, is_body: bool) -> Facts {
         }
     }
     facts.block(&func.body, 0);
+    facts.held = held::collect(func);
     // Counters refer to themselves: start from "no assignment is negative" and take back until nothing changes.
     for round in 0.. {
         if !facts.take_back(func, &func.body) {

@@ -13,6 +13,7 @@ mod calls;
 mod expr;
 mod facts;
 mod func;
+mod held;
 mod image;
 mod isa;
 mod parallel;

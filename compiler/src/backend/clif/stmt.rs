@@ -14,9 +14,12 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Value, types as clif};
+use cranelift_entity::packed_option::PackedOption;
 
 use super::func::{Emitter, LoopFrame};
-use crate::ir::{ArrayId, BinaryOp, Check, ExprId, ExprKind, Loop, Place, ReduceOp, Stmt, TrapId, UnaryOp};
+use crate::ir::{
+    ArrayId, BinaryOp, Check, Const, ExprId, ExprKind, LocalId, Loop, Place, ReduceOp, Stmt, TrapId, UnaryOp,
+};
 use crate::types::DType;
 use crate::types::dtype::Kind;
 
@@ -283,11 +286,12 @@ impl Emitter<'_> {
             (Some(lo), Some(hi)) => Some(if is_up { lo < hi } else { lo > hi }),
             _ => None,
         };
+        if is_entered == Some(false) {
+            return Ok(true);
+        }
+        let held = self.hold_floats(l);
         match is_entered {
-            Some(false) => {
-                return Ok(true);
-            }
-            Some(true) => {
+            Some(_) => {
                 self.b.ins().jump(body, &[lo.into()]);
             }
             None => {
@@ -299,6 +303,9 @@ impl Emitter<'_> {
         self.values[l.var] = var.into();
         let latch = self.b.create_block();
         let (falls_through, frame) = self.loop_body(&l.body, exit, latch)?;
+        for (local, outside) in held {
+            self.values[local] = outside;
+        }
         let is_latch_reached = falls_through || frame.is_latch_used;
         if frame.is_latch_used {
             if falls_through {
@@ -318,6 +325,23 @@ impl Emitter<'_> {
             self.start(exit);
         }
         Ok(is_exit_reached)
+    }
+
+    /// Gives the floats that an innermost loop reads names of their own, each in a register; what they were before.
+    fn hold_floats(&mut self, l: &Loop) -> Vec<(LocalId, PackedOption<Value>)> {
+        let facts = self.facts;
+        let Some((_, locals)) = facts.held.iter().find(|(id, _)| *id == l.id) else { return Vec::new() };
+        if !self.unit.abilities.has_cheap_vector_constants {
+            return Vec::new();
+        }
+        let all = self.loaded_constant(Const(u64::MAX));
+        let mut before = Vec::with_capacity(locals.len());
+        for &local in locals {
+            before.push((local, self.values[local]));
+            let value = self.read_local(local);
+            self.values[local] = self.b.ins().band(value, all).into();
+        }
+        before
     }
 
     /// The same number in a form that stays in its register: Cranelift computes sums with constants again in every
