@@ -134,6 +134,19 @@ impl Emitter<'_> {
         }
     }
 
+    /// Branches on a condition that nearly always holds.
+    ///
+    /// The error is the first successor: Cranelift visits the other one first, and with it the rest of a loop around it.
+    /// The other way round it takes the loop to have ended where the error leaves it, and moves nothing out of the rest.
+    pub(super) fn branch_unless(&mut self, cond: ExprId, error: Block, next: Block) {
+        if let ExprKind::Compare { op, left, right } = self.func.exprs[cond].kind {
+            let fails = self.compare(op, left, right, true);
+            self.b.ins().brif(fails, error, &[], next, &[]);
+        } else {
+            self.branch(cond, next, error);
+        }
+    }
+
     fn compare(&mut self, op: CompareOp, left: ExprId, right: ExprId, negated: bool) -> Value {
         let ty = self.func.exprs[left].ty;
         if ty.is_float() {
@@ -219,26 +232,27 @@ impl Emitter<'_> {
         let next = self.b.create_block();
         let target = self.trap_block(trap, args);
         if let Some(constant) = self.const_int(index) {
-            let is_valid = if constant >= 0 {
-                self.b.ins().icmp_imm_s(IntCC::SignedGreaterThan, dim, constant)
+            let fails = if constant >= 0 {
+                self.b.ins().icmp_imm_s(IntCC::SignedLessThanOrEqual, dim, constant)
             } else {
                 let from_end = self.b.ins().iadd_imm_s(dim, constant);
-                self.b.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, from_end, 0)
+                self.b.ins().icmp_imm_s(IntCC::SignedLessThan, from_end, 0)
             };
-            self.b.ins().brif(is_valid, next, &[], target.block, &[]);
+            self.b.ins().brif(fails, target.block, &[], next, &[]);
             self.fill_trap(target, trap, args);
             self.start(next);
             return;
         }
         let is_nonneg = self.facts.is_nonneg(self.func, index);
         let value = self.expr(index);
-        let is_valid = self.b.ins().icmp(IntCC::UnsignedLessThan, value, dim);
         if is_nonneg {
-            self.b.ins().brif(is_valid, next, &[], target.block, &[]);
+            let fails = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, value, dim);
+            self.b.ins().brif(fails, target.block, &[], next, &[]);
             self.fill_trap(target, trap, args);
             self.start(next);
             return;
         }
+        let is_valid = self.b.ins().icmp(IntCC::UnsignedLessThan, value, dim);
         let cold = self.b.create_block();
         let wrapped = self.b.append_block_param(next, clif::I64);
         self.b.ins().brif(is_valid, next, &[value.into()], cold, &[]);

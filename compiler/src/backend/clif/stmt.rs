@@ -179,7 +179,7 @@ impl Emitter<'_> {
                 let next = self.b.create_block();
                 let target = self.trap_block(trap, args);
                 self.at(self.func.exprs[*cond].span);
-                self.branch(*cond, next, target.block);
+                self.branch_unless(*cond, target.block, next);
                 self.fill_trap(target, trap, args);
                 self.start(next);
             }
