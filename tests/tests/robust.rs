@@ -188,6 +188,7 @@ fn guess(kernel: &kjit::Kernel) -> Vec<kjit::ArgTy> {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "tells which one crashed")]
 fn deep_and_long_programs_are_errors_or_compile() {
     let engine = Engine::new(Config::new().cache(CacheDir::Off).threads(1)).expect("an engine");
     let deep = |open: &str, close: &str, n: usize| format!("def f(x):\n    return {}x{}\n", open.repeat(n), close.repeat(n));
@@ -213,7 +214,8 @@ fn deep_and_long_programs_are_errors_or_compile() {
         "x".repeat(1 << 20),
         "\n".repeat(1 << 20),
     ];
-    for program in programs {
+    for (number, program) in programs.into_iter().enumerate() {
+        println!("program {number}");
         let start = Instant::now();
         if let Ok(module) = Module::from_source(&engine, "deep.k", &program)
             && let Ok(kernel) = module.kernel("f")

@@ -185,7 +185,8 @@ impl Parser<'_> {
         while self.eat(token) {
             values.push(self.expr_at(prec + 1)?);
         }
-        let below = self.highest(&values);
+        // Each operand is evaluated inside what the one before decides.
+        let below = self.highest(&values).saturating_add(values.len().min(u16::MAX.into()) as u16 - 1);
         let span = self.span_from(start);
         self.add_expr(ExprKind::Bool { op, values }, span, below)
     }
@@ -202,6 +203,7 @@ impl Parser<'_> {
             below = below.max(self.height(operand));
             rest.push((op, operand));
         }
+        let below = below.saturating_add(rest.len().min(u16::MAX.into()) as u16 - 1);
         let span = self.span_from(start);
         self.add_expr(ExprKind::Compare { first, rest }, span, below)
     }
