@@ -437,7 +437,10 @@ impl FnCtx<'_, '_> {
             | Builtin::Argmin
             | Builtin::Argmax
             | Builtin::Any
-            | Builtin::All => {
+            | Builtin::All
+            | Builtin::CountNonzero
+            | Builtin::Cumsum
+            | Builtin::Cumprod => {
                 let method = site.name.rsplit('.').next().unwrap_or(site.name);
                 let diag = Diagnostic::error(Code::K207, place("axis")?, "`axis` is not supported yet")
                     .primary("reductions are of the whole array");

@@ -203,6 +203,8 @@ impl FnCtx<'_, '_> {
                     let ty = Ty::Tuple(items.into());
                     let text = if items.is_empty() {
                         format!("`{name}` has no items")
+                    } else if items.iter().any(|item| !matches!(item, Ty::Scalar(_))) {
+                        format!("the items of `{name}` are not all numbers")
                     } else {
                         format!("the items of `{name}` have different types")
                     };

@@ -493,6 +493,9 @@ fn module_help(path: &str) -> Option<&'static str> {
     if is_in("numba.cuda") {
         return Some("write the loop over the threads: `for i in prange(n):`");
     }
+    if matches!(path, "numpy.finfo" | "numpy.iinfo") {
+        return Some("name the limit and a type: `np.finfo(np.float64).eps`, `np.iinfo(np.int64).max`");
+    }
     if matches!(path, "numba.get_num_threads" | "numba.set_num_threads" | "numba.get_thread_id") {
         return Some("leave it out: results do not depend on threads, whose number is set outside");
     }

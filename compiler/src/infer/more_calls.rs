@@ -132,11 +132,22 @@ impl FnCtx<'_, '_> {
             }
             Builtin::Var | Builtin::Std => {
                 let array = self.real_array(site, slots, vals, 0, false)?;
-                if slots[1].is_some() {
-                    self.need(site, slots, vals, 1, Kind::Float)?;
-                } else {
-                    plan[1] = int(0);
+                if let Some(axis) = slots[1].filter(|_| vals[1].ty != Some(Ty::None)) {
+                    let method = if builtin == Builtin::Var { "var" } else { "std" };
+                    let text = slots[0].map_or("x".to_owned(), |array| self.render(array));
+                    self.diags.push(
+                        Diagnostic::error(Code::K207, self.span(axis), "`axis` is not supported yet")
+                            .primary("reductions are of the whole array")
+                            .help(format!("reduce parts in a loop: `out[j] = {text}[:, j].{method}()`")),
+                    );
+                    return Err(Reported);
                 }
+                if slots[2].is_some() {
+                    self.need(site, slots, vals, 2, Kind::Float)?;
+                } else {
+                    plan[2] = int(0);
+                }
+                plan.remove(1);
                 Ty::Scalar(promote::float_of(array.dtype))
             }
             Builtin::CountNonzero => {

@@ -555,7 +555,7 @@ fn errors_of_types() {
     );
     assert_eq!(
         f("n: i64, x: f64[:]", "t = (1, x)\nreturn t[n]"),
-        "K313 3:14 the items of `t` have different types | index it with a number such as `0`, or put numbers of one type into an array\n"
+        "K313 3:14 the items of `t` are not all numbers | index it with a number such as `0`, or put numbers of one type into an array\n"
     );
     assert_eq!(
         f("n: i64", "print(f'{n:.2f} {n:>8} {n:,} {n:.2d}')"),

@@ -273,7 +273,7 @@ impl Builtin {
             Builtin::Array | Builtin::AsArray | Builtin::AsContiguous => fixed(&["a", "dtype"], 1),
             Builtin::Eye => fixed(&["N", "M", "dtype"], 1),
             Builtin::Identity => fixed(&["n", "dtype"], 1),
-            Builtin::Var | Builtin::Std => fixed(&["a", "ddof"], 1),
+            Builtin::Var | Builtin::Std => fixed(&["a", "axis", "ddof"], 1),
             Builtin::Math2(_) | Builtin::Minimum | Builtin::Maximum => fixed(&["x1", "x2"], 2),
             Builtin::Divmod | Builtin::Gcd | Builtin::Lcm | Builtin::Dot => fixed(&["a", "b"], 2),
             Builtin::Pow => fixed(&["base", "exp"], 2),
