@@ -6,7 +6,9 @@ use super::{Arr, Counter, Elem, Gen, Node, Ty, Var};
 impl Gen {
     /// A `prange` loop with the arrays that it needs.
     pub(super) fn parallel_loop(&mut self, nodes: &mut Vec<Node>) {
-        let trip = [7, 300, 1500, 4000][self.rng.below(4)];
+        // Loops in loops are short, so that programs end soon.
+        let trips = if self.fuel >= 200 { [7, 300, 900, 2500] } else { [3, 40, 200, 400] };
+        let trip = trips[self.rng.below(4)];
         let input = self.large_array(trip, nodes);
         let output = if self.rng.percent(70) { Some(self.large_array(trip, nodes)) } else { None };
         let histogram = if self.rng.percent(40) {
@@ -39,7 +41,7 @@ impl Gen {
         self.arrays.iter_mut().for_each(|a| a.is_writable = false);
         self.arrays.push(Arr { is_writable: false, ..input.clone() });
         let (fuel, can_break, can_return) = (self.fuel, self.can_break, self.can_return);
-        self.fuel = 9;
+        self.fuel = 8;
         (self.in_parallel, self.can_break, self.can_return) = (true, false, false);
         let counter = self.fresh("j");
         self.counters.push(Counter { name: counter.clone(), over: Some((input.name.clone(), 0, 0)) });

@@ -206,7 +206,7 @@ impl Gen {
             && self.result.contains("r")
             && self.result != "r"
             && self.depth <= 2
-            && self.rng.percent(45)
+            && self.rng.percent(if self.depth == 1 { 35 } else { 10 })
         {
             return self.parallel_loop(nodes);
         }
