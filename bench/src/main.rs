@@ -74,6 +74,8 @@ struct Machine {
     /// The one-minute load before the first measurement: much more than 0 means neighbours.
     load_before: String,
     commit: String,
+    /// `release`, or another profile of cargo.
+    profile: String,
     rustc: String,
     cc: Option<String>,
     numba: serde_json::Value,
@@ -105,6 +107,10 @@ fn machine(numba: Option<&Numba>) -> Machine {
             .unwrap_or_default()
             .to_owned(),
         commit: if is_changed { format!("{commit} and changes") } else { commit },
+        profile: std::env::current_exe()
+            .ok()
+            .and_then(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()))
+            .unwrap_or_default(),
         rustc: output_of("rustc", &["--version"]),
         cc: peers::cc_version(),
         numba: numba.map_or(serde_json::Value::Null, |numba| numba.versions.clone()),
@@ -115,7 +121,7 @@ fn machine(numba: Option<&Numba>) -> Machine {
 fn markdown(results: &Results) -> String {
     let machine = &results.machine;
     let mut text = format!(
-        "# Benchmarks, {}\n\n| | |\n|---|---|\n| processor | {}, {} cores |\n| system | {} |\n| load before | {} |\n| kjit | {} |\n| \
+        "# Benchmarks, {}\n\n| | |\n|---|---|\n| processor | {}, {} cores |\n| system | {} |\n| load before | {} |\n| kjit | {}, {} |\n| \
          rustc | {} |\n| C | {} |\n| Python | {} |\n| options | `{}` |\n\n",
         results.date,
         machine.processor,
@@ -123,6 +129,7 @@ fn markdown(results: &Results) -> String {
         machine.kernel,
         machine.load_before,
         machine.commit,
+        machine.profile,
         machine.rustc,
         machine.cc.as_deref().unwrap_or("none"),
         machine.numba,
