@@ -53,7 +53,7 @@ impl Image {
         let preferred = compiled.buffer.alignment.max(isa.function_alignment().preferred).max(16) as usize;
         let aligned = if has_jumps_of_x64(isa) {
             // Constants stand behind the code and need no more than this.
-            let alignment = compiled.buffer.alignment.max(16) as usize;
+            let alignment = compiled.buffer.alignment.max(4) as usize;
             let aligned = self.code.len().next_multiple_of(alignment);
             aligned + best_shift(compiled.code_buffer(), aligned, alignment)
         } else {
@@ -139,22 +139,26 @@ fn has_jumps_of_x64(isa: &dyn TargetIsa) -> bool {
 /// a 32-bit distance. Bytes that only look like one do no harm: they are counted, and nothing else.
 fn best_shift(code: &[u8], start: usize, alignment: usize) -> usize {
     let is_loop_end = |&at: &usize| code[at] == 0x0f && code[at + 1] & 0xf0 == 0x80;
-    let loops: Vec<(usize, usize)> = (0..code.len().saturating_sub(5))
+    let mut loops: Vec<(usize, usize)> = (0..code.len().saturating_sub(5))
         .filter(is_loop_end)
         .filter_map(|at| {
             let end = at + 6;
             let distance = i32::from_le_bytes([code[at + 2], code[at + 3], code[at + 4], code[at + 5]]);
             let length = usize::try_from(-i64::from(distance)).ok()?;
-            (12..=4 * LINE_BYTES).contains(&length).then_some((end.checked_sub(length)?, end))
+            (12..=2 * LINE_BYTES).contains(&length).then_some((end.checked_sub(length)?, end))
         })
         .collect();
+    // Only loops without loops.
+    let all = loops.clone();
+    loops.retain(|outer| !all.iter().any(|l| l != outer && outer.0 <= l.0 && l.1 <= outer.1));
     let cost = |shift: usize| -> f64 {
-        let lines = |&(first, end): &(usize, usize)| {
+        let extra_lines = |&(first, end): &(usize, usize)| {
             let touched = (start + shift + end - 1) / LINE_BYTES - (start + shift + first) / LINE_BYTES;
-            // A line more matters the more the shorter the loop is.
-            touched as f64 / (end - first) as f64
+            let length = end - first;
+            // The copy of a loop without checks is the shorter one, and the one that runs.
+            (touched - (length - 1) / LINE_BYTES) as f64 / (length * length) as f64
         };
-        loops.iter().map(lines).sum()
+        loops.iter().map(extra_lines).sum()
     };
     let step = alignment.min(LINE_BYTES);
     (0..LINE_BYTES).step_by(step).min_by(|&a, &b| cost(a).total_cmp(&cost(b))).unwrap_or(0)
