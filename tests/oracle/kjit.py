@@ -4,6 +4,7 @@ A type name is a conversion (`f32(x)`), an annotation (`f64`, `f64[:, ::1]`) and
 `prange` is `range`: Python runs the iterations in order, which is one of the orders that kjit may choose.
 """
 
+import sys
 import numpy as np
 
 prange = range
@@ -68,3 +69,6 @@ def jit(function=None, **options):
 
 njit = jit
 unchecked_parallel = jit
+
+# `numba.types.float64` is the same name.
+types = sys.modules[__name__]
