@@ -7,6 +7,8 @@
 //! }
 //! ```
 //!
+//! Likewise counting: `if c { n = n + 1 }` becomes `n = select(c, n + 1, n)`.
+//!
 //! `min` and `max` keep the first operand unless the second is better, as the branch does, NaN included. Conservative: only
 //! branches whose comparison is that of an extremum, and beside it copies of integers and truth values: the machine has
 //! no conditional move for floats.
@@ -29,6 +31,15 @@ pub fn branchless(program: &mut Program, report: &mut PassReport) {
             }
             let mut result = Block::with_capacity(block.len());
             for stmt in block.drain(..) {
+                if let Some((cond, local, then)) = counting(func, &stmt) {
+                    count += 1;
+                    let span = func.exprs[then].span;
+                    let orelse = func.read(local, span);
+                    let ty = func.locals[local].dtype;
+                    let value = func.expr(ExprKind::Select { cond, then, orelse }, ty, span);
+                    result.push(Stmt::Set { local, value });
+                    continue;
+                }
                 match extremum(func, &stmt) {
                     Some(found) => {
                         count += 1;
@@ -41,6 +52,19 @@ pub fn branchless(program: &mut Program, report: &mut PassReport) {
         });
         report.add(count);
     }
+}
+
+/// `if cond { n = n + constant }` on integers: the condition, the variable and its new value.
+fn counting(func: &Func, stmt: &Stmt) -> Option<(ExprId, LocalId, ExprId)> {
+    let Stmt::If { cond, then, orelse } = stmt else { return None };
+    let ([Stmt::Set { local, value }], []) = (then.as_slice(), orelse.as_slice()) else { return None };
+    let ExprKind::Binary { op: BinaryOp::Add | BinaryOp::Sub, left, right } = func.exprs[*value].kind else {
+        return None;
+    };
+    let is_integer = matches!(func.locals[*local].dtype, DType::I64 | DType::U64);
+    let is_counting = func.exprs[left].kind == ExprKind::Local(*local)
+        && matches!(func.exprs[right].kind, ExprKind::Const(_));
+    (is_integer && is_counting).then_some((*cond, *local, *value))
 }
 
 /// `if new is better than best { best = new; companions }`
@@ -156,6 +180,12 @@ mod tests {
         // The other way round, and the place set first.
         let text = after("    d: f64 = x[i]\n    if best > d {\n      at = i\n      best = d\n    }\n");
         assert!(text.contains("at = select(d < best, i, at)\n    best = min(best, d)\n"), "{text}");
+    }
+
+    #[test]
+    fn counting_needs_no_branch() {
+        let text = after("    if x[i] > 0.5 {\n      at = at + 1\n    }\n");
+        assert_eq!(text, "    at = select(x[i] > 0.5, at + 1, at)\n");
     }
 
     #[test]
