@@ -104,12 +104,11 @@ impl Scan<'_> {
             | Stmt::Fill { .. }
             | Stmt::CopyElements { .. }
             | Stmt::Release { .. } => return true,
-            Stmt::SetArray { array, value } => {
+            Stmt::SetArray { array, value }
                 if matches!(value, ArrayValue::Alloc { .. })
-                    || self.func.arrays[*array].ownership == Ownership::Owned
-                {
-                    return true;
-                }
+                    || self.func.arrays[*array].ownership == Ownership::Owned =>
+            {
+                return true;
             }
             // What only an error evaluates.
             Stmt::Check { .. } | Stmt::Raise { .. } => return false,
