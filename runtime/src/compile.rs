@@ -175,6 +175,10 @@ fn artifact(
     if let Some(key) = source_key {
         cache.store(&key, &Link { content: content_key.0, function_starts });
     }
+    if origin == Origin::Compiled || source_key.is_some() {
+        // Something was written.
+        cache.prune();
+    }
     watch.lap("cache");
     Ok((artifact, origin))
 }

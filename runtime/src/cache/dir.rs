@@ -110,9 +110,15 @@ impl Cache {
             file.write_all(&bytes)?;
             file.persist(self.file(key)).map_err(std::io::Error::from)
         });
-        match written {
-            Ok(_) => manage::prune(&self.path, self.limit_bytes),
-            Err(error) => tracing::warn!(%error, directory = %self.path.display(), "cache entry not written"),
+        if let Err(error) = written {
+            tracing::warn!(%error, directory = %self.path.display(), "cache entry not written");
+        }
+    }
+
+    /// Keeps the cache within its limit. Reads the whole directory: once after all entries of a compilation are written.
+    pub(crate) fn prune(&self) {
+        if self.is_writable {
+            manage::prune(&self.path, self.limit_bytes);
         }
     }
 
