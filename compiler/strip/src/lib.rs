@@ -1,0 +1,9 @@
+//! Strips: loops whose iterations run in lockstep, one per lane, and their machine code.
+//!
+//! A [`Strip`] says what happens to a block of lanes, for any number of lanes ([`ir`]). It knows nothing of the language it came
+//! from and nothing of registers. Pure: no I/O, no threads, no environment, no `unsafe`.
+#![forbid(unsafe_code)]
+
+pub mod ir;
+
+pub use ir::Strip;
