@@ -10,8 +10,8 @@ DTYPES = {"f32": np.float32, "f64": np.float64, "i64": np.int64, "u8": np.uint8,
 
 
 def definitions():
-    """The list in `kernels.json`."""
-    return json.loads((HERE / "kernels.json").read_text())
+    """The lists in `kernels.json` and `vector.json`."""
+    return [one for name in ("kernels", "vector") for one in json.loads((HERE / f"{name}.json").read_text())]
 
 
 def evaluate(expression, sizes):

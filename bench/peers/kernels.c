@@ -5,27 +5,15 @@
  * in the kernel (float sums then depend on the number of threads). Keep -ffp-contract=off and leave -ffast-math out where
  * results are compared: kjit neither contracts nor reorders.
  *
- *     cc -std=c11 -O3 -march=native -ffp-contract=off -shared -fPIC kernels.c -o kernels.so -lm
- *
- * Each function NAME has a second entry of one uniform type, so that a harness needs no description of C types:
- *
- *     void call_NAME(const slot *args, slot *result)
- *
- * `args` holds, in the order of the kernel's parameters, one slot per scalar, and for an array its address and then one slot
- * per dimension; a complex scalar takes two slots, real and imaginary part. `result` gets the return value, if there is one.
+ *     cc -std=c11 -O3 -march=native -ffp-contract=off -shared -fPIC kernels.c vector.c -o kernels.so -lm
  */
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef union {
-    int64_t i;
-    double f;
-    float s;
-    void *p;
-} slot;
+#include "entry.h"
+
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
@@ -598,8 +586,6 @@ int64_t sieve(int64_t size, uint8_t is_prime[restrict size]) {
 
 /* ---- the uniform entries ---- */
 
-#define ENTRY(name, call) \
-    void call_##name(const slot *a, slot *r) { (void)r; call; }
 
 ENTRY(saxpy, saxpy(a[0].s, a[2].i, a[1].p, a[3].p))
 ENTRY(triad, triad(a[1].i, a[0].p, a[2].p, a[4].p, a[6].f))

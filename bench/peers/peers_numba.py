@@ -30,7 +30,7 @@ for _name, _type in {
 
 
 def load(kernel, **options):
-    """The functions of `kernels/<kernel>.k` as Numba dispatchers; `options` go to `numba.njit`."""
+    """The functions of `kernels/<kernel>.k`, or of a file of that path, as Numba dispatchers; `options` go to `numba.njit`."""
     namespace = kernel_files.load(kernel, SHIM)
     functions = {name: value for name, value in namespace.items() if isinstance(value, types.FunctionType) and name != "main"}
     # Back into the globals: functions that call each other find the compiled ones.

@@ -95,7 +95,7 @@ class PreparedNumba(Prepared):
         import peers_numba
 
         super().__init__(definition, sizes)
-        function = peers_numba.load(Path(definition["file"]).stem, **options)[definition["function"]]
+        function = peers_numba.load(definition["file"], **options)[definition["function"]]
         small = arguments.make(definition, definition["check"])
         began = time.perf_counter()
         function(*small)

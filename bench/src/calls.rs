@@ -1,4 +1,4 @@
-//! Kernels as typed Rust calls: one line per function of `kernels.json`.
+//! Kernels as typed Rust calls: one line per function of `kernels.json` and `vector.json`.
 
 use std::hint::black_box;
 
@@ -171,6 +171,25 @@ table! {
     fir_filter(In1<f64>, In1<f64>, Out1<f64>) -> ();
     rk4_lorenz(Out2<f64>, i64, f64, f64, f64, f64) -> ();
     option_binomial(In1<f64>, In1<f64>, In1<f64>, f64, f64, i64, Out1<f64>) -> ();
+    axpy_f32(f32, In1<f32>, Out1<f32>) -> ();
+    axpy_f64(f64, In1<f64>, Out1<f64>) -> ();
+    stream_triad(Out1<f64>, In1<f64>, In1<f64>, f64) -> ();
+    jacobi_row(In1<f64>, In1<f64>, In1<f64>, Out1<f64>) -> ();
+    divide_roots(In1<f64>, In1<f64>, Out1<f64>) -> ();
+    exp_array(In1<f64>, Out1<f64>) -> ();
+    log_array(In1<f64>, Out1<f64>) -> ();
+    sin_array(In1<f64>, Out1<f64>) -> ();
+    cos_array(In1<f64>, Out1<f64>) -> ();
+    tanh_array(In1<f64>, Out1<f64>) -> ();
+    erf_array(In1<f64>, Out1<f64>) -> ();
+    pow_array(In1<f64>, In1<f64>, Out1<f64>) -> ();
+    sum_array(In1<f64>) -> f64;
+    dot_array(In1<f64>, In1<f64>) -> f64;
+    min_array(In1<f64>) -> f64;
+    max_array(In1<f64>) -> f64;
+    count_above(In1<f64>, f64) -> i64;
+    blur_u8(In2<u8>, Out2<u8>) -> ();
+    levenshtein_pairs(In2<u8>, In2<u8>, Out2<i64>, Out1<i64>) -> ();
 }
 
 impl Stored for C128 {
@@ -186,6 +205,7 @@ mod tests {
     fn every_function_has_its_types() {
         let missing: Vec<String> = crate::definitions::definitions()
             .into_iter()
+            .chain(crate::definitions::vector_definitions())
             .map(|d| d.function)
             .filter(|name| !super::NAMES.contains(&name.as_str()))
             .collect();

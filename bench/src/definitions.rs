@@ -1,4 +1,4 @@
-//! What is measured: `bench/peers/kernels.json`, described in `bench/peers/README.md`.
+//! What is measured: `bench/peers/kernels.json` and `vector.json`, described in `bench/peers/README.md`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) struct Definition {
     pub irregular: bool,
     pub args: Vec<ArgDefinition>,
     pub returns: Option<String>,
-    /// `cache` and `large`.
+    /// `cache` and `large`; `l1`, `l2` and sometimes `dram` in `vector.json`.
     pub sizes: BTreeMap<String, Sizes>,
     pub check: Sizes,
     pub elements: Formula,
@@ -26,6 +26,9 @@ pub(crate) struct Definition {
     #[serde(default)]
     pub fresh: bool,
     pub tolerance: serde_json::Value,
+    /// What ratios should be at least: `"numba/kjit"` to a number.
+    #[serde(default)]
+    pub aims: BTreeMap<String, f64>,
 }
 
 /// One argument.
@@ -98,9 +101,18 @@ pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("bench/ is in the repository").to_owned()
 }
 
-/// The list in `kernels.json`.
+/// The functions of the kernel library, in `kernels.json`.
 pub(crate) fn definitions() -> Vec<Definition> {
-    let path = root().join("bench/peers/kernels.json");
+    read("kernels.json")
+}
+
+/// Loops that vector instructions are for, in `vector.json`.
+pub(crate) fn vector_definitions() -> Vec<Definition> {
+    read("vector.json")
+}
+
+fn read(file: &str) -> Vec<Definition> {
+    let path = root().join("bench/peers").join(file);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -211,6 +223,10 @@ mod tests {
         for definition in &all {
             assert!(definition.sizes.contains_key("cache") && definition.sizes.contains_key("large"));
             assert_eq!(definition.arg_types().len(), definition.args.len());
+        }
+        for definition in vector_definitions() {
+            assert!(definition.sizes.contains_key("l1") && definition.sizes.contains_key("l2"));
+            assert!(!definition.aims.is_empty());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The benchmarks: `cargo run --release -p kjit-bench -- [compile|start|run|parallel|calls|all]... [--quick] [--only NAME,NAME]`.
+//! The benchmarks: `cargo run --release -p kjit-bench -- [compile|start|run|vector|parallel|calls|all]... [--quick] [--only NAME,NAME]`.
 //!
 //! Writes `bench/results/<date>-<processor>.json` and `.md`; `bench/README.md` says what the numbers mean.
 
@@ -51,6 +51,11 @@ impl Plan {
     fn sizes(&self) -> &'static [&'static str] {
         if self.is_quick { &["cache"] } else { &["cache", "large"] }
     }
+
+    /// Levels of the memory.
+    fn levels(&self) -> &'static [&'static str] {
+        if self.is_quick { &["l1", "l2"] } else { &["l1", "l2", "dram"] }
+    }
 }
 
 /// The results file.
@@ -61,6 +66,7 @@ struct Results {
     compile: Option<compile::CompileReport>,
     start: Option<start::StartReport>,
     run: Option<run::RunReport>,
+    vector: Option<run::VectorReport>,
     parallel: Option<run::ParallelReport>,
     calls: Option<overhead::OverheadReport>,
 }
@@ -139,6 +145,7 @@ fn markdown(results: &Results) -> String {
         results.compile.as_ref().map(compile::CompileReport::markdown),
         results.start.as_ref().map(start::StartReport::markdown),
         results.run.as_ref().map(run::RunReport::markdown),
+        results.vector.as_ref().map(run::VectorReport::markdown),
         results.parallel.as_ref().map(run::ParallelReport::markdown),
         results.calls.as_ref().map(overhead::OverheadReport::markdown),
     ];
@@ -149,7 +156,7 @@ fn markdown(results: &Results) -> String {
     text
 }
 
-const SECTIONS: &[&str] = &["compile", "start", "run", "parallel", "calls"];
+const SECTIONS: &[&str] = &["compile", "start", "run", "vector", "parallel", "calls"];
 
 /// What the command line asks for.
 struct Request {
@@ -202,7 +209,7 @@ fn measure() -> Result<(), String> {
     }
     let wants = |section: &str| sections.iter().any(|s| s == section);
     let mut numba = None;
-    if !without_numba && (wants("compile") || wants("run")) {
+    if !without_numba && (wants("compile") || wants("run") || wants("vector")) {
         match Numba::start() {
             Ok(started) => numba = Some(started),
             Err(error) => eprintln_line(&format!("skipped: Numba: {error}")),
@@ -214,11 +221,13 @@ fn measure() -> Result<(), String> {
         compile: None,
         start: None,
         run: None,
+        vector: None,
         parallel: None,
         calls: None,
     };
     results.compile = wants("compile").then(|| compile::measure(&plan, &mut numba));
     results.run = wants("run").then(|| run::serial(&plan, &mut numba));
+    results.vector = wants("vector").then(|| run::vector(&plan, &mut numba));
     drop(numba);
     results.parallel = wants("parallel").then(|| run::parallel(&plan));
     results.calls = wants("calls").then(|| overhead::measure(&plan));

@@ -13,21 +13,25 @@ use crate::calls::Run;
 use crate::definitions::{Sizes, root};
 
 /// Flags of every C variant, as in `bench/peers/check.py`.
-const C_FLAGS: &[&str] = &["-std=c11", "-O3", "-march=native", "-ffp-contract=off", "-shared", "-fPIC"];
+const C_FLAGS: &[&str] = &["-std=c11", "-O3", "-march=native", "-ffp-contract=off", "-fPIC"];
+
+/// What is compiled.
+const C_SOURCES: [&str; 2] = ["kernels.c", "vector.c"];
 
 /// C variants and what they add.
 pub(crate) const C_VARIANTS: &[(&str, &[&str])] = &[
     ("gcc", &[]),
     ("gcc_novec", &["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]),
+    ("gcc_fast", &["-ffast-math", "-ffp-contract=fast"]),
     ("gcc_omp", &["-fopenmp"]),
 ];
 
-/// `kernels.c` compiled one way.
+/// The C files compiled one way.
 pub(crate) struct Library {
     handle: *mut c_void,
 }
 
-/// A slot of the uniform entries of `kernels.c`.
+/// A slot of the uniform entries of `entry.h`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 union Slot {
@@ -52,19 +56,26 @@ impl Library {
     /// What the compiler or the loader says.
     pub(crate) fn build(folder: &Path, variant: &str) -> Result<Library, String> {
         let flags = C_VARIANTS.iter().find(|(name, _)| *name == variant).map(|(_, flags)| *flags);
-        let shared = folder.join(format!("{variant}.so"));
-        let output = Command::new("cc")
-            .args(C_FLAGS)
-            .args(flags.ok_or("no such variant")?)
-            .arg(root().join("bench/peers/kernels.c"))
-            .arg("-o")
-            .arg(&shared)
-            .arg("-lm")
-            .output()
-            .map_err(|error| format!("cc: {error}"))?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        let flags = flags.ok_or("no such variant")?;
+        let run = |command: &mut Command| {
+            let output = command.output().map_err(|error| format!("cc: {error}"))?;
+            if output.status.success() {
+                Ok(())
+            } else {
+                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+            }
+        };
+        let mut objects = Vec::new();
+        for source in C_SOURCES {
+            let object = folder.join(format!("{variant}-{source}.o"));
+            let source = root().join("bench/peers").join(source);
+            run(Command::new("cc").args(C_FLAGS).args(flags).arg("-c").arg(source).arg("-o").arg(&object))?;
+            objects.push(object);
         }
+        // Linked without the flags: with -ffast-math, loading the library would change how this process treats subnormal numbers.
+        let shared = folder.join(format!("{variant}.so"));
+        let openmp = flags.iter().filter(|flag| **flag == "-fopenmp");
+        run(Command::new("cc").arg("-shared").args(&objects).arg("-o").arg(&shared).args(openmp).arg("-lm"))?;
         let path = CString::new(shared.to_string_lossy().as_bytes()).map_err(|error| error.to_string())?;
         // SAFETY: a library that has just been made; it has no constructors that do anything.
         let handle = unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
@@ -93,9 +104,9 @@ impl Library {
         // SAFETY: the library stays loaded.
         let address = unsafe { libc::dlsym(self.handle, name) };
         if address.is_null() {
-            return Err(format!("kernels.c has no {function}"));
+            return Err(format!("the C files have no {function}"));
         }
-        // SAFETY: `kernels.c` gives every `call_` function this type.
+        // SAFETY: `entry.h` gives every `call_` function this type.
         let entry: Entry = unsafe { std::mem::transmute(address) };
         let mut slots: Vec<Slot> = Vec::new();
         for argument in &args.0 {

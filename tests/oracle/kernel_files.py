@@ -32,8 +32,8 @@ def execute(source, name, shim=None, predefined=None):
 
 
 def load(kernel, shim=None):
-    """The global names of `kernels/<kernel>.k`."""
-    path = KERNELS / f"{kernel}.k"
+    """The global names of `kernels/<kernel>.k`, or of a file given by its path from the root."""
+    path = ROOT / kernel if kernel.endswith(".k") else KERNELS / f"{kernel}.k"
     return execute(path.read_text(), path, shim)
 
 
