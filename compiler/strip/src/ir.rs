@@ -1,17 +1,19 @@
 //! What a strip is: typed lanes, structured control flow, one block of iterations at a time.
 //!
 //! A strip runs `n` iterations, numbered from 0, in blocks of `N` lanes; lane `l` of the block that starts at `first` is
-//! iteration `first + l`. `N` is chosen by each tier (unless [`Strip::lanes`] pins it) and nothing else may depend on it.
-//! Lanes with `first + l >= n` are not *active*: they compute whatever they like, but they touch no memory, raise no
-//! fault, and keep their carried values.
+//! iteration `first + l`. `N` is chosen by each tier (unless [`Strip::lanes`] pins it) and nothing else may depend on it. A block
+//! may have fewer iterations than lanes: the last one, and a first one that a tier shortens so that the stores after it are aligned.
+//! The lanes beyond are not *active*: they compute whatever they like, but they touch no memory, raise no fault, and keep their
+//! carried values.
 //!
 //! ```text
 //! setup
 //! first = 0; carried = init
 //! while first < n {
+//!     count = min(N, n - first) // or less in the first block; lanes 0 .. count are active
 //!     body                      // may leave by a fault, before anything was stored
 //!     carried = next            // active lanes only
-//!     first += N
+//!     first += count
 //! }
 //! outputs = combine(carried)
 //! return how many iterations are done
@@ -29,7 +31,10 @@
 //!   everywhere; values of a loop's `head` are visible in its `body`).
 //! - S2 operand and result types are as written at each operation.
 //! - S3 no fault comes after a store, in the order of the text, and none stands in a loop that also stores.
-//! - S4 `setup` has no `Active`, no `First`, no loads of lanes, no stores, no faults, no control flow.
+//! - S4 `setup` has no `Active`, no `First`, no `Any`, no loads (not of an `Int` either: nothing is read if `n` is 0), no stores, no
+//!   faults, no control flow.
+//!
+//! Which NaN an operation gives (sign and payload) is not said, and differs between tiers.
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 
@@ -88,7 +93,7 @@ pub struct Strip {
     pub words: u32,
     /// Types of the values.
     pub values: PrimaryMap<Value, Ty>,
-    /// Constants for [`Op::Lookup`], as 64-bit words.
+    /// Constants for [`Op::Lookup`], as 64-bit words; none is empty.
     pub tables: PrimaryMap<TableId, Vec<u64>>,
     /// What is computed once.
     pub setup: Region,
@@ -96,7 +101,8 @@ pub struct Strip {
     pub carried: Vec<Carried>,
     /// One block.
     pub body: Region,
-    /// `N`, where the result depends on it (sums that may be regrouped); a multiple of 16. Such a strip's first block is full if `n >= N`.
+    /// `N`, where the result depends on it (sums that may be regrouped); a power of two from 16 on.
+    /// Such a strip's first block is full if `n >= N`.
     pub lanes: Option<u32>,
 }
 
@@ -123,9 +129,9 @@ pub enum Combine {
     Add,
     /// `a * b`.
     Mul,
-    /// `b if b < a else a`.
+    /// `b if b < a else a`; integers signed.
     Min,
-    /// `b if b > a else a`.
+    /// `b if b > a else a`; integers signed.
     Max,
     /// `a & b`, of integers and masks.
     And,
@@ -167,7 +173,7 @@ pub enum Inst {
         elem: Elem,
         /// Where to.
         place: Place,
-        /// `F64`/`F32` for the same element, `I64`/`I32` for integers, `Mask` for `Bool`.
+        /// `F64`/`F32` for the same element, `I64` for integers, `I32` for those of at most 4 bytes, `Mask` for `Bool`.
         value: Value,
         /// Which lanes; all active ones if there is none.
         mask: Option<Value>,
@@ -268,9 +274,9 @@ pub enum Op {
     IntBinary(IntOp, Value, Value),
     /// Comparison of two `Int`s (signed): `Test`.
     IntCompare(Compare, Value, Value),
-    /// An integer element at `address + disp`, extended: `Int`. Read if at least one lane is active.
+    /// An integer element at `address + disp`, extended: `Int`. (A block has at least one active lane.)
     IntLoad {
-        /// Its type.
+        /// Its type, not `Bool`.
         elem: Elem,
         /// `Int`.
         address: Value,
@@ -283,7 +289,7 @@ pub enum Op {
     Any(Value),
 
     // One value per lane.
-    /// A constant, as the bits of the value's type (`Mask`: 0 or 1).
+    /// A constant, as the bits of the value's type (zero-extended; `Mask`: 0 or 1).
     Const(u64),
     /// A word of the frame in every lane: `F64`, `F32` (low half), `I64`, `I32` (low half).
     WordLanes(u32),
@@ -296,7 +302,7 @@ pub enum Op {
     /// Which lanes are active: `Mask`.
     Active,
     /// Elements; lanes that are not active (or not in the mask) read no memory and give 0. The result is `F64`/`F32` for the same element,
-    /// `I64` or `I32` for integers that fit (extended), `Mask` for `Bool`.
+    /// `I64` for integers (extended), `I32` for those of at most 4 bytes (extended; the bits of a `U32`), `Mask` for `Bool` (is the byte not 0?).
     Load {
         /// Element type.
         elem: Elem,
@@ -349,9 +355,9 @@ pub enum IntOp {
     And,
     Or,
     Xor,
-    /// Left, by a constant operand below 64.
+    /// Left, by an operand that is an [`Op::Int`] below 64.
     Shl,
-    /// Arithmetic right, by a constant operand below 64.
+    /// Arithmetic right, by an operand that is an [`Op::Int`] below 64.
     Sar,
 }
 

@@ -4,6 +4,11 @@
 //! from and nothing of registers. Pure: no I/O, no threads, no environment, no `unsafe`.
 #![forbid(unsafe_code)]
 
+pub mod build;
 pub mod ir;
+pub mod verify;
+pub mod walk;
 
+pub use build::Builder;
 pub use ir::Strip;
+pub use verify::{Violation, verify};
