@@ -13,6 +13,7 @@ use kjit_compiler::types::{ArrayTy, Layout};
 use crate::cache::{self, Link, Stored};
 use crate::engine::EngineInner;
 use crate::error::Error;
+use crate::exec::float_mode::FloatMode;
 use crate::kernel::KernelInner;
 use crate::native::Native;
 
@@ -125,6 +126,8 @@ std::thread_local! {
 /// Makes a kernel callable for these types.
 pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specialised, Error> {
     let engine = &*kernel.parsed.engine.inner;
+    // Constants are folded here.
+    let _mode = FloatMode::enter();
     let mut watch = Stopwatch::start(kernel.parsed.parse_time);
     let (body, origin) = if engine.uses_interpreter() {
         let Front { program, signature, warnings, .. } = front(kernel, types, &mut watch)?;

@@ -10,6 +10,7 @@ use crate::compile::Interpreted;
 use crate::engine::EngineInner;
 use crate::error::Error;
 use crate::exec::call::trap_error;
+use crate::exec::float_mode::FloatMode;
 use crate::module::Parsed;
 use crate::owned::contiguous_strides;
 use crate::value::{Arg, Scalar, Value};
@@ -38,6 +39,7 @@ pub(crate) fn call(
         ..Limits::default()
     };
     let mut host = EngineHost { engine };
+    let _mode = FloatMode::enter();
     let outcome = interp::run(&interpreted.program, &values, memory, &mut host, &limits);
     copy_out(&arrays, &places, &outcome.memory);
     let warnings = outcome.warnings.iter().map(|warning| {

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::engine::Engine;
 use crate::error::{CompileError, Error};
+use crate::exec::float_mode::FloatMode;
 use crate::kernel::{Kernel, KernelInner};
 
 /// The text that spans speak of.
@@ -60,6 +61,8 @@ impl Module {
     pub fn from_source(engine: &Engine, name: &str, text: &str) -> Result<Module, Error> {
         let start = Instant::now();
         let source = SourceText { name: name.into(), text: text.into() };
+        // Numbers are read here.
+        let _mode = FloatMode::enter();
         let (ast, diagnostics) = syntax::parse(text);
         if diagnostics.iter().any(Diagnostic::is_error) {
             return Err(source.compile_error(diagnostics));

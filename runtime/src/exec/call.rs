@@ -5,6 +5,7 @@ use kjit_compiler::ir::abi::status;
 use kjit_compiler::ir::trap::{Trap, format_message};
 
 use super::context::{CallShared, Context};
+use super::float_mode::FloatMode;
 use crate::engine::EngineInner;
 use crate::error::{Error, TrapError};
 use crate::module::SourceText;
@@ -74,6 +75,7 @@ unsafe fn call_here(
 ) -> Result<(), Error> {
     let shared = CallShared { engine, native };
     let mut ctx = Context::new(&shared);
+    let _mode = FloatMode::enter();
     // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
     let status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
     if status != 0 {

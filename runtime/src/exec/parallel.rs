@@ -12,6 +12,7 @@ use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use smallvec::SmallVec;
 
 use super::context::Context;
+use super::float_mode::FloatMode;
 use super::memory::Block;
 
 /// The type of an outlined body; see [`ParallelBody::entry`].
@@ -128,6 +129,8 @@ unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, o
 fn work_off(work: &Shared<'_>) {
     // SAFETY: the context outlives the scope and is only read.
     let engine = unsafe { (*work.parent).shared().engine };
+    // Threads of the pool inherit the mode of whoever started them.
+    let _mode = FloatMode::enter();
     loop {
         let chunk = work.next.fetch_add(1, Ordering::Relaxed);
         // Chunks are claimed in order, so every chunk below a failed one has been claimed and will end: the lowest
