@@ -153,6 +153,8 @@ pub struct Remark {
     pub span: Span,
     /// About what.
     pub kind: RemarkKind,
+    /// Was it done: proven, moved, run in parallel, vectorised? Else the text says why not.
+    pub is_done: bool,
     /// One sentence; lower case, no full stop.
     pub text: String,
 }
@@ -168,6 +170,8 @@ pub enum RemarkKind {
     Inline,
     /// Values moved out of loops, unrolling.
     Loop,
+    /// Loops that became vector code or not.
+    Vector,
 }
 
 impl Func {

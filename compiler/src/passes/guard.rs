@@ -367,7 +367,7 @@ impl<'a> Planner<'a> {
         for (id, guard) in &self.plan.guards {
             let span = self.values.func.loops[*id].span;
             let text = format!("{} checks are one test before the loop", guard.checks.len());
-            self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, text });
+            self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, is_done: true, text });
         }
         self.plan.remarks.sort_by_key(|remark| remark.span);
     }
@@ -385,7 +385,7 @@ impl<'a> Planner<'a> {
             }
             OpenKind::Cond => "checked in every iteration: it depends on the iteration".to_owned(),
         };
-        self.plan.remarks.push(Remark { span: check.span, kind: RemarkKind::Checks, text });
+        self.plan.remarks.push(Remark { span: check.span, kind: RemarkKind::Checks, is_done: false, text });
     }
 
     /// What makes the check hold for the whole loop.

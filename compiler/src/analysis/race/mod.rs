@@ -446,7 +446,7 @@ impl<'a> Walker<'a, '_> {
             last_values: scalars.last_values,
             flags: scalars.flags,
             requirements: arrays.requirements,
-            remark: Remark { span: region.info.span, kind: RemarkKind::Parallel, text },
+            remark: Remark { span: region.info.span, kind: RemarkKind::Parallel, is_done: is_parallel, text },
         });
         self.report.diagnostics.extend(errors);
         // A loop inside a parallel loop is serial anyway; its own doubts do not matter.
