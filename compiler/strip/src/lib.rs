@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod ir;
+pub mod text;
 pub mod verify;
 pub mod walk;
 

@@ -1,5 +1,7 @@
 //! Checks the invariants S1 to S4 of [`ir`](crate::ir). Reads, never edits.
 
+#[cfg(test)]
+mod tests;
 mod types;
 
 use crate::ir::{Carried, Combine, Inst, IntOp, Op, Region, Strip, Ty, Value};
