@@ -27,6 +27,8 @@ pub use func::{
 };
 pub use parallel::{ArrayReduction, Combine, ParallelCall, ReduceOp, Reduction};
 pub use runtime_fn::RuntimeFn;
-pub use stmt::{ArrayValue, Block, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
+pub use stmt::{
+    ArrayValue, Block, Check, Loop, LoopKind, Operand, Stmt, StripOutput, StripPlan, Target, ViewAxis,
+};
 pub use trap::{Message, MessageId, Piece, Trap, TrapId, format_message};
 pub use verify::{Violation, verify};

@@ -280,4 +280,35 @@ pub struct Loop {
     pub last_values: Vec<LocalId>,
     /// The body.
     pub body: Block,
+    /// A way to do most iterations many at a time, for back ends that can (pass `vectorize`). The loop means the same
+    /// without it.
+    pub strip: Option<Box<StripPlan>>,
+}
+
+/// How a strip does the first iterations of a loop: if `guard` holds, the frame is filled, the strip does some number `done` of
+/// iterations, its outputs go to locals, and the loop goes on at iteration `done`. Errors, `break`s and whatever else the
+/// strip does not do are left to the loop that way.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StripPlan {
+    /// The strip.
+    pub strip: kjit_strip::Strip,
+    /// `bool`: what the strip takes for granted; like `args` evaluated in front of the loop.
+    pub guard: ExprId,
+    /// Words of the frame with what fills them: scalars, [`super::abi`] says how they become words.
+    pub args: Vec<(u32, ExprId)>,
+    /// Scalars that leave the strip.
+    pub outputs: Vec<StripOutput>,
+    /// Is the last iteration left to the loop, because locals that it assigns are read later?
+    pub keeps_last: bool,
+}
+
+/// `local = local op word`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct StripOutput {
+    /// The local.
+    pub local: LocalId,
+    /// The word of the frame.
+    pub word: u32,
+    /// How.
+    pub op: ReduceOp,
 }

@@ -35,6 +35,7 @@ impl Context<'_, '_> {
             array_reductions: Vec::new(),
             last_values: Vec::new(),
             body,
+            strip: None,
         })));
         Ok(())
     }

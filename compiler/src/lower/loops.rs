@@ -164,6 +164,7 @@ impl Context<'_, '_> {
             array_reductions: Vec::new(),
             last_values: Vec::new(),
             body: block,
+            strip: None,
         })));
         if draws {
             let key = self.expr(crate::ir::ExprKind::Const(crate::ir::Const(key)), DType::U64);
@@ -302,6 +303,7 @@ impl Context<'_, '_> {
                     array_reductions: Vec::new(),
                     last_values: Vec::new(),
                     body: block,
+                    strip: None,
                 })));
             } else {
                 falls = build(self)?;

@@ -198,6 +198,7 @@ impl Helper {
             array_reductions: Vec::new(),
             last_values: Vec::new(),
             body,
+            strip: None,
         }))
     }
 

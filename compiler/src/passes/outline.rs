@@ -198,6 +198,7 @@ fn outlined(program: &mut Program, id: FuncId, l: &Loop, number: usize) -> Block
             array_reductions: Vec::new(),
             last_values: Vec::new(),
             body: statements,
+            strip: None,
         })),
         Stmt::Return { values: returned },
     ];

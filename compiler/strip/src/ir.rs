@@ -229,7 +229,7 @@ pub struct Branch {
 }
 
 /// Where the elements of a block are: lane `l` at `address + disp + l * step`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Place {
     /// In equal distances.
     Line {
@@ -252,7 +252,7 @@ pub enum Place {
 }
 
 /// Distance of the elements of neighbouring lanes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Step {
     /// One element: contiguous.
     One,
@@ -263,7 +263,7 @@ pub enum Step {
 }
 
 /// How a value is computed.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
     // One value for the block.
     /// A word of the frame: `Int`.

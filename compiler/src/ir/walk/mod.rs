@@ -266,6 +266,10 @@ pub fn for_each_expr_root(stmt: &Stmt, visit: &mut dyn FnMut(ExprId)) {
         Stmt::Loop(l) => {
             visit(l.lo);
             visit(l.hi);
+            if let Some(plan) = &l.strip {
+                visit(plan.guard);
+                plan.args.iter().for_each(|&(_, arg)| visit(arg));
+            }
         }
         Stmt::Parallel(call) => {
             for operand in &call.captures {
@@ -324,6 +328,10 @@ pub fn for_each_expr_root_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ExprId
         Stmt::Loop(l) => {
             visit(&mut l.lo);
             visit(&mut l.hi);
+            if let Some(plan) = &mut l.strip {
+                visit(&mut plan.guard);
+                plan.args.iter_mut().for_each(|(_, arg)| visit(arg));
+            }
         }
         Stmt::Parallel(call) => {
             for operand in &mut call.captures {
@@ -539,6 +547,7 @@ pub(super) fn stmt_head(stmt: &Stmt) -> Stmt {
             array_reductions: l.array_reductions.clone(),
             last_values: l.last_values.clone(),
             body: Vec::new(),
+            strip: None,
         })),
         other => other.clone(),
     }
@@ -561,7 +570,10 @@ pub fn for_each_local_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut LocalId)) 
                 visit(&mut reduction.local);
                 reduction.companions.iter_mut().for_each(&mut *visit);
             }
-            l.last_values.iter_mut().for_each(visit);
+            l.last_values.iter_mut().for_each(&mut *visit);
+            if let Some(plan) = &mut l.strip {
+                plan.outputs.iter_mut().for_each(|output| visit(&mut output.local));
+            }
         }
         Stmt::Parallel(call) => call.outputs.iter_mut().for_each(|(local, _)| visit(local)),
         Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {

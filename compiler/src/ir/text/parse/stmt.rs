@@ -186,7 +186,19 @@ impl Parser {
         }
         self.origin(id)?;
         let body = self.block()?;
-        let l = Loop { id, kind, var, lo, hi, step, reductions, array_reductions, last_values, body };
+        let l = Loop {
+            id,
+            kind,
+            var,
+            lo,
+            hi,
+            step,
+            reductions,
+            array_reductions,
+            last_values,
+            body,
+            strip: None,
+        };
         Ok(Stmt::Loop(Box::new(l)))
     }
 
