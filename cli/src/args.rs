@@ -47,6 +47,9 @@ pub(crate) enum Command {
     /// Print a stage of the compiler.
     #[command(after_help = VALUES)]
     Emit(EmitArgs),
+    /// Write the source as an HTML page: what became of each line, and why.
+    #[command(after_help = VALUES)]
+    Annotate(AnnotateArgs),
     /// Measure a function: warm-up, repeats, median and spread.
     #[command(after_help = VALUES)]
     Bench(BenchArgs),
@@ -192,6 +195,15 @@ pub(crate) struct EmitArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct AnnotateArgs {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The page; `-` is standard output. Without it: the file's name with `.html`, in the current directory.
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) target: Target,
@@ -250,10 +262,11 @@ pub(crate) enum CacheAction {
 impl Cli {
     /// Is there a command of that name?
     pub(crate) fn has_command(name: &str) -> bool {
-        const NAMES: [&str; 10] = [
+        const NAMES: [&str; 11] = [
             "run",
             "check",
             "emit",
+            "annotate",
             "bench",
             "explain",
             "cache",

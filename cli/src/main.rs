@@ -66,6 +66,7 @@ fn run(command: Command, format: exit::ErrorFormat) -> Outcome {
         Command::Run(args) => commands::run::run(&args, format),
         Command::Check(args) => commands::check::check(&args, format),
         Command::Emit(args) => commands::emit::emit(&args, format),
+        Command::Annotate(args) => commands::annotate::annotate(&args, format),
         Command::Bench(args) => commands::bench::bench(&args, format),
         Command::Explain { code } => commands::explain::explain(code.as_deref()),
         Command::Cache { action } => commands::cache::cache(&action),

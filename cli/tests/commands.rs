@@ -1,4 +1,4 @@
-//! The other commands: `check`, `emit`, `bench`, `explain`, `cache`, `doctor`, `examples`, `completions`.
+//! The other commands: `check`, `emit`, `annotate`, `bench`, `explain`, `cache`, `doctor`, `examples`, `completions`.
 
 mod support;
 
@@ -105,6 +105,44 @@ fn the_ir_after_each_pass() {
     texts.dedup();
     assert!(texts.len() > 3, "passes change something");
     place.kjit(&["emit", "ir", &saxpy, "--fn", "saxpy"]).code(2).says("for example: kjit emit ir ");
+}
+
+#[test]
+fn a_page_shows_what_became_of_each_line() {
+    let place = Place::new();
+    let page = |args: &[&str]| place.kjit(&[&["annotate", "-o", "-"], args].concat()).code(0).out;
+    place.file(
+        "p.k",
+        "def main(n: i64 = 3):\n    s = 0.0\n    for i in prange(n):\n        s += 1.0 / (i + 1)  # <&>\n    return s\n",
+    );
+    let text = page(&["p.k"]);
+    let line = |number: usize| {
+        let gutter = format!("<span class=\"n\">{number}</span>");
+        text.lines().find(|line| line.contains(&gutter)).unwrap_or_else(|| panic!("no line {number}: {text}"))
+    };
+    // The loop and its body have the class of parallel lines, what surrounds them has not.
+    let is_parallel = |number| line(number).split('"').nth(1).unwrap().split(' ').any(|class| class == "p");
+    assert_eq!([2, 3, 4, 5].map(is_parallel), [false, true, true, false]);
+    assert!(line(4).contains("# &lt;&amp;&gt;") && line(4).contains("i: i64"), "{}", line(4));
+    assert!(line(3).contains("runs in parallel"));
+    // To a file named after the source, and for every kernel of the library.
+    place.kjit(&["annotate", "p.k"]).code(0).says("wrote p.html");
+    assert!(std::fs::read_to_string(place.path("p.html")).unwrap().starts_with("<!doctype html>"));
+    for entry in std::fs::read_dir(kernel("")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "k") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let text = page(&[path.to_str().unwrap()]);
+            assert_eq!(
+                text.matches("<span class=\"n\">").count(),
+                source.lines().count(),
+                "{}",
+                path.display()
+            );
+            assert!(text.ends_with("</html>\n"));
+        }
+    }
+    place.kjit(&["annotate", "p.k", "-o", "no/such/folder.html"]).code(3).says("no/such/folder.html");
 }
 
 #[test]

@@ -1,21 +1,22 @@
 //! `kjit emit`: what the compiler's stages hand on.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use kjit::{Engine, Remark};
 use kjit_compiler::backend::clif::{self, CodegenOptions, LineTable};
-use kjit_compiler::infer::{self, Resolution};
+use kjit_compiler::infer::{self, Instance, Resolution};
 use kjit_compiler::ir::Artifact;
 use kjit_compiler::ir::text::print_program;
 use kjit_compiler::passes::PASSES;
 use kjit_compiler::pipeline::{self, Front, Request};
-use kjit_compiler::syntax::ast::ExprKind;
+use kjit_compiler::syntax::ast::{Ast, ExprKind};
 use kjit_compiler::syntax::{self, print};
 
 use super::check::Host;
 use super::{Session, open};
-use crate::args::{EmitArgs, EmitKind};
+use crate::args::{EmitArgs, EmitKind, Target};
 use crate::exit::{ErrorFormat, Exit, Failure, Outcome, show_diagnostics};
 use crate::{bind, output, source};
 
@@ -30,7 +31,7 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
         EmitKind::Types => types(&open(&verb, &args.target, args.target.config()?)?, args)?,
         EmitKind::Ir | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
             let session = open(&verb, &args.target, args.target.config()?)?;
-            let mut front = front(&session, args)?;
+            let mut front = front(&session, &args.target, args.after.as_deref())?;
             session.show_warnings(&front.warnings, &args.target, format)?;
             optimize(&mut front, args.after.as_deref());
             match args.kind {
@@ -86,9 +87,10 @@ fn tree(args: &EmitArgs, format: ErrorFormat) -> Result<String, Failure> {
     Ok(print::print_ast(&ast))
 }
 
-fn front(session: &Session, args: &EmitArgs) -> Result<Front, Failure> {
-    let types = session.arg_types(&args.target)?;
-    let options = args.target.options();
+/// The program as it goes into the passes, or as lowering made it.
+pub(super) fn front(session: &Session, target: &Target, after: Option<&str>) -> Result<Front, Failure> {
+    let types = session.arg_types(target)?;
+    let options = target.options();
     let request = Request {
         ast: session.module.ast(),
         source: session.module.source(),
@@ -97,7 +99,7 @@ fn front(session: &Session, args: &EmitArgs) -> Result<Front, Failure> {
         options: &options,
         host: &Host,
     };
-    if args.after.as_deref() == Some("lower") {
+    if after == Some("lower") {
         return lowered(session, &request);
     }
     pipeline::front(&request, &mut |_| ()).map_err(|diagnostics| session.failure(diagnostics))
@@ -124,41 +126,48 @@ fn types(session: &Session, args: &EmitArgs) -> Result<String, Failure> {
         let function = &ast.functions[instance.function];
         let params: Vec<String> = instance.params.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
         let _ = writeln!(out, "# {}({}) -> {}", function.name.name, params.join(", "), instance.ret);
-        let mut found: Vec<(usize, u32, String)> = Vec::new();
-        for (&id, info) in &instance.exprs {
-            let expr = &ast.exprs[id];
-            if let ExprKind::Name(name) = &expr.kind
-                && matches!(
-                    info.resolution,
-                    Resolution::Variable | Resolution::Plain | Resolution::Constant(_)
-                )
-            {
-                let (line, _) = expr.span.line_column(source);
-                found.push((line, expr.span.start, format!("{name}: {}", info.ty)));
-            }
-        }
-        found.sort();
+        let found = types_by_line(instance, ast, source);
         let (first, _) = function.head_span.line_column(source);
         let text = function.span.text(source).trim_end();
         let (top, _) = function.span.line_column(source);
         let width = text.lines().map(|line| line.chars().count()).max().unwrap_or(0).min(80);
         for (offset, line) in text.lines().enumerate() {
             let number = top + offset;
-            let mut words: Vec<&str> = Vec::new();
-            for (_, _, word) in found.iter().filter(|(at, _, _)| *at == number) {
-                if !words.contains(&word.as_str()) {
-                    words.push(word);
+            match found.get(&number) {
+                Some(words) if number >= first => {
+                    let _ = writeln!(out, "{number:>4}  {line:width$}  # {}", words.join(", "));
                 }
-            }
-            if words.is_empty() || number < first {
-                let _ = writeln!(out, "{number:>4}  {line}");
-            } else {
-                let _ = writeln!(out, "{number:>4}  {line:width$}  # {}", words.join(", "));
+                _ => {
+                    let _ = writeln!(out, "{number:>4}  {line}");
+                }
             }
         }
         out.push('\n');
     }
     Ok(out.trim_end().to_owned())
+}
+
+/// `name: type` of the variables that stand on each line of a function, in their order there.
+pub(super) fn types_by_line(instance: &Instance, ast: &Ast, source: &str) -> BTreeMap<usize, Vec<String>> {
+    let mut found: Vec<(usize, u32, String)> = Vec::new();
+    for (&id, info) in &instance.exprs {
+        let expr = &ast.exprs[id];
+        if let ExprKind::Name(name) = &expr.kind
+            && matches!(info.resolution, Resolution::Variable | Resolution::Plain | Resolution::Constant(_))
+        {
+            let (line, _) = expr.span.line_column(source);
+            found.push((line, expr.span.start, format!("{name}: {}", info.ty)));
+        }
+    }
+    found.sort();
+    let mut lines: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for (line, _, word) in found {
+        let words = lines.entry(line).or_default();
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    lines
 }
 
 /// One line per remark.

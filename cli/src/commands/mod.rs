@@ -1,5 +1,6 @@
 //! One file per command; what several of them need is here.
 
+pub(crate) mod annotate;
 pub(crate) mod bench;
 pub(crate) mod cache;
 pub(crate) mod check;
