@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod interp;
 pub mod ir;
 pub mod text;
 pub mod verify;
