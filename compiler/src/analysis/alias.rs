@@ -4,6 +4,7 @@
 //! same memory; what the function allocates is apart from everything that was not derived from it.
 
 use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
 
 use crate::base::SecondaryMap;
 use crate::ir::walk;
@@ -83,6 +84,21 @@ impl Aliases {
             }
         }
         aliases
+    }
+
+    /// Numbers of the memories that an array may show: 0 for all that came from outside together, one per allocation. Two arrays
+    /// may share an element if they have a number in common.
+    #[must_use]
+    pub fn memories(&self, array: ArrayId) -> SmallVec<[u32; 2]> {
+        let mut memories: SmallVec<[u32; 2]> = self.origins[array]
+            .iter()
+            .map(|origin| match origin {
+                Origin::Outside => 0,
+                Origin::Alloc(array) => array.as_u32() + 1,
+            })
+            .collect();
+        memories.sort_unstable();
+        memories
     }
 
     /// May they share an element?

@@ -12,6 +12,7 @@ pub mod dead;
 pub mod guard;
 pub mod inline;
 pub mod licm;
+mod numbering;
 pub mod outline;
 pub mod parallelize;
 pub mod polls;

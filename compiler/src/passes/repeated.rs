@@ -8,110 +8,147 @@
 //! ```
 //!
 //! What `guard` left in the copies of loops that keep their checks. The first check fails before the second one is reached, so
-//! which error is raised does not change. Conservative: remembers at most `REMEMBERED` checks; forgets one when a local or an
-//! array in it may be assigned; conditions that load elements are never remembered.
+//! which error is raised does not change. A branch's condition counts as checked in the branch. Conservative: the same values by
+//! `numbering`, after a check in the same block or one around it.
 
-use smallvec::SmallVec;
+use rustc_hash::FxHashSet;
 
 use super::PassReport;
-use crate::ir::walk::{self, Exprs};
-use crate::ir::{ArrayId, Block, Check, ExprId, ExprKind, LocalId, Program, Stmt};
-
-/// So that the pass stays linear.
-const REMEMBERED: usize = 32;
+use super::numbering::{Number, Numbers};
+use crate::ir::walk;
+use crate::ir::{ArrayId, BinaryOp, Block, Check, ExprId, ExprKind, Func, Program, Stmt};
 
 /// Removes the repeated checks of every function.
 pub fn repeated(program: &mut Program, report: &mut PassReport) {
     for func in program.funcs.values_mut() {
+        let mut has_checks = false;
+        walk::for_each_stmt(&func.body, &mut |stmt| has_checks |= matches!(stmt, Stmt::Check { .. }));
+        if !has_checks {
+            continue;
+        }
+        let mut sweeper = Sweeper {
+            numbers: Numbers::new(func),
+            known: FxHashSet::default(),
+            scope: Vec::new(),
+            removed: 0,
+        };
         let mut body = std::mem::take(&mut func.body);
-        let mut known = Vec::new();
-        report.add(sweep(&func.exprs, &mut body, &mut known));
+        sweeper.block(func, &mut body);
         func.body = body;
+        report.add(sweeper.removed);
     }
 }
 
-/// A check that has passed, and what it depends on.
-#[derive(Clone)]
-struct Known {
-    check: Check,
-    locals: SmallVec<[LocalId; 4]>,
-    arrays: SmallVec<[ArrayId; 2]>,
+/// What has been found to hold.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Fact {
+    /// The value is true.
+    Holds(Number),
+    /// The value is an index of the axis of the array as bound then.
+    IsIndex(Number, ArrayId, Number, u8),
 }
 
-/// Removes what is known; `known` holds what has passed before the block, and after it what has passed since.
-fn sweep(exprs: &Exprs, block: &mut Block, known: &mut Vec<Known>) -> usize {
-    let mut removed = 0;
-    block.retain_mut(|stmt| {
-        if let Stmt::Check { check, .. } = stmt {
-            if known.iter().any(|old| is_same(exprs, &old.check, check)) {
-                removed += 1;
-                return false;
-            }
-            remember(exprs, check, known);
-            return true;
+struct Sweeper {
+    numbers: Numbers,
+    known: FxHashSet<Fact>,
+    /// The facts of the open blocks, to be forgotten at their ends.
+    scope: Vec<Fact>,
+    removed: usize,
+}
+
+impl Sweeper {
+    fn block(&mut self, func: &Func, block: &mut Block) {
+        block.retain_mut(|stmt| self.stmt(func, stmt));
+    }
+
+    /// Forgets the facts since then.
+    fn close(&mut self, outer: usize) {
+        for fact in self.scope.drain(outer..) {
+            self.known.remove(&fact);
         }
-        // What the statement may assign anywhere inside holds for none of its blocks: a loop's body comes again.
-        let (locals, arrays) = (
-            walk::assigned_locals(std::slice::from_ref(stmt)),
-            walk::assigned_arrays(std::slice::from_ref(stmt)),
-        );
-        known.retain(|old| {
-            !old.locals.iter().any(|&l| locals.contains(l)) && !old.arrays.iter().any(|&a| arrays.contains(a))
-        });
-        for inner in stmt.blocks_mut() {
-            // The check may not run, or not last.
-            removed += sweep(exprs, inner, &mut known.clone());
+    }
+
+    /// Returns whether the statement stays.
+    fn stmt(&mut self, func: &Func, stmt: &mut Stmt) -> bool {
+        let outer = self.scope.len();
+        match stmt {
+            Stmt::Check { check, .. } => {
+                let fact = match check {
+                    Check::Cond(cond) => Fact::Holds(self.numbers.visit(func, *cond)),
+                    Check::Index { index, array, axis } => {
+                        let number = self.numbers.visit(func, *index);
+                        Fact::IsIndex(number, *array, self.numbers.binding(*array), *axis)
+                    }
+                };
+                let is_known = !self.learn(fact);
+                self.removed += usize::from(is_known);
+                return !is_known;
+            }
+            Stmt::If { cond, then, orelse } => {
+                self.numbers.visit(func, *cond);
+                let mark = self.numbers.mark();
+                self.assume(func, *cond);
+                self.block(func, then);
+                self.close(outer);
+                let changed = self.numbers.rewind(mark);
+                self.block(func, orelse);
+                self.close(outer);
+                if then.last().is_some_and(Stmt::is_jump) {
+                    // What follows comes from the other branch.
+                    return true;
+                }
+                let changed_too = self.numbers.rewind(mark);
+                self.numbers.forget(&changed);
+                self.numbers.forget(&changed_too);
+            }
+            Stmt::While { .. } | Stmt::Loop(_) => {
+                if let Stmt::Loop(l) = stmt {
+                    self.numbers.visit(func, l.lo);
+                    self.numbers.visit(func, l.hi);
+                }
+                self.numbers.enter_loop(func, stmt);
+                let mark = self.numbers.mark();
+                match stmt {
+                    Stmt::While { head, cond, body, .. } => {
+                        self.block(func, head);
+                        self.numbers.visit(func, *cond);
+                        self.assume(func, *cond);
+                        self.block(func, body);
+                    }
+                    Stmt::Loop(l) => self.block(func, &mut l.body),
+                    _ => {}
+                }
+                self.close(outer);
+                let changed = self.numbers.rewind(mark);
+                self.numbers.forget(&changed);
+            }
+            _ => {
+                walk::for_each_expr_root(stmt, &mut |root| {
+                    self.numbers.visit(func, root);
+                });
+                self.numbers.step(func, stmt);
+            }
         }
         true
-    });
-    removed
-}
+    }
 
-fn is_same(exprs: &Exprs, a: &Check, b: &Check) -> bool {
-    match (a, b) {
-        (Check::Cond(a), Check::Cond(b)) => walk::same_expr(exprs, *a, *b),
-        (Check::Index { index: a, array: x, axis: k }, Check::Index { index: b, array: y, axis: l }) => {
-            x == y && k == l && walk::same_expr(exprs, *a, *b)
+    /// Is it new?
+    fn learn(&mut self, fact: Fact) -> bool {
+        let is_new = self.known.insert(fact);
+        if is_new {
+            self.scope.push(fact);
         }
-        (Check::Cond(_), Check::Index { .. }) | (Check::Index { .. }, Check::Cond(_)) => false,
+        is_new
     }
-}
 
-fn remember(exprs: &Exprs, check: &Check, known: &mut Vec<Known>) {
-    let (root, array): (ExprId, Option<ArrayId>) = match check {
-        Check::Cond(cond) => (*cond, None),
-        Check::Index { index, array, .. } => (*index, Some(*array)),
-    };
-    let mut entry =
-        Known { check: check.clone(), locals: SmallVec::new(), arrays: array.into_iter().collect() };
-    let is_volatile = walk::any_expr(exprs, root, &mut |expr| {
-        match &expr.kind {
-            ExprKind::Load { .. } | ExprKind::Interrupted => return true,
-            ExprKind::Local(local) => entry.locals.push(*local),
-            ExprKind::Dim { array, .. } | ExprKind::Stride { array, .. } | ExprKind::Base { array } => {
-                entry.arrays.push(*array);
-            }
-            ExprKind::Overlaps { a, b } => entry.arrays.extend([*a, *b]),
-            ExprKind::Const(_)
-            | ExprKind::Unary { .. }
-            | ExprKind::Binary { .. }
-            | ExprKind::Compare { .. }
-            | ExprKind::Select { .. }
-            | ExprKind::Cast { .. }
-            | ExprKind::Wrap { .. }
-            | ExprKind::Math1 { .. }
-            | ExprKind::Math2 { .. }
-            | ExprKind::Fma { .. } => {}
+    /// The condition has been visited, and holds.
+    fn assume(&mut self, func: &Func, cond: ExprId) {
+        self.learn(Fact::Holds(self.numbers.of(cond)));
+        if let ExprKind::Binary { op: BinaryOp::And, left, right } = func.exprs[cond].kind {
+            self.assume(func, left);
+            self.assume(func, right);
         }
-        false
-    });
-    if is_volatile {
-        return;
     }
-    if known.len() == REMEMBERED {
-        known.remove(0);
-    }
-    known.push(entry);
 }
 
 #[cfg(test)]
@@ -163,10 +200,25 @@ mod tests {
     }
 
     #[test]
-    fn conditions_that_load_stay() {
-        let body = "  check x[0] > 0.0 else trap0\n  x[0] = -1.0\n  check x[0] > 0.0 else trap0\n";
-        assert_eq!(swept(body), body);
+    fn conditions_that_load_stay_if_something_stores() {
+        for array in ["x", "y"] {
+            let check = "  check x[0] > 0.0 else trap0\n";
+            let body = format!("{check}  {array}[n] = -1.0\n{check}");
+            assert_eq!(swept(&body), body);
+        }
+        let body = "  check x[0] > 0.0 else trap0\n  i: i64 = n\n  check x[0] > 0.0 else trap0\n";
+        assert_eq!(swept(body).matches("check").count(), 1);
         let body = "  check n > 0 else trap0\n  x[0] = -1.0\n  check n > 0 else trap0\n";
         assert_eq!(swept(body).matches("check").count(), 1);
+    }
+
+    #[test]
+    fn what_a_branch_tests_is_not_checked_in_it() {
+        let body = "  if (n > 0) & (n < 9) {\n    check n < 9 else trap0\n    y[n] = 1.0\n  } else {\n    check n < 9 else trap0\n  }\n";
+        let text = swept(body);
+        assert_eq!(text, body.replacen("    check n < 9 else trap0\n", "", 1));
+        let body =
+            "  while n < 9 {\n    check n < 9 else trap0\n    n = n + 1\n    check n < 9 else trap0\n  }\n";
+        assert_eq!(swept(body), body.replacen("    check n < 9 else trap0\n", "", 1));
     }
 }

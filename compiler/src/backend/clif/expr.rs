@@ -260,7 +260,12 @@ impl Emitter<'_> {
         self.start(cold);
         let from_end = self.b.ins().iadd(value, dim);
         let is_valid = self.b.ins().icmp(IntCC::UnsignedLessThan, from_end, dim);
-        self.b.ins().brif(is_valid, next, &[from_end.into()], target.block, &[]);
+        // A block of its own, so that the move of the index into its register is out of the way, too.
+        let from_cold = self.b.create_block();
+        self.b.ins().brif(is_valid, from_cold, &[], target.block, &[]);
+        self.b.set_cold_block(from_cold);
+        self.start(from_cold);
+        self.b.ins().jump(next, &[from_end.into()]);
         self.fill_trap(target, trap, args);
         self.start(next);
         if self.is_made_of_locals(index) {
@@ -633,14 +638,21 @@ impl Emitter<'_> {
         self.b.ins().select(is_high, high, low)
     }
 
-    /// Truncates; NaN and what does not fit give `i64::MIN`.
+    /// Truncates; NaN and what does not fit give `i64::MIN`. Both are rare, so they are out of the way of the number.
     fn truncate(&mut self, x: Value) -> Value {
         let limit = self.loaded_constant(Const(TWO_63.to_bits()));
         // False for NaN. Below -2^63 the saturating conversion gives the wanted value by itself.
         let is_low = self.b.ins().fcmp(FloatCC::LessThan, x, limit);
-        let min = self.b.ins().iconst(clif::I64, i64::MIN);
         let whole = self.b.ins().fcvt_to_sint_sat(clif::I64, x);
-        self.b.ins().select(is_low, whole, min)
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        let result = self.b.append_block_param(next, clif::I64);
+        self.b.ins().brif(is_low, next, &[whole.into()], cold, &[]);
+        self.b.set_cold_block(cold);
+        self.start(cold);
+        let min = self.b.ins().iconst(clif::I64, i64::MIN);
+        self.b.ins().jump(next, &[min.into()]);
+        self.start(next);
+        result
     }
 
     // Mathematical functions.
