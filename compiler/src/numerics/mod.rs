@@ -10,6 +10,7 @@ pub mod complex;
 pub mod float;
 pub mod format;
 pub mod int;
+pub mod lanes;
 pub mod math;
 pub mod random;
 pub mod reduce;

@@ -9,13 +9,22 @@ mod angle;
 mod dd;
 mod erf;
 mod eval;
+mod exp;
 mod explog;
 mod gamma;
 mod gamma_zeros;
 mod hyperbolic;
+mod log;
+mod on_lanes;
+mod pair;
+mod pow;
 mod tables;
+mod trig;
+mod two_over_pi;
 
 pub(super) use explog::log_hypot;
+
+pub use on_lanes::{one_on_lanes, two_on_lanes};
 
 macro_rules! functions {
     ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $doc:literal,)* }) => {
