@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kjit::{CacheDir, Config, EngineKind, FastMath, Options};
+use kjit::{CacheDir, Config, EngineKind, FastMath, Options, TargetCpu};
 
 use crate::exit::{ErrorFormat, Failure, note};
 use crate::files::NpyFiles;
@@ -101,6 +101,9 @@ pub(crate) struct Target {
     /// How it is executed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) engine: EngineArg,
+    /// Processor that code is made for, this machine's by default; results do not depend on it.
+    #[arg(long, value_name = "CPU", value_parser = parse_cpu)]
+    pub(crate) target_cpu: Option<TargetCpu>,
     /// Seed of generated arguments and of `np.random` in the kernel.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
@@ -279,6 +282,10 @@ impl Cli {
     }
 }
 
+fn parse_cpu(text: &str) -> Result<TargetCpu, String> {
+    text.parse()
+}
+
 impl Target {
     /// The engine that was asked for.
     ///
@@ -306,6 +313,10 @@ impl Target {
             .files(NpyFiles)
             .cache(if self.no_cache { CacheDir::Off } else { CacheDir::Default })
             .print(output::kernel_line);
+        let config = match self.target_cpu {
+            Some(cpu) => config.target_cpu(cpu),
+            None => config,
+        };
         match threads {
             Some(threads) => config.threads(usize::from(threads)),
             None => config,

@@ -146,6 +146,26 @@ fn a_page_shows_what_became_of_each_line() {
 }
 
 #[test]
+fn code_is_made_for_the_processor_that_is_named() {
+    let place = Place::new();
+    let nbody = kernel("nbody.k");
+    let run = |cpu: &str| place.kjit(&["run", &nbody, "n=50", "--print", "--target-cpu", cpu]);
+    place.kjit(&["run", &nbody, "--target-cpu", "pentium"]).code(2).says("x86-64-v2");
+    if cfg!(target_arch = "x86_64") {
+        let native = run("native").code(0).out;
+        assert_eq!(run("x86-64-v2").code(0).out, native, "the same digits");
+        // Code for more than the machine has can be looked at.
+        let text = place.kjit(&["emit", "asm", &nbody, "--target-cpu", "x86-64-v4"]).code(0).out;
+        assert!(text.contains("entry:"), "{text}");
+        let wants_v4 = run("x86-64-v4");
+        assert!(wants_v4.code == 0 || wants_v4.err.contains("cannot run on this one"), "{wants_v4:#?}");
+        let by_name = place.command(&["run", &nbody]).env("KJIT_TARGET_CPU", "pentium").output().unwrap();
+        assert_eq!(by_name.status.code(), Some(4));
+        assert!(String::from_utf8_lossy(&by_name.stderr).contains("KJIT_TARGET_CPU: `pentium`"));
+    }
+}
+
+#[test]
 fn bench_measures_saves_and_compares() {
     let place = Place::new();
     place.file(

@@ -117,6 +117,7 @@ impl Maker {
                     reductions,
                     array_reductions,
                     last_values,
+                    strip: None,
                     body,
                 }))
             }

@@ -133,6 +133,9 @@ pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specia
         let Front { program, signature, warnings, .. } = front(kernel, types, &mut watch)?;
         (Body::Interp(Box::new(Interpreted { program, signature, warnings })), Origin::Compiled)
     } else {
+        if let Some(reason) = &engine.cannot_run {
+            return Err(Error::Environment(reason.clone()));
+        }
         let (artifact, origin) = artifact(kernel, types, &mut watch)?;
         let native = Native::load(artifact)?;
         watch.lap("load");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kjit_compiler::base::Options;
 
 use crate::hooks::{ArrayFiles, PrintHook, ProgressHook, WarningHook};
+use crate::target::TargetCpu;
 
 /// How kernels are executed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -13,7 +14,7 @@ pub enum EngineKind {
     /// The fastest that works here: native code, or the interpreter where there is no back end for the processor.
     #[default]
     Auto,
-    /// Native scalar code.
+    /// Native scalar code: no loop becomes vector code.
     Scalar,
     /// The interpreter: slow, every check on, also for integer overflow and uninitialised elements.
     Interp,
@@ -43,6 +44,7 @@ pub enum CacheDir {
 pub struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) kind: EngineKind,
+    pub(crate) target_cpu: Option<TargetCpu>,
     pub(crate) cache: CacheDir,
     pub(crate) cache_limit_bytes: Option<u64>,
     pub(crate) options: Options,
@@ -73,6 +75,14 @@ impl Config {
     #[must_use]
     pub fn engine(mut self, kind: EngineKind) -> Config {
         self.kind = kind;
+        self
+    }
+
+    /// For which processor code is made. Default: `KJIT_TARGET_CPU`, else this machine's. Code for more than the machine has can
+    /// be looked at, not run.
+    #[must_use]
+    pub fn target_cpu(mut self, cpu: TargetCpu) -> Config {
+        self.target_cpu = Some(cpu);
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use kjit_compiler::base::Diagnostic;
-use kjit_compiler::base::target::Target;
+use kjit_compiler::base::target::{Target, Tier};
 
 use crate::cache::{Cache, CacheWarning};
 use crate::config::{Config, EngineKind};
@@ -13,7 +13,7 @@ use crate::exec::memory::Account;
 use crate::exec::pool::PoolCell;
 use crate::hooks::Progress;
 use crate::module::SourceText;
-use crate::target;
+use crate::target::{self, TargetCpu};
 
 /// Threads, cache, memory account and hooks. Cheap to clone; clones are the same engine.
 ///
@@ -33,6 +33,8 @@ pub struct Engine {
 pub(crate) struct EngineInner {
     pub(crate) config: Config,
     pub(crate) target: Target,
+    /// Why code for the target cannot run on this machine, if so.
+    pub(crate) cannot_run: Option<String>,
     pub(crate) pool: PoolCell,
     pub(crate) account: Arc<Account>,
     pub(crate) cache: Option<Cache>,
@@ -59,9 +61,9 @@ impl Engine {
     /// An engine with these choices. Starts no threads yet.
     ///
     /// # Errors
-    /// [`Error::Environment`] if the processor is not one that kjit knows.
+    /// [`Error::Environment`] if the processor is not one that kjit knows, or `KJIT_TARGET_CPU` names none.
     pub fn new(config: Config) -> Result<Engine, Error> {
-        let target = target::host().map_err(Error::Environment)?;
+        let target = target_of(&config).map_err(Error::Environment)?;
         let threads = config.threads.unwrap_or_else(default_threads);
         let (cache, cache_warning) = Cache::open(&config.cache, config.cache_limit_bytes);
         if let Some(warning) = &cache_warning {
@@ -71,6 +73,7 @@ impl Engine {
             config,
             cache,
             cache_warning,
+            cannot_run: target::check_runs_here(&target).err(),
             target,
             pool: PoolCell::default(),
             account: Arc::new(Account::default()),
@@ -127,6 +130,22 @@ impl Default for Engine {
     fn default() -> Engine {
         Engine::new(Config::new()).expect("the processor is supported")
     }
+}
+
+/// The processor that was chosen, by the host or by `KJIT_TARGET_CPU`; without vectors for the scalar engine.
+fn target_of(config: &Config) -> Result<Target, String> {
+    let cpu = match (config.target_cpu, std::env::var("KJIT_TARGET_CPU")) {
+        (Some(cpu), _) => cpu,
+        (None, Ok(name)) if !name.trim().is_empty() => {
+            name.trim().parse().map_err(|error| format!("KJIT_TARGET_CPU: {error}"))?
+        }
+        (None, _) => TargetCpu::Native,
+    };
+    let mut target = cpu.target()?;
+    if config.kind == EngineKind::Scalar {
+        target.tier = Tier::Scalar;
+    }
+    Ok(target)
 }
 
 /// `KJIT_NUM_THREADS`, `NUMBA_NUM_THREADS`, or what the process may use.

@@ -55,6 +55,7 @@ pub use kjit_compiler::ir::func::{Remark, RemarkKind};
 pub use kjit_compiler::types::{ArrayTy, DType, Layout, Ty};
 pub use module::Module;
 pub use owned::{Array, DynArray};
+pub use target::TargetCpu;
 pub use typed::{KernelArg, KernelArgs, KernelReturn, TypedKernel};
 pub use value::{Arg, Scalar, Value};
 pub use view::{ArrayRef, ArrayRefMut, In, InOut, View, ViewMut};

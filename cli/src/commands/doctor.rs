@@ -41,7 +41,8 @@ fn facts(engine: &Engine, native: &Result<f64, String>) -> Json {
         "target": target.triple,
         "cpu": {
             "model": model(),
-            "tier": tier(),
+            "level": level(),
+            "vectors": target.tier.name(),
             "features": target.features.iter().map(|name| name.trim_start_matches("has_")).collect::<Vec<_>>(),
         },
         "threads": {
@@ -70,7 +71,12 @@ fn show(facts: &Json) -> Outcome {
     line("target", &text(&facts["target"]))?;
     line(
         "processor",
-        &format!("{}, {}", or(&facts["cpu"]["model"], "unknown"), text(&facts["cpu"]["tier"])),
+        &format!(
+            "{}, {}, vector code: {}",
+            or(&facts["cpu"]["model"], "unknown"),
+            text(&facts["cpu"]["level"]),
+            text(&facts["cpu"]["vectors"])
+        ),
     )?;
     line("features", &features.join(" "))?;
     let threads = &facts["threads"];
@@ -122,7 +128,7 @@ fn model() -> Option<String> {
 }
 
 /// The level of the x86-64 psABI that the processor reaches.
-fn tier() -> &'static str {
+fn level() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
         macro_rules! has {

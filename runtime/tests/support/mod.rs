@@ -4,7 +4,7 @@
 use std::cell::UnsafeCell;
 
 use kjit_compiler::backend::clif;
-use kjit_compiler::base::target::Target;
+use kjit_compiler::base::target::{Target, Tier};
 use kjit_compiler::base::{Code, FastMath, PrimaryMap, Span};
 use kjit_compiler::ir::abi::{context, table};
 use kjit_compiler::ir::*;
@@ -24,7 +24,8 @@ pub fn host() -> Target {
         .map(|flag| flag.name.to_string())
         .collect();
     features.sort();
-    Target { triple: isa.triple().to_string(), features }
+    let tier = Tier::of_features(&features);
+    Target { triple: isa.triple().to_string(), features, tier }
 }
 
 /// The context of one call.
@@ -515,6 +516,7 @@ impl Build {
             reductions: Vec::new(),
             array_reductions: Vec::new(),
             last_values: Vec::new(),
+            strip: None,
             body,
         }))
     }

@@ -2,17 +2,22 @@
 //! loops are as short as they should be. The tests that run code are the runtime's.
 
 use super::*;
+use crate::base::target::Tier;
 use crate::ir::text::parse_program;
 use crate::ir::verify;
 use crate::types::Ty;
 
 fn host_like() -> Target {
     let features = ["has_avx", "has_avx2", "has_fma", "has_sse3", "has_sse41", "has_sse42", "has_ssse3"];
-    Target { triple: "x86_64-unknown-linux-gnu".into(), features: features.map(String::from).to_vec() }
+    Target {
+        triple: "x86_64-unknown-linux-gnu".into(),
+        features: features.map(String::from).to_vec(),
+        tier: Tier::Scalar,
+    }
 }
 
 fn baseline() -> Target {
-    Target { triple: "x86_64-unknown-linux-gnu".into(), features: Vec::new() }
+    Target { triple: "x86_64-unknown-linux-gnu".into(), features: Vec::new(), tier: Tier::Scalar }
 }
 
 fn compile_text(text: &str, target: &Target) -> Artifact {
@@ -136,9 +141,13 @@ fn an_error_leaves_the_scratch_usable() {
     let signature = compile_text(EVERYTHING, &host_like()).signature;
     assert!(compile(&bad, signature.clone(), &host_like(), &mut scratch).is_err());
     assert!(compile(&good, signature.clone(), &host_like(), &mut scratch).is_ok());
-    let unknown = Target { triple: "x86_64-unknown-linux-gnu".into(), features: vec!["has_magic".into()] };
+    let unknown = Target {
+        triple: "x86_64-unknown-linux-gnu".into(),
+        features: vec!["has_magic".into()],
+        tier: Tier::Scalar,
+    };
     assert!(compile(&good, signature.clone(), &unknown, &mut scratch).unwrap_err().contains("has_magic"));
-    let unknown = Target { triple: "abacus".into(), features: Vec::new() };
+    let unknown = Target { triple: "abacus".into(), features: Vec::new(), tier: Tier::Scalar };
     assert!(compile(&good, signature, &unknown, &mut scratch).is_err());
 }
 
