@@ -1,0 +1,97 @@
+//! Random strips are well-formed, are what their text says, and give the same result whatever the lanes.
+#![allow(missing_docs)]
+
+mod support;
+
+use kjit_strip::interp::Settings;
+use kjit_strip::ir::{Inst, Op};
+use kjit_strip::text::{parse_strip, print_strip};
+use kjit_strip::{verify, walk};
+use std::collections::BTreeSet;
+use support::oracle::{far_addresses, interpret};
+use support::random;
+use support::rng::Rng;
+
+const CASES: u64 = 300;
+
+#[test]
+fn text_is_the_strip() {
+    for seed in 0..CASES {
+        let case = random::case(&mut Rng::new(seed));
+        let text = print_strip(&case.strip);
+        assert_eq!(verify(&case.strip), Ok(()), "seed {seed}\n{text}");
+        let parsed = parse_strip(&text).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{text}"));
+        assert_eq!(parsed, case.strip, "seed {seed}\n{text}");
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_the_lanes() {
+    for seed in 0..CASES {
+        let mut rng = Rng::new(seed);
+        let case = random::case(&mut rng);
+        let text = print_strip(&case.strip);
+        let n = rng.below(71) as u64;
+        let fault = rng.one_in(2).then(|| rng.below(80) as u64);
+        let instance = case.instance(&mut rng, n, fault);
+        let addresses = far_addresses(&instance);
+        let interpret = |n, settings: &Settings| {
+            interpret(&case, &instance, &addresses, n, settings)
+                .unwrap_or_else(|error| panic!("seed {seed}, n {n}: {error}\n{text}"))
+        };
+        let lanes = |lanes| Settings { lanes, ..Settings::default() };
+        let one = interpret(n, &lanes(1));
+        for settings in [lanes(4), lanes(16), lanes(64), Settings { head: Some(3), ..lanes(8) }] {
+            if case.strip.lanes.is_some() {
+                continue;
+            }
+            let many = interpret(n, &settings);
+            assert!(
+                many.done <= one.done && one.done < many.done + u64::from(settings.lanes),
+                "seed {seed}\n{text}"
+            );
+            let again = interpret(many.done, &lanes(1));
+            assert_eq!(again.done, many.done, "seed {seed}");
+            assert_eq!(many, again, "seed {seed}, {settings:?}\n{text}");
+        }
+    }
+}
+
+/// Every operation occurs.
+#[test]
+fn every_operation_occurs() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..CASES {
+        let case = random::case(&mut Rng::new(seed));
+        for region in [&case.strip.setup, &case.strip.body] {
+            walk::for_each_inst(region, &mut |inst| {
+                let text = match inst {
+                    Inst::Let { op: Op::Unary(op, _), .. } => format!("{op:?}"),
+                    Inst::Let { op: Op::Binary(op, ..), .. } => format!("{op:?}"),
+                    Inst::Let { op: Op::Convert(op, _), .. } => format!("{op:?}"),
+                    Inst::Let { op: Op::Shift(op, ..), .. } => format!("Shift{op:?}"),
+                    Inst::Let { op: Op::Fma(op, ..), .. } => format!("{op:?}"),
+                    Inst::Let { op: Op::Compare(op, ..), .. } => format!("{op:?}"),
+                    Inst::Let { op: Op::IntBinary(op, ..), .. } => format!("Int{op:?}"),
+                    Inst::Let { op: Op::Load { elem, .. }, .. } => format!("Load{elem:?}"),
+                    Inst::Store { elem, .. } => format!("Store{elem:?}"),
+                    Inst::Let { op, .. } => format!("{op:?}"),
+                    Inst::Fault { .. } => "Fault".to_owned(),
+                    Inst::Loop(_) => "Loop".to_owned(),
+                    Inst::Branch(_) => "Branch".to_owned(),
+                };
+                seen.insert(text.split([' ', '(']).next().unwrap_or("").to_owned());
+            });
+        }
+    }
+    for name in "Neg Abs Not Sqrt RoundEven Floor Ceil Trunc Add Sub Mul Div Min Max And Or Xor AndNot Shl Shr Sar \
+        ShiftShl ShiftShr ShiftSar MulAdd MulSub NegMulAdd Eq Ne Lt Le Gt Ge Widen Narrow IntToFloat SmallToFloat FloatToInt \
+        WholeToInt SignExtend ZeroExtend Truncate Bits MaskToInt IntAdd IntSub IntMul IntMin IntMax IntAnd IntOr IntXor IntShl \
+        IntSar LoadBool LoadI8 LoadU8 LoadI16 LoadU16 LoadI32 LoadU32 LoadI64 LoadU64 LoadF32 LoadF64 StoreBool StoreI8 StoreU8 \
+        StoreI16 StoreU16 StoreI32 StoreU32 StoreI64 StoreU64 StoreF32 StoreF64 Fault Loop Branch Select Lookup Any Active Broadcast \
+        TestLanes IntCompare IntLoad First LaneNumber Word WordLanes"
+        .split_whitespace()
+    {
+        assert!(seen.contains(name), "{name} never occurs, only {seen:?}");
+    }
+}

@@ -1,0 +1,998 @@
+//! Random strips with random arrays for them.
+//!
+//! A strip's result must not depend on how its iterations are cut into blocks (unless it pins its lanes), so what differs between
+//! lane counts never reaches a result: numbers of lanes are only used as numbers of iterations, `any` only decides whether
+//! masked work is skipped, carried values are only combined, and what a NaN looks like is hidden before its bits are taken.
+
+use super::rng::Rng;
+use kjit_strip::build::Builder;
+use kjit_strip::ir::{
+    Binary, Combine, Compare, Convert, Elem, FmaKind, IntOp, Op, Place, Shift, Step, Strip, Ty, Unary, Value,
+};
+
+/// A strip and what it wants in its frame.
+pub struct Case {
+    pub strip: Strip,
+    pub arrays: Vec<Array>,
+    /// Words with any number: `(word, content)`.
+    pub scalars: Vec<(u32, u64)>,
+    /// Words that receive results.
+    pub outputs: Vec<(u32, Ty)>,
+}
+
+/// An array that a strip uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Array {
+    /// The word with its address.
+    pub word: u32,
+    pub elem: Elem,
+    pub role: Role,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Role {
+    /// Element `i` belongs to iteration `i`; that many more before and behind.
+    Line { before: u32, behind: u32 },
+    /// The same with a distance in bytes, in the word given.
+    Strided { step_word: u32, may_overlap: bool },
+    /// That many elements, a power of two, for any iteration.
+    Table { len: u32 },
+    /// Only as many elements as the word says, which is less than the iterations.
+    Limited { limit_word: u32 },
+    /// Zeros, but at the iteration where the strip is to stop.
+    Flags,
+}
+
+/// The contents of a case's arrays for a number of iterations.
+pub struct Instance {
+    pub n: u64,
+    /// For each array its bytes and where in them the address points.
+    pub arrays: Vec<(Vec<u8>, u64)>,
+    /// The frame, without the addresses.
+    pub frame: Vec<u64>,
+}
+
+impl Case {
+    /// Fills the arrays; the flags stop the strip at iteration `fault`.
+    pub fn instance(&self, rng: &mut Rng, n: u64, fault: Option<u64>) -> Instance {
+        let mut frame = vec![0xdead_0000_0000_dead; self.strip.words as usize];
+        for &(word, content) in &self.scalars {
+            frame[word as usize] = content;
+        }
+        let mut arrays = Vec::new();
+        for array in &self.arrays {
+            let size = u64::from(array.elem.bytes());
+            let fill = |rng: &mut Rng, count: u64| -> Vec<u8> {
+                (0..count)
+                    .flat_map(|_| element(rng, array.elem).to_le_bytes().into_iter().take(size as usize))
+                    .collect()
+            };
+            arrays.push(match array.role {
+                Role::Line { before, behind } => {
+                    let count = if n == 0 { 0 } else { n + u64::from(before + behind) };
+                    (fill(rng, count), if n == 0 { 0 } else { u64::from(before) * size })
+                }
+                Role::Strided { step_word, may_overlap } => {
+                    let step = rng.pick(&[size as i64, -(size as i64), 3, 5, 8, 16, 24, -40, 64, -8, 136]);
+                    let step = if may_overlap && rng.one_in(6) { rng.pick(&[0, 1, -1, 2]) } else { step };
+                    let step =
+                        if !may_overlap && step.unsigned_abs() < size { 2 * size as i64 } else { step };
+                    frame[step_word as usize] = step as u64;
+                    let count = if n == 0 { 0 } else { (n - 1) * step.unsigned_abs() + size };
+                    // Elements may straddle the pattern; each gets a sensible value first.
+                    let mut bytes = vec![0x5a; count as usize];
+                    let origin = if step < 0 && n > 0 { (n - 1) * step.unsigned_abs() } else { 0 };
+                    for iteration in 0..n {
+                        let at = origin.wrapping_add_signed(step * iteration as i64) as usize;
+                        let word = element(rng, array.elem).to_le_bytes();
+                        bytes[at..at + size as usize].copy_from_slice(&word[..size as usize]);
+                    }
+                    (bytes, origin)
+                }
+                Role::Table { len } => (fill(rng, u64::from(len)), 0),
+                Role::Limited { limit_word } => {
+                    let limit = rng.below(n as usize + 1) as u64;
+                    frame[limit_word as usize] = limit;
+                    (fill(rng, limit), 0)
+                }
+                Role::Flags => {
+                    let mut flags = vec![0; n as usize];
+                    if let Some(fault) = fault.filter(|&fault| fault < n) {
+                        flags[fault as usize] = 1;
+                    }
+                    (flags, 0)
+                }
+            });
+        }
+        Instance { n, arrays, frame }
+    }
+}
+
+/// The bits of a random element: often small, sometimes special.
+fn element(rng: &mut Rng, elem: Elem) -> u64 {
+    match elem {
+        Elem::Bool => [0, 0, 1, 1, 1, 2, 0x80, 0xff][rng.below(8)],
+        Elem::F64 => float(rng).to_bits(),
+        Elem::F32 => u64::from((float(rng) as f32).to_bits()),
+        Elem::I8 | Elem::U8 | Elem::I16 | Elem::U16 | Elem::I32 | Elem::U32 | Elem::I64 | Elem::U64 => {
+            match rng.below(4) {
+                0 => rng.word(),
+                1 => rng.pick(&[
+                    0,
+                    1,
+                    u64::MAX,
+                    1 << 63,
+                    i64::MAX as u64,
+                    0x8000_0000,
+                    0x7fff_ffff,
+                    0xff,
+                    0x80,
+                ]),
+                _ => (rng.below(41) as i64 - 20) as u64,
+            }
+        }
+    }
+}
+
+fn float(rng: &mut Rng) -> f64 {
+    match rng.below(12) {
+        0 => rng.pick(&[
+            0.0,
+            -0.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::NAN,
+            f64::MIN_POSITIVE,
+            5e-324,
+            -1e-310,
+            f64::MAX,
+            9.3e18,
+            -9.3e18,
+            1e-45,
+            4_503_599_627_370_497.5,
+        ]),
+        1 => f64::from_bits(rng.word()),
+        2 => rng.below(21) as f64 - 10.0,
+        3 => (rng.below(41) as f64 - 20.0) / 2.0,
+        _ => ((rng.word() >> 11) as f64 / (1_u64 << 53) as f64 - 0.4) * 8.0,
+    }
+}
+
+/// A random strip.
+pub fn case(rng: &mut Rng) -> Case {
+    let styles: [&[Ty]; 6] = [
+        &[Ty::F64, Ty::F64, Ty::F64, Ty::F64, Ty::Mask],
+        &[Ty::F32, Ty::F32, Ty::F32, Ty::F32, Ty::Mask],
+        &[Ty::F64, Ty::F64, Ty::I64, Ty::Mask],
+        &[Ty::I64, Ty::I64, Ty::I32, Ty::Mask],
+        &[Ty::F64, Ty::F32, Ty::I64, Ty::I32, Ty::Mask],
+        &[Ty::F64, Ty::F32, Ty::I64, Ty::I32, Ty::Mask, Ty::Int, Ty::Test],
+    ];
+    let style = rng.pick(&styles);
+    let pinned = rng.one_in(6);
+    let mut generator = Generator {
+        rng,
+        b: Builder::new("random"),
+        words: 0,
+        arrays: Vec::new(),
+        scalars: Vec::new(),
+        outputs: Vec::new(),
+        pool: Vec::new(),
+        style,
+        pinned,
+        mask: None,
+        depth: 0,
+        may_fault: true,
+        may_store: false,
+    };
+    generator.all();
+    let Generator { b, arrays, scalars, outputs, words, .. } = generator;
+    let mut strip = b.finish();
+    strip.words = strip.words.max(words);
+    Case { strip, arrays, scalars, outputs }
+}
+
+struct Generator<'a> {
+    rng: &'a mut Rng,
+    b: Builder,
+    words: u32,
+    arrays: Vec<Array>,
+    scalars: Vec<(u32, u64)>,
+    outputs: Vec<(u32, Ty)>,
+    /// What may be used here; `Int`s and `Test`s in it do not depend on the block.
+    pool: Vec<Value>,
+    style: &'static [Ty],
+    pinned: bool,
+    /// The lanes that are still in the loops around.
+    mask: Option<Value>,
+    depth: u32,
+    may_fault: bool,
+    may_store: bool,
+}
+
+const FLOAT_BINARIES: [Binary; 9] = [
+    Binary::Add,
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Min,
+    Binary::Max,
+    Binary::Add,
+];
+const INT_BINARIES: [Binary; 12] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Min,
+    Binary::Max,
+    Binary::And,
+    Binary::Or,
+    Binary::Xor,
+    Binary::AndNot,
+    Binary::Shl,
+    Binary::Shr,
+    Binary::Sar,
+];
+const MASK_BINARIES: [Binary; 4] = [Binary::And, Binary::Or, Binary::Xor, Binary::AndNot];
+const FLOAT_UNARIES: [Unary; 7] =
+    [Unary::Neg, Unary::Abs, Unary::Sqrt, Unary::RoundEven, Unary::Floor, Unary::Ceil, Unary::Trunc];
+const INT_UNARIES: [Unary; 3] = [Unary::Neg, Unary::Abs, Unary::Not];
+const FMAS: [FmaKind; 3] = [FmaKind::MulAdd, FmaKind::MulSub, FmaKind::NegMulAdd];
+const SHIFTS: [Shift; 3] = [Shift::Shl, Shift::Shr, Shift::Sar];
+const COMPARES: [Compare; 6] = [Compare::Eq, Compare::Ne, Compare::Lt, Compare::Le, Compare::Gt, Compare::Ge];
+const INT_OPS: [IntOp; 10] = [
+    IntOp::Add,
+    IntOp::Sub,
+    IntOp::Mul,
+    IntOp::Min,
+    IntOp::Max,
+    IntOp::And,
+    IntOp::Or,
+    IntOp::Xor,
+    IntOp::Shl,
+    IntOp::Sar,
+];
+const INT_ELEMS: [Elem; 8] =
+    [Elem::I8, Elem::U8, Elem::I16, Elem::U16, Elem::I32, Elem::U32, Elem::I64, Elem::U64];
+
+impl Generator<'_> {
+    fn all(&mut self) {
+        if self.pinned {
+            let lanes = self.rng.pick(&[16, 16, 32, 64]);
+            self.b.pin_lanes(lanes);
+        }
+        for _ in 0..2 {
+            self.inputs();
+        }
+        if self.rng.one_in(3) {
+            self.setup_only();
+        }
+        let carried = self.carried_params();
+        let size = self.rng.pick(&[2, 4, 8, 12, 20, 40]);
+        self.work(size);
+        let with_faults = self.rng.one_in(3);
+        if with_faults {
+            self.planted_fault();
+        }
+        self.may_fault = false;
+        self.may_store = true;
+        self.work(size / 2);
+        let stores = 1 + self.rng.below(3);
+        for _ in 0..stores {
+            self.store();
+        }
+        self.carried_nexts(&carried);
+    }
+
+    fn new_word(&mut self) -> u32 {
+        self.words += 1;
+        self.words - 1
+    }
+
+    fn array(&mut self, elem: Elem, role: Role) -> Value {
+        let word = self.new_word();
+        self.arrays.push(Array { word, elem, role });
+        self.b.word(word)
+    }
+
+    fn keep(&mut self, value: Value) -> Value {
+        self.pool.push(value);
+        value
+    }
+
+    fn lane_ty(&mut self) -> Ty {
+        loop {
+            let ty = self.rng.pick(self.style);
+            if !matches!(ty, Ty::Int | Ty::Test) {
+                return ty;
+            }
+        }
+    }
+
+    fn inputs(&mut self) {
+        let ty = self.lane_ty();
+        let value = self.load(ty);
+        self.keep(value);
+        let (word, content) = (self.new_word(), element(self.rng, Elem::F64));
+        self.scalars.push((word, content));
+        if ty != Ty::Mask {
+            let value = self.b.word_lanes(ty, word);
+            self.keep(value);
+        }
+        let (word, content) = (self.new_word(), element(self.rng, Elem::I64));
+        self.scalars.push((word, content));
+        let value = self.b.word(word);
+        self.keep(value);
+    }
+
+    /// Computations outside of the blocks.
+    fn setup_only(&mut self) {
+        let (a, b) = (self.b.int(3), self.b.int(40));
+        let sum = self.b.define_in_setup(Ty::Int, Op::IntBinary(IntOp::Mul, a, b));
+        let test = self.b.define_in_setup(Ty::Test, Op::IntCompare(Compare::Lt, a, sum));
+        let lanes = self.b.define_in_setup(Ty::I64, Op::Broadcast(sum));
+        let mask = self.b.define_in_setup(Ty::Mask, Op::TestLanes(test));
+        let one = self.b.i64(1);
+        let product = self.b.define_in_setup(Ty::I64, Op::Binary(Binary::Sub, lanes, one));
+        let chosen = self.b.define_in_setup(Ty::I64, Op::Select { mask, then: product, orelse: lanes });
+        let float = self.b.define_in_setup(Ty::F64, Op::Convert(Convert::IntToFloat, chosen));
+        self.pool.extend([sum, test, lanes, mask, chosen, float]);
+    }
+
+    fn work(&mut self, count: usize) {
+        for _ in 0..count {
+            match self.rng.below(24) {
+                0 if self.depth < 2 => self.counted_loop(),
+                1 if self.depth < 2 => self.masked_loop(),
+                2 if self.depth < 2 => self.uniform_branch(),
+                3 if self.depth < 2 => self.masked_branch(),
+                _ => {
+                    let ty = self.rng.pick(self.style);
+                    let value = self.op(ty);
+                    self.keep(value);
+                }
+            }
+        }
+    }
+
+    /// Something of the type.
+    fn any(&mut self, ty: Ty) -> Value {
+        let fitting: Vec<Value> = self.pool.iter().copied().filter(|&value| self.b.ty(value) == ty).collect();
+        if !fitting.is_empty() && !self.rng.one_in(8) {
+            // Rather a late one.
+            let back = self.rng.below(fitting.len()).min(self.rng.below(fitting.len()));
+            return fitting[fitting.len() - 1 - back];
+        }
+        let bits = |rng: &mut Rng, elem| element(rng, elem);
+        match ty {
+            Ty::Int => {
+                let value = self.rng.below(200) as i64 - 100;
+                self.b.int(value)
+            }
+            Ty::Test => self.op(Ty::Test),
+            Ty::F64 | Ty::I64 => {
+                let bits = bits(self.rng, if ty == Ty::F64 { Elem::F64 } else { Elem::I64 });
+                self.b.bits(ty, bits)
+            }
+            Ty::F32 | Ty::I32 => {
+                let bits = bits(self.rng, if ty == Ty::F32 { Elem::F32 } else { Elem::U32 });
+                self.b.bits(ty, bits & 0xffff_ffff)
+            }
+            Ty::Mask => {
+                if self.rng.one_in(3) {
+                    let is_set = self.rng.one_in(2);
+                    self.b.mask(is_set)
+                } else {
+                    self.op(Ty::Mask)
+                }
+            }
+        }
+    }
+
+    fn op(&mut self, ty: Ty) -> Value {
+        match ty {
+            Ty::F64 | Ty::F32 => self.float_op(ty),
+            Ty::I64 | Ty::I32 => self.int_op(ty),
+            Ty::Mask => self.mask_op(),
+            Ty::Int => {
+                if self.rng.one_in(4) {
+                    let elem = self.rng.pick(&INT_ELEMS);
+                    let base = self.array(elem, Role::Table { len: 4 });
+                    let disp = self.rng.below(4) as i32 * elem.bytes() as i32;
+                    return self.b.int_load(elem, base, disp);
+                }
+                let op = self.rng.pick(&INT_OPS);
+                let a = self.any(Ty::Int);
+                let b = if matches!(op, IntOp::Shl | IntOp::Sar) {
+                    let count = self.rng.below(64) as i64;
+                    self.b.int(count)
+                } else {
+                    self.any(Ty::Int)
+                };
+                self.b.int_binary(op, a, b)
+            }
+            Ty::Test => {
+                let (op, a, b) = (self.rng.pick(&COMPARES), self.any(Ty::Int), self.any(Ty::Int));
+                self.b.int_compare(op, a, b)
+            }
+        }
+    }
+
+    fn float_op(&mut self, ty: Ty) -> Value {
+        match self.rng.below(20) {
+            0..8 => {
+                let (op, a, b) = (self.rng.pick(&FLOAT_BINARIES), self.any(ty), self.any(ty));
+                self.b.binary(op, a, b)
+            }
+            8..10 => {
+                let (op, a) = (self.rng.pick(&FLOAT_UNARIES), self.any(ty));
+                self.b.unary(op, a)
+            }
+            10..13 => {
+                let (kind, a, b, c) = (self.rng.pick(&FMAS), self.any(ty), self.any(ty), self.any(ty));
+                self.b.fma(kind, a, b, c)
+            }
+            13..15 => {
+                let (mask, a, b) = (self.any(Ty::Mask), self.any(ty), self.any(ty));
+                self.b.select(mask, a, b)
+            }
+            15..17 => self.load(ty),
+            17 if ty == Ty::F64 => {
+                let len = self.rng.pick(&[1, 2, 4, 16]);
+                let words: Vec<u64> = (0..len).map(|_| element(self.rng, Elem::F64)).collect();
+                let table = self.b.table(&words);
+                let index = self.index(len as i64);
+                self.b.lookup(Ty::F64, table, index)
+            }
+            _ => match (self.rng.below(4), ty) {
+                (0, Ty::F64) => {
+                    let a = self.any(Ty::F32);
+                    self.b.convert(Convert::Widen, a, ty)
+                }
+                (0, _) => {
+                    let a = self.any(Ty::F64);
+                    self.b.convert(Convert::Narrow, a, ty)
+                }
+                (1, Ty::F64) => {
+                    let a = self.any(Ty::I64);
+                    let count = 13 + self.rng.below(40) as u8;
+                    let small = self.b.shift(Shift::Sar, a, count);
+                    self.b.convert(Convert::SmallToFloat, small, ty)
+                }
+                (2, _) => {
+                    let from = if ty == Ty::F64 { Ty::I64 } else { Ty::I32 };
+                    let a = self.any(from);
+                    self.b.convert(Convert::Bits, a, ty)
+                }
+                _ => {
+                    let from = self.rng.pick(&[Ty::I64, Ty::I32]);
+                    let a = self.any(from);
+                    self.b.convert(Convert::IntToFloat, a, ty)
+                }
+            },
+        }
+    }
+
+    /// The bits of a float whose NaNs all look the same.
+    fn clean_bits(&mut self, ty: Ty) -> Value {
+        let from = if ty == Ty::I64 { Ty::F64 } else { Ty::F32 };
+        let a = self.any(from);
+        let is_number = self.b.compare(Compare::Eq, a, a);
+        let nan = if ty == Ty::I64 { self.b.f64(f64::NAN) } else { self.b.f32(f32::NAN) };
+        let clean = self.b.select(is_number, a, nan);
+        self.b.convert(Convert::Bits, clean, ty)
+    }
+
+    fn int_op(&mut self, ty: Ty) -> Value {
+        match self.rng.below(20) {
+            0..8 => {
+                let (op, a, mut b) = (self.rng.pick(&INT_BINARIES), self.any(ty), self.any(ty));
+                if matches!(op, Binary::Shl | Binary::Shr | Binary::Sar) && !self.rng.one_in(4) {
+                    let most = self.b.bits(ty, if ty == Ty::I64 { 63 } else { 31 });
+                    b = self.b.and(b, most);
+                }
+                self.b.binary(op, a, b)
+            }
+            8..10 => {
+                let (op, a) = (self.rng.pick(&INT_UNARIES), self.any(ty));
+                self.b.unary(op, a)
+            }
+            10..12 => {
+                let width = if ty == Ty::I64 { 64 } else { 32 };
+                let (op, a, count) = (self.rng.pick(&SHIFTS), self.any(ty), self.rng.below(width) as u8);
+                self.b.shift(op, a, count)
+            }
+            12 => {
+                let (mask, a, b) = (self.any(Ty::Mask), self.any(ty), self.any(ty));
+                self.b.select(mask, a, b)
+            }
+            13..15 => self.load(ty),
+            15 => {
+                let a = self.any(Ty::Mask);
+                self.b.convert(Convert::MaskToInt, a, ty)
+            }
+            16 => self.clean_bits(ty),
+            _ => match (self.rng.below(6), ty) {
+                (_, Ty::I32) => {
+                    let a = self.any(Ty::I64);
+                    self.b.convert(Convert::Truncate, a, ty)
+                }
+                (0, _) => {
+                    let a = self.any(Ty::Int);
+                    self.b.broadcast(a)
+                }
+                (1, _) => self.b.iteration(),
+                (2, _) => {
+                    let from = self.rng.pick(&[Ty::F64, Ty::F32]);
+                    let a = self.any(from);
+                    self.b.convert(Convert::FloatToInt, a, ty)
+                }
+                (3, _) => {
+                    let a = self.any(Ty::F64);
+                    let (least, most) = (self.b.f64(-1e15), self.b.f64(1e15));
+                    // A NaN becomes the limit.
+                    let a = self.b.binary(Binary::Max, a, least);
+                    let a = self.b.binary(Binary::Min, a, most);
+                    let round = self.rng.pick(&[Unary::RoundEven, Unary::Floor, Unary::Ceil, Unary::Trunc]);
+                    let a = self.b.unary(round, a);
+                    self.b.convert(Convert::WholeToInt, a, ty)
+                }
+                (4, _) => {
+                    let len = self.rng.pick(&[1, 2, 8, 32]);
+                    let words: Vec<u64> = (0..len).map(|_| element(self.rng, Elem::I64)).collect();
+                    let table = self.b.table(&words);
+                    let index = self.index(len as i64);
+                    self.b.lookup(Ty::I64, table, index)
+                }
+                _ => {
+                    let a = self.any(Ty::I32);
+                    let convert = self.rng.pick(&[Convert::SignExtend, Convert::ZeroExtend]);
+                    self.b.convert(convert, a, ty)
+                }
+            },
+        }
+    }
+
+    fn mask_op(&mut self) -> Value {
+        match self.rng.below(10) {
+            0..5 => {
+                let of = self.lane_ty();
+                let of =
+                    if of == Ty::Mask { self.rng.pick(&[Ty::F64, Ty::I64, Ty::I32, Ty::F32]) } else { of };
+                let (op, a, b) = (self.rng.pick(&COMPARES), self.any(of), self.any(of));
+                self.b.compare(op, a, b)
+            }
+            5..7 => {
+                let (op, a, b) = (self.rng.pick(&MASK_BINARIES), self.any(Ty::Mask), self.any(Ty::Mask));
+                self.b.binary(op, a, b)
+            }
+            7 => {
+                let (mask, a, b) = (self.any(Ty::Mask), self.any(Ty::Mask), self.any(Ty::Mask));
+                self.b.select(mask, a, b)
+            }
+            8 => match self.rng.below(3) {
+                0 => {
+                    let a = self.any(Ty::Mask);
+                    self.b.not(a)
+                }
+                1 => {
+                    let a = self.any(Ty::Test);
+                    self.b.test_lanes(a)
+                }
+                _ => self.b.active(),
+            },
+            _ => self.load(Ty::Mask),
+        }
+    }
+
+    /// Between 0 and a power of two, in every lane.
+    fn index(&mut self, len: i64) -> Value {
+        let (a, most) = (self.any(Ty::I64), self.b.i64(len - 1));
+        self.b.and(a, most)
+    }
+
+    fn elem_for(&mut self, ty: Ty) -> Elem {
+        match ty {
+            Ty::F64 => Elem::F64,
+            Ty::F32 => Elem::F32,
+            Ty::Mask => Elem::Bool,
+            Ty::I32 => self.rng.pick(&INT_ELEMS[..6]),
+            Ty::I64 | Ty::Int | Ty::Test => self.rng.pick(&INT_ELEMS),
+        }
+    }
+
+    fn load(&mut self, ty: Ty) -> Value {
+        let elem = self.elem_for(ty);
+        let size = elem.bytes() as i32;
+        let place = match self.rng.below(10) {
+            0..4 => {
+                let (before, behind) = (self.rng.below(3) as u32, self.rng.below(3) as u32);
+                let base = self.array(elem, Role::Line { before, behind });
+                let disp = (self.rng.below((before + behind) as usize + 1) as i32 - before as i32) * size;
+                match self.b.element_of_block(elem, base) {
+                    Place::Line { address, step, .. } => Place::Line { address, disp, step },
+                    other @ Place::Scattered { .. } => other,
+                }
+            }
+            4 => {
+                // One that is there, so that loads share addresses.
+                let known = self.arrays.iter().rev().find_map(|array| match array.role {
+                    Role::Line { before, .. } if array.elem == elem && before > 0 => Some(array.word),
+                    _ => None,
+                });
+                match known {
+                    Some(word) => {
+                        let base = self.b.word(word);
+                        match self.b.element_of_block(elem, base) {
+                            Place::Line { address, step, .. } => Place::Line { address, disp: -size, step },
+                            other @ Place::Scattered { .. } => other,
+                        }
+                    }
+                    None => {
+                        let base = self.array(elem, Role::Line { before: 1, behind: 0 });
+                        self.b.element_of_block(elem, base)
+                    }
+                }
+            }
+            5 => {
+                let step_word = self.new_word();
+                let base = self.array(elem, Role::Strided { step_word, may_overlap: true });
+                let step = self.b.word(step_word);
+                self.b.strided_of_block(base, step)
+            }
+            6 => {
+                let base = self.array(elem, Role::Table { len: 4 });
+                Place::Line { address: base, disp: self.rng.below(4) as i32 * size, step: Step::Zero }
+            }
+            7 => {
+                let limit_word = self.new_word();
+                let base = self.array(elem, Role::Limited { limit_word });
+                let limit = self.b.word_lanes(Ty::I64, limit_word);
+                let iteration = self.b.iteration();
+                let within = self.b.compare(Compare::Lt, iteration, limit);
+                let place = self.b.element_of_block(elem, base);
+                return self.b.load_if(ty, elem, place, within);
+            }
+            _ => {
+                let len = self.rng.pick(&[1, 8, 64]);
+                let base = self.array(elem, Role::Table { len });
+                let offset = self.offset(elem, len);
+                if self.rng.one_in(3) {
+                    // Lanes that are not in the mask point nowhere.
+                    let mask = self.any(Ty::Mask);
+                    let nowhere = self.b.i64(1 << 62);
+                    let offset = self.b.select(mask, offset, nowhere);
+                    return self.b.load_if(ty, elem, Place::Scattered { base, offset, disp: 0 }, mask);
+                }
+                Place::Scattered { base, offset, disp: 0 }
+            }
+        };
+        if self.rng.one_in(4) {
+            let mask = self.any(Ty::Mask);
+            return self.b.load_if(ty, elem, place, mask);
+        }
+        self.b.load(ty, elem, place)
+    }
+
+    /// Bytes to a random element of a table.
+    fn offset(&mut self, elem: Elem, len: u32) -> Value {
+        let index = self.index(i64::from(len));
+        self.b.shift(Shift::Shl, index, elem.bytes().trailing_zeros() as u8)
+    }
+
+    fn store(&mut self) {
+        let ty = self.lane_ty();
+        let value = self.any(ty);
+        let elem = self.elem_for(ty);
+        let place = match self.rng.below(8) {
+            0..4 => {
+                let base = self.array(elem, Role::Line { before: 0, behind: 0 });
+                self.b.element_of_block(elem, base)
+            }
+            4 | 5 => {
+                let step_word = self.new_word();
+                // Parts of NaNs can't be told from one another; and see below.
+                let may_overlap = self.depth == 0 && !matches!(elem, Elem::F64 | Elem::F32);
+                let base = self.array(elem, Role::Strided { step_word, may_overlap });
+                let step = self.b.word(step_word);
+                self.b.strided_of_block(base, step)
+            }
+            _ if self.mask.is_some() || self.depth > 0 => {
+                // The order of stores to one element is that of the rounds: nothing that lanes share.
+                let base = self.array(elem, Role::Line { before: 0, behind: 0 });
+                self.b.element_of_block(elem, base)
+            }
+            6 => {
+                let base = self.array(elem, Role::Table { len: 1 });
+                Place::Line { address: base, disp: 0, step: Step::Zero }
+            }
+            _ => {
+                let len = self.rng.pick(&[1, 4, 64]);
+                let base = self.array(elem, Role::Table { len });
+                let offset = self.offset(elem, len);
+                Place::Scattered { base, offset, disp: 0 }
+            }
+        };
+        let mut mask = self.mask;
+        if self.rng.one_in(3) {
+            let more = self.any(Ty::Mask);
+            mask = Some(match mask {
+                Some(mask) => self.b.and(mask, more),
+                None => more,
+            });
+        }
+        match mask {
+            Some(mask) => self.b.store_if(elem, place, value, mask),
+            None => self.b.store(elem, place, value),
+        }
+    }
+
+    fn planted_fault(&mut self) {
+        let base = self.array(Elem::Bool, Role::Flags);
+        let place = self.b.element_of_block(Elem::Bool, base);
+        let mut mask = self.b.load(Ty::Mask, Elem::Bool, place);
+        if let Some(live) = self.mask {
+            mask = self.b.and(mask, live);
+        }
+        self.b.fault(mask);
+    }
+
+    /// What may be done in a region besides computing.
+    fn effects(&mut self) {
+        if self.may_fault && self.rng.one_in(5) {
+            self.planted_fault();
+        }
+        if self.may_store && self.rng.one_in(4) {
+            self.store();
+        }
+    }
+
+    /// Computes something inside and forgets what was only known there.
+    fn inside(&mut self, count: usize, known: &[Value]) {
+        self.pool.extend(known);
+        self.depth += 1;
+        self.effects();
+        self.work(count);
+        self.depth -= 1;
+    }
+
+    /// `for k in 0 .. count`
+    fn counted_loop(&mut self) {
+        let (some, most) = (self.any(Ty::Int), self.b.int(3));
+        let count = self.b.int_binary(IntOp::And, some, most);
+        let zero = self.b.int(0);
+        let mut inits = vec![zero];
+        for _ in 0..self.rng.below(4) {
+            let ty = self.lane_ty();
+            inits.push(self.any(ty));
+        }
+        let mark = self.pool.len();
+        let params = self.b.begin_loop(&inits);
+        let cond = self.b.int_compare(Compare::Lt, params[0], count);
+        self.b.begin_round(cond);
+        let size = 1 + self.rng.below(6);
+        self.inside(size, &params);
+        let one = self.b.int(1);
+        let mut nexts = vec![self.b.int_add(params[0], one)];
+        for &param in &params[1..] {
+            let ty = self.b.ty(param);
+            nexts.push(self.any(ty));
+        }
+        // Constants and words are in the setup, everything else ends here.
+        self.pool.truncate(mark);
+        let results = self.b.end_loop(&nexts);
+        self.pool.extend(results);
+    }
+
+    /// Each lane does as many rounds as it wants; the others wait.
+    fn masked_loop(&mut self) {
+        let (some, most) = (self.any(Ty::I64), self.b.i64(5));
+        let limit = self.b.and(some, most);
+        let (none, start) = (self.b.i64(0), self.b.int(0));
+        let mut inits = vec![none, start];
+        for _ in 0..1 + self.rng.below(3) {
+            let ty = self.lane_ty();
+            inits.push(self.any(ty));
+        }
+        let mark = self.pool.len();
+        let params = self.b.begin_loop(&inits);
+        let mut live = self.b.compare(Compare::Lt, params[0], limit);
+        if let Some(outer) = self.mask {
+            live = self.b.and(live, outer);
+        }
+        let cond = self.b.any(live);
+        self.b.begin_round(cond);
+        let outer = self.mask.replace(live);
+        let size = 1 + self.rng.below(6);
+        let known: Vec<Value> = params.iter().copied().filter(|&param| self.b.ty(param) != Ty::Int).collect();
+        self.inside(size, &known);
+        self.mask = outer;
+        let (one, int_one) = (self.b.i64(1), self.b.int(1));
+        let mut nexts = Vec::new();
+        for &param in &params {
+            let ty = self.b.ty(param);
+            if ty == Ty::Int {
+                nexts.push(self.b.int_add(param, int_one));
+                continue;
+            }
+            let next = if param == params[0] { self.b.add(param, one) } else { self.any(ty) };
+            nexts.push(self.b.select(live, next, param));
+        }
+        self.pool.truncate(mark);
+        let results = self.b.end_loop(&nexts);
+        for result in results {
+            // The number of rounds depends on the other lanes.
+            if self.b.ty(result) != Ty::Int {
+                self.pool.push(result);
+            }
+        }
+    }
+
+    fn uniform_branch(&mut self) {
+        let cond = self.any(Ty::Test);
+        let tys: Vec<Ty> = (0..1 + self.rng.below(3)).map(|_| self.lane_ty()).collect();
+        let mark = self.pool.len();
+        self.b.begin_branch(cond);
+        let size = 1 + self.rng.below(5);
+        self.inside(size, &[]);
+        let results: Vec<Value> = tys.iter().map(|&ty| self.any(ty)).collect();
+        self.pool.truncate(mark);
+        self.b.begin_orelse(&results);
+        let size = self.rng.below(5);
+        // A fault after a store of the other side would be one after a store, in the order of the text.
+        self.inside(size, &[]);
+        let results: Vec<Value> = tys.iter().map(|&ty| self.any(ty)).collect();
+        self.pool.truncate(mark);
+        let results = self.b.end_branch(&results);
+        self.pool.extend(results);
+    }
+
+    /// Work that is skipped if no lane wants it.
+    fn masked_branch(&mut self) {
+        let mut mask = self.any(Ty::Mask);
+        if let Some(outer) = self.mask {
+            mask = self.b.and(mask, outer);
+        }
+        let cond = self.b.any(mask);
+        let tys: Vec<Ty> = (0..1 + self.rng.below(2)).map(|_| self.lane_ty()).collect();
+        let olds: Vec<Value> = tys.iter().map(|&ty| self.any(ty)).collect();
+        let mark = self.pool.len();
+        self.b.begin_branch(cond);
+        let outer = self.mask.replace(mask);
+        let size = 1 + self.rng.below(5);
+        self.inside(size, &[]);
+        self.mask = outer;
+        let mut results = Vec::new();
+        for (&ty, &old) in tys.iter().zip(&olds) {
+            let new = self.any(ty);
+            results.push(self.b.select(mask, new, old));
+        }
+        self.pool.truncate(mark);
+        self.b.begin_orelse(&results);
+        let results = self.b.end_branch(&olds);
+        self.pool.extend(results);
+    }
+
+    /// Opens the carried values: `(param, companion)`.
+    fn carried_params(&mut self) -> Vec<(Value, Option<Value>)> {
+        let mut carried = Vec::new();
+        for _ in 0..self.rng.pick(&[0, 0, 1, 2, 3]) {
+            let ty = self.lane_ty();
+            let word = self.new_word();
+            self.outputs.push((word, ty));
+            let combine = match ty {
+                Ty::Mask => self.rng.pick(&[Combine::And, Combine::Or, Combine::Xor]),
+                Ty::I64 | Ty::I32 => self.rng.pick(&[
+                    Combine::Add,
+                    Combine::Mul,
+                    Combine::Min,
+                    Combine::Max,
+                    Combine::And,
+                    Combine::Or,
+                    Combine::Xor,
+                    Combine::ArgMin { with: 0 },
+                    Combine::ArgMax { with: 0 },
+                ]),
+                Ty::F64 | Ty::F32 if self.pinned => {
+                    self.rng.pick(&[Combine::Add, Combine::Mul, Combine::Min, Combine::Max])
+                }
+                Ty::F64 | Ty::F32 | Ty::Int | Ty::Test => self.rng.pick(&[
+                    Combine::Min,
+                    Combine::Max,
+                    Combine::ArgMin { with: 0 },
+                    Combine::ArgMax { with: 0 },
+                ]),
+            };
+            let init = self.neutral(combine, ty);
+            let with = self.b.strip().carried.len() as u32 + 1;
+            let combine = match combine {
+                Combine::ArgMin { .. } => Combine::ArgMin { with },
+                Combine::ArgMax { .. } => Combine::ArgMax { with },
+                other => other,
+            };
+            let param = self.b.carry(init, combine, word);
+            let companion = matches!(combine, Combine::ArgMin { .. } | Combine::ArgMax { .. }).then(|| {
+                let word = self.new_word();
+                self.outputs.push((word, Ty::I64));
+                let init = self.b.i64(i64::MAX);
+                self.b.carry(init, Combine::Companion, word)
+            });
+            if self.pinned && companion.is_none() {
+                self.pool.push(param);
+            }
+            carried.push((param, companion));
+        }
+        carried
+    }
+
+    fn neutral(&mut self, combine: Combine, ty: Ty) -> Value {
+        let is_low = matches!(combine, Combine::Min | Combine::ArgMin { .. });
+        match (ty, combine) {
+            (Ty::F64, Combine::Add) => self.b.f64(0.0),
+            (Ty::F64, Combine::Mul) => self.b.f64(1.0),
+            (Ty::F32, Combine::Add) => self.b.f32(0.0),
+            (Ty::F32, Combine::Mul) => self.b.f32(1.0),
+            (Ty::F64, _) => self.b.f64(if is_low { f64::INFINITY } else { f64::NEG_INFINITY }),
+            (Ty::F32, _) => self.b.f32(if is_low { f32::INFINITY } else { f32::NEG_INFINITY }),
+            (Ty::Mask, _) => self.b.mask(combine == Combine::And),
+            (_, Combine::Add | Combine::Or | Combine::Xor) => self.b.bits(ty, 0),
+            (_, Combine::Mul) => self.b.bits(ty, 1),
+            (Ty::I32, Combine::And) => self.b.i32(-1),
+            (Ty::I32, _) => self.b.i32(if is_low { i32::MAX } else { i32::MIN }),
+            (_, Combine::And) => self.b.i64(-1),
+            _ => self.b.i64(if is_low { i64::MAX } else { i64::MIN }),
+        }
+    }
+
+    fn carried_nexts(&mut self, carried: &[(Value, Option<Value>)]) {
+        for &(param, companion) in carried {
+            let ty = self.b.ty(param);
+            let combine =
+                self.b.strip().carried.iter().find(|known| known.param == param).map(|known| known.combine);
+            let mut new = self.any(ty);
+            if matches!(ty, Ty::F64 | Ty::F32) && !self.pinned {
+                // NaNs and signs of zeros would tell the order.
+                let zero = self.b.bits(ty, 0);
+                let one = self
+                    .b
+                    .bits(ty, if ty == Ty::F64 { 1.0_f64.to_bits() } else { u64::from(1.0_f32.to_bits()) });
+                let (is_low, is_high) =
+                    (self.b.compare(Compare::Lt, new, zero), self.b.compare(Compare::Gt, new, zero));
+                let is_plain = self.b.or(is_low, is_high);
+                new = self.b.select(is_plain, new, one);
+            }
+            let next = match combine {
+                Some(Combine::Mul) => self.b.mul(param, new),
+                Some(Combine::Min) => self.b.binary(Binary::Min, new, param),
+                Some(Combine::Max) => self.b.binary(Binary::Max, new, param),
+                Some(Combine::And) => self.b.and(param, new),
+                Some(Combine::Or) => self.b.or(param, new),
+                Some(Combine::Xor) => self.b.binary(Binary::Xor, param, new),
+                Some(Combine::ArgMin { .. } | Combine::ArgMax { .. }) => {
+                    let op = if matches!(combine, Some(Combine::ArgMin { .. })) {
+                        Compare::Lt
+                    } else {
+                        Compare::Gt
+                    };
+                    let wins = self.b.compare(op, new, param);
+                    if let Some(companion) = companion {
+                        let iteration = self.b.iteration();
+                        let next = self.b.select(wins, iteration, companion);
+                        self.b.set_next(companion, next);
+                    }
+                    self.b.select(wins, new, param)
+                }
+                Some(Combine::Add | Combine::Companion) | None => self.b.add(param, new),
+            };
+            let next = if self.rng.one_in(3) && companion.is_none() {
+                let mask = self.any(Ty::Mask);
+                self.b.select(mask, next, param)
+            } else {
+                next
+            };
+            self.b.set_next(param, next);
+        }
+    }
+}
