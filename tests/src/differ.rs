@@ -1,10 +1,11 @@
 //! Runs random programs on every engine and says where they differ.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, Line, parse_cases};
+use crate::case::{Action, Case, Line, parse_cases};
 use crate::generate::{Focus, Program, generate, minimise};
-use crate::run::{LAYOUTS, Outcome, SETUPS, Transcript, differences, transcript};
+use crate::run::{LAYOUTS, Outcome, SETUPS, Setup, Transcript, differences, transcript};
 
 /// What came of one program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +27,8 @@ pub struct Tally {
     pub rejected: usize,
     /// Calls that ended with an error, the same everywhere.
     pub traps: usize,
+    /// The program that took longest: its seed and milliseconds.
+    pub slowest: (u64, u128),
 }
 
 fn case_of(program: &Program) -> Option<(Case, Vec<Line>)> {
@@ -44,23 +47,37 @@ pub fn examine(program: &Program, tally: &mut Tally) -> Finding {
     let has_parallel = source.contains("prange");
     let directory = tempfile::tempdir().ok();
     let path = directory.as_ref().map(tempfile::TempDir::path);
-    let reference = transcript(&SETUPS[0], &source, &lines, path);
-    if let Some(Some(Outcome::Failed(message))) = reference.outcomes.first() {
+    let mut reference = transcript(&SETUPS[0], &source, &lines, path);
+    let failure = reference.outcomes.iter().flatten().find_map(|outcome| match outcome {
+        Outcome::Failed(message) => Some(message),
+        Outcome::Value(_) | Outcome::Trap { .. } => None,
+    });
+    if let Some(message) = failure {
         let is_internal = message.contains("internal") || message.contains("K9");
         if is_internal {
             return Finding::Differs(message.clone());
         }
         return Finding::Rejected(message.clone());
     }
-    tally.traps += reference.outcomes.iter().filter(|o| matches!(o, Some(Outcome::Trap { .. }))).count();
+    // What a parallel loop that failed has written beyond the failing iteration is not specified.
+    let hides_arrays = has_parallel && reference.outcomes.iter().any(is_trap);
+    if hides_arrays {
+        hide_arrays(&lines, &mut reference);
+    }
+    tally.traps += reference.outcomes.iter().filter(|o| is_trap(o)).count();
     let mut problems: Vec<String> = complaints(&reference, SETUPS[0].name);
-    let layout = &LAYOUTS[source.len() % LAYOUTS.len()];
-    for setup in SETUPS[1..].iter().chain([layout]) {
+    // Compiling takes most of the time: one more way of doing it per program.
+    let extra: Vec<&Setup> = SETUPS.iter().filter(|setup| !setup.optimize).chain(LAYOUTS).collect();
+    let extra = extra[source.len() % extra.len()];
+    for setup in SETUPS[1..].iter().filter(|setup| setup.optimize).chain([extra]) {
         // More threads only matter to parallel loops.
         if !has_parallel && setup.threads == 7 {
             continue;
         }
-        let found = transcript(setup, &source, &lines, path);
+        let mut found = transcript(setup, &source, &lines, path);
+        if hides_arrays {
+            hide_arrays(&lines, &mut found);
+        }
         problems.extend(complaints(&found, setup.name));
         problems.extend(differences(&lines, &reference, &found, setup));
         if !problems.is_empty() {
@@ -68,6 +85,18 @@ pub fn examine(program: &Program, tally: &mut Tally) -> Finding {
         }
     }
     if problems.is_empty() { Finding::Agrees } else { Finding::Differs(problems.join("\n")) }
+}
+
+fn is_trap(outcome: &Option<Outcome>) -> bool {
+    matches!(outcome, Some(Outcome::Trap { .. }))
+}
+
+fn hide_arrays(lines: &[Line], transcript: &mut Transcript) {
+    for (line, outcome) in lines.iter().zip(&mut transcript.outcomes) {
+        if matches!(line.action, Action::Inspect(..)) {
+            *outcome = None;
+        }
+    }
 }
 
 fn complaints(transcript: &Transcript, name: &str) -> Vec<String> {
@@ -86,41 +115,80 @@ pub fn examine_caught(program: &Program, tally: &mut Tally) -> Finding {
     })
 }
 
-/// Programs from that seed on until the time is over.
+/// How a search runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// The first program's seed; the next ones follow.
+    pub first_seed: u64,
+    /// What programs dwell on.
+    pub focus: Focus,
+    /// How long.
+    pub time: Duration,
+    /// Is written before each program, so that it survives a crash of the process.
+    pub last: Option<&'a Path>,
+    /// Programs on which engines differ are appended here, and the search goes on; else it stops at the first.
+    pub found: Option<&'a Path>,
+}
+
+/// Runs programs until the time is over; `progress` hears of the numbers now and then.
 ///
 /// # Errors
-/// The first program on which engines differ, made small, as a case to paste.
-pub fn search(first_seed: u64, focus: Focus, time: Duration) -> Result<Tally, String> {
+/// The first program on which engines differ, made small, as a case to paste; or how many there are in the file.
+pub fn search(search: &Search<'_>, mut progress: impl FnMut(u64, &Tally)) -> Result<Tally, String> {
     let start = Instant::now();
     let mut tally = Tally::default();
-    let mut seed = first_seed;
-    while start.elapsed() < time {
-        let program = generate(seed, focus);
-        if let Some(path) = std::env::var_os("KJIT_FUZZ_LAST") {
-            // Survives a crash of the process.
+    let mut seed = search.first_seed;
+    let mut findings = 0;
+    while start.elapsed() < search.time {
+        let program = generate(seed, search.focus);
+        if let Some(path) = search.last {
             let _ = std::fs::write(path, program.case_text(&format!("Seed {seed}")));
         }
-        match examine_caught(&program, &mut tally) {
+        let begin = Instant::now();
+        let finding = examine_caught(&program, &mut tally);
+        if begin.elapsed().as_millis() > tally.slowest.1 {
+            tally.slowest = (seed, begin.elapsed().as_millis());
+        }
+        match finding {
             Finding::Agrees => {}
             Finding::Rejected(_) => tally.rejected += 1,
             Finding::Differs(found) => {
-                let kind = kind_of(&found);
-                let small =
-                    minimise(&program, |candidate| match examine_caught(candidate, &mut Tally::default()) {
-                        Finding::Differs(other) => kind_of(&other) == kind,
-                        Finding::Agrees | Finding::Rejected(_) => false,
-                    });
-                let found = match examine_caught(&small, &mut Tally::default()) {
-                    Finding::Differs(found) => found,
-                    Finding::Agrees | Finding::Rejected(_) => found,
-                };
-                return Err(format!("seed {seed} ({focus:?}): {found}\n\n{}", small.case_text("Found")));
+                let report = format!("seed {seed} ({:?}): {}", search.focus, small(&program, &found));
+                let Some(path) = search.found else { return Err(report) };
+                findings += 1;
+                append(path, &report);
+                if findings == 100 {
+                    break;
+                }
             }
         }
         tally.programs += 1;
         seed += 1;
+        if tally.programs % 1000 == 0 {
+            progress(seed, &tally);
+        }
     }
-    Ok(tally)
+    if findings > 0 { Err(format!("{findings} of {} programs differ", tally.programs)) } else { Ok(tally) }
+}
+
+fn append(path: &Path, report: &str) {
+    use std::io::Write as _;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let _ = file.and_then(|mut file| writeln!(file, "{report}\n"));
+}
+
+/// What differs, and a smaller program on which it does.
+fn small(program: &Program, found: &str) -> String {
+    let kind = kind_of(found);
+    let small = minimise(program, |candidate| match examine_caught(candidate, &mut Tally::default()) {
+        Finding::Differs(other) => kind_of(&other) == kind,
+        Finding::Agrees | Finding::Rejected(_) => false,
+    });
+    let found = match examine_caught(&small, &mut Tally::default()) {
+        Finding::Differs(found) => found,
+        Finding::Agrees | Finding::Rejected(_) => found.to_owned(),
+    };
+    format!("{found}\n\n{}", small.case_text("Found"))
 }
 
 /// Smaller programs must fail in the same way.

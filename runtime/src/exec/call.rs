@@ -81,7 +81,7 @@ unsafe fn call_here(
     if status != 0 {
         return Err(error_of(status, &mut ctx, native, source));
     }
-    ctx.detach_results(&native.artifact.signature.ret, ret);
+    Context::detach_results(&native.artifact.signature.ret, ret);
     Ok(())
 }
 

@@ -81,20 +81,21 @@ impl Context {
         }
     }
 
-    /// Takes the arrays of a result off the list, so that they outlive the context.
-    pub(crate) fn detach_results(&mut self, ty: &Ty, words: &[u64]) -> usize {
+    /// Takes the arrays of a result off their context's list, so that they outlive it. Without `self`: the list is changed
+    /// through the blocks' own pointers.
+    pub(crate) fn detach_results(ty: &Ty, words: &[u64]) -> usize {
         match ty {
             Ty::None | Ty::Str(_) => 0,
             Ty::Scalar(dtype) => dtype.lanes(),
             Ty::Array(_) | Ty::Rng => {
                 if words[1] != 0 {
-                    // SAFETY: generated code returned a live block of this context.
+                    // SAFETY: generated code returned a live block of a context that this thread alone uses.
                     unsafe { memory::unlink(words[1] as *mut Header) };
                 }
                 abi::words(ty)
             }
             Ty::Tuple(items) => {
-                items.iter().fold(0, |used, item| used + self.detach_results(item, &words[used..]))
+                items.iter().fold(0, |used, item| used + Context::detach_results(item, &words[used..]))
             }
         }
     }

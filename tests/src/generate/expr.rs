@@ -1,6 +1,6 @@
 //! Random expressions of a wanted type.
 
-use super::{Arr, Elem, Gen, Ty};
+use super::{Arr, Elem, Gen, Helper, Returns, Ty};
 
 impl Gen {
     /// An expression of that type with at most about `depth` levels.
@@ -24,6 +24,23 @@ impl Gen {
             Ty::Single => self.single(depth),
             Ty::Bool => self.boolean(depth),
             Ty::Unsigned => self.unsigned(depth),
+            Ty::Complex => self.complex(depth),
+        }
+    }
+
+    fn complex(&mut self, depth: usize) -> String {
+        let a = self.expr(Ty::Complex, depth);
+        match self.rng.below(16) {
+            0..=3 => format!("({a} + {})", self.expr(Ty::Complex, depth)),
+            4..=5 => format!("({a} - {})", self.expr(Ty::Complex, depth)),
+            6..=8 => format!("({a} * {})", self.expr(Ty::Complex, depth)),
+            9 => format!("({a} / {})", self.expr(Ty::Complex, depth)),
+            10 => format!("({a} / (abs({}) + 0.5))", self.expr(Ty::Complex, depth)),
+            11 => format!("({} * {a})", self.expr(Ty::Float, depth)),
+            12 => format!("complex({}, {})", self.expr(Ty::Float, depth), self.expr(Ty::Float, depth)),
+            13 => format!("({a}).conjugate()"),
+            14 => format!("-({a})"),
+            _ => format!("({a} + {})", self.expr(Ty::Int, depth)),
         }
     }
 
@@ -79,7 +96,9 @@ impl Gen {
 
     fn float(&mut self, depth: usize) -> String {
         let a = self.expr(Ty::Float, depth);
-        match self.rng.below(20) {
+        match self.rng.below(22) {
+            20 => format!("({}).{}", self.expr(Ty::Complex, depth), self.rng.pick(&["real", "imag"])),
+            21 => format!("abs({})", self.expr(Ty::Complex, depth)),
             0..=4 => format!("({a} + {})", self.expr(Ty::Float, depth)),
             5..=6 => format!("({a} - {})", self.expr(Ty::Float, depth)),
             7..=9 => format!("({a} * {})", self.expr(Ty::Float, depth)),
@@ -146,7 +165,11 @@ impl Gen {
 
     fn boolean(&mut self, depth: usize) -> String {
         let op = self.rng.pick(&["<", "<=", ">", ">=", "==", "!="]);
-        match self.rng.below(12) {
+        match self.rng.below(13) {
+            12 => {
+                let op = self.rng.pick(&["==", "!="]);
+                format!("({} {op} {})", self.expr(Ty::Complex, depth), self.expr(Ty::Complex, depth))
+            }
             0..=4 => format!("({} {op} {})", self.expr(Ty::Int, depth), self.expr(Ty::Int, depth)),
             5..=7 => format!("({} {op} {})", self.expr(Ty::Float, depth), self.expr(Ty::Float, depth)),
             8 => {
@@ -164,17 +187,25 @@ impl Gen {
     }
 
     fn helper_call(&mut self, ty: Ty, depth: usize) -> Option<String> {
-        let fitting: Vec<usize> = (0..self.helpers.len()).filter(|&k| self.helpers[k].ret == ty).collect();
+        let fitting: Vec<usize> = (0..self.helpers.len())
+            .filter(|&k| matches!(&self.helpers[k].ret, Returns::Scalar(ret) if *ret == ty))
+            .collect();
         if fitting.is_empty() {
             return None;
         }
         let helper = self.helpers[fitting[self.rng.below(fitting.len())]].clone();
+        self.call_of(&helper, depth)
+    }
+
+    /// A call of that helper; `None` if there is no array to pass.
+    pub(super) fn call_of(&mut self, helper: &Helper, depth: usize) -> Option<String> {
         let mut args = Vec::new();
         if helper.takes_array {
             args.push(self.array(|arr| arr.elem == Elem::F64 && arr.rank == 1)?.name);
         }
-        for param in helper.params {
-            args.push(self.expr(param, depth.min(1)));
+        for (at, param) in helper.params.iter().enumerate() {
+            let value = self.expr(*param, depth.min(1));
+            args.push(if at == 0 && helper.recurses { format!("({value}) & 3") } else { value });
         }
         Some(format!("{}({})", helper.name, args.join(", ")))
     }
@@ -186,6 +217,21 @@ impl Gen {
             && let Some(name) = self.variable(ty)
         {
             return name;
+        }
+        if self.draws && roll >= 97 {
+            let draw = match ty {
+                Ty::Float => Some(self.rng.pick(&[
+                    "np.random.random()",
+                    "np.random.uniform(-1.0, 2.0)",
+                    "np.random.normal(0.5, 2.0)",
+                    "np.random.standard_normal()",
+                ])),
+                Ty::Int => Some(self.rng.pick(&["np.random.randint(0, 10)", "np.random.randint(-3, 200)"])),
+                Ty::Single | Ty::Bool | Ty::Unsigned | Ty::Complex => None,
+            };
+            if let Some(draw) = draw {
+                return draw.into();
+            }
         }
         if roll < 75
             && self.nesting < 2
@@ -224,6 +270,7 @@ impl Gen {
                 format!("f32({})", self.rng.pick(&["0.0", "1.0", "0.1", "-2.5", "1e20", "3.0", "0.5"]))
             }
             Ty::Bool => self.rng.pick(&["True", "False"]).into(),
+            Ty::Complex => self.rng.pick(&["1j", "(0.5-2j)", "(-1+0j)", "complex(3.0, 0.25)", "0j"]).into(),
             Ty::Unsigned => format!("u64({})", self.rng.pick(&["0", "1", "7", "9223372036854775807", "255"])),
         }
     }
@@ -243,16 +290,12 @@ impl Gen {
     }
 
     fn element(&mut self, ty: Ty) -> Option<String> {
-        let arr = self.array(|arr| match ty {
-            Ty::Int => matches!(arr.elem, Elem::I64 | Elem::U8 | Elem::I32),
-            Ty::Float => arr.elem == Elem::F64,
-            Ty::Single => arr.elem == Elem::F32,
-            Ty::Bool | Ty::Unsigned => false,
-        })?;
+        let arr = self.array(|arr| arr.elem.ty() == ty)?;
         self.nesting += 1;
         let place = self.place(&arr);
         self.nesting -= 1;
-        Some(if matches!(arr.elem, Elem::U8 | Elem::I32) { format!("i64({place})") } else { place })
+        let is_narrow = matches!(arr.elem, Elem::U8 | Elem::I32 | Elem::I16);
+        Some(if is_narrow && self.rng.percent(80) { format!("i64({place})") } else { place })
     }
 
     /// `x[i]`, `m[i, j]`; mostly inside.
@@ -262,6 +305,9 @@ impl Gen {
     }
 
     fn index(&mut self, arr: &Arr, axis: usize) -> String {
+        if let Some(index) = self.lane_index(arr, axis) {
+            return index;
+        }
         let extent = format!("{}.shape[{axis}]", arr.name);
         let fitting: Vec<(String, i64)> = self
             .counters

@@ -6,9 +6,12 @@
 //! ([`minimise`]); a part that is needed for the types makes the smaller program fail to compile, and it is kept.
 
 mod expr;
+mod helper;
 mod parallel;
+mod program;
 mod rng;
 mod stmt;
+mod vector;
 
 use std::fmt::Write as _;
 
@@ -41,6 +44,13 @@ pub enum Focus {
     Arrays,
     /// `prange`.
     Parallel,
+    /// Loops that can be computed several elements at a time, and their near relatives that cannot.
+    Vectors,
+}
+
+impl Focus {
+    /// All of them.
+    pub const ALL: [Focus; 4] = [Focus::Scalars, Focus::Arrays, Focus::Parallel, Focus::Vectors];
 }
 
 /// Types of scalar expressions.
@@ -51,6 +61,7 @@ enum Ty {
     Single,
     Bool,
     Unsigned,
+    Complex,
 }
 
 /// Element types of arrays.
@@ -61,6 +72,39 @@ enum Elem {
     F32,
     U8,
     I32,
+    I16,
+    U64,
+    Bool,
+    C128,
+}
+
+impl Elem {
+    /// The type of an element in an expression; narrow integers count as integers.
+    fn ty(self) -> Ty {
+        match self {
+            Elem::F64 => Ty::Float,
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 => Ty::Int,
+            Elem::F32 => Ty::Single,
+            Elem::U64 => Ty::Unsigned,
+            Elem::Bool => Ty::Bool,
+            Elem::C128 => Ty::Complex,
+        }
+    }
+
+    /// As `dtype=` and annotations write it.
+    fn name(self) -> &'static str {
+        match self {
+            Elem::F64 => "f64",
+            Elem::I64 => "i64",
+            Elem::F32 => "f32",
+            Elem::U8 => "u8",
+            Elem::I32 => "i32",
+            Elem::I16 => "i16",
+            Elem::U64 => "u64",
+            Elem::Bool => "bool",
+            Elem::C128 => "c128",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -93,7 +137,29 @@ struct Helper {
     params: Vec<Ty>,
     /// Takes an array of f64 first.
     takes_array: bool,
-    ret: Ty,
+    /// The first parameter says how deep it may call itself.
+    recurses: bool,
+    ret: Returns,
+}
+
+/// What a helper gives.
+#[derive(Clone, Debug)]
+enum Returns {
+    Scalar(Ty),
+    /// A new array or a view of its argument, with one axis.
+    Array(Elem),
+    Tuple(Vec<Ty>),
+}
+
+/// The loop whose counter most indices are.
+#[derive(Clone, Debug)]
+struct Lane {
+    /// Loop variables, the last axis last.
+    names: Vec<String>,
+    /// How far the loop stays from the ends.
+    slack: usize,
+    /// Arrays that are only touched at the iteration's own element.
+    own: Vec<String>,
 }
 
 /// The place that is generated.
@@ -117,9 +183,33 @@ struct Gen {
     depth: usize,
     /// Indices in indices.
     nesting: usize,
+    /// May expressions draw from `np.random`?
+    draws: bool,
+    lane: Option<Lane>,
 }
 
 impl Gen {
+    fn new(seed: u64, focus: Focus) -> Gen {
+        Gen {
+            rng: Rng::new(seed),
+            focus,
+            vars: Vec::new(),
+            arrays: Vec::new(),
+            counters: Vec::new(),
+            helpers: Vec::new(),
+            fuel: 0,
+            next_name: 0,
+            in_parallel: false,
+            can_break: false,
+            can_return: false,
+            result: String::new(),
+            depth: 0,
+            nesting: 0,
+            draws: false,
+            lane: None,
+        }
+    }
+
     fn fresh(&mut self, prefix: &str) -> String {
         self.next_name += 1;
         format!("{prefix}{}", self.next_name)
@@ -129,7 +219,10 @@ impl Gen {
 /// The program of a seed.
 #[must_use]
 pub fn generate(seed: u64, focus: Focus) -> Program {
-    stmt::program(seed, focus)
+    match focus {
+        Focus::Scalars | Focus::Arrays | Focus::Parallel => program::program(seed, focus),
+        Focus::Vectors => vector::program(seed),
+    }
 }
 
 impl Program {

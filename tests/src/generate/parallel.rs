@@ -1,13 +1,13 @@
 //! Random parallel loops that are allowed: own elements, reductions, histograms, private values, last values, errors.
 
-use super::stmt::{dtype, guarded};
+use super::stmt::guarded;
 use super::{Arr, Counter, Elem, Gen, Node, Ty, Var};
 
 impl Gen {
     /// A `prange` loop with the arrays that it needs.
     pub(super) fn parallel_loop(&mut self, nodes: &mut Vec<Node>) {
         // Loops in loops are short, so that programs end soon.
-        let trips = if self.fuel >= 200 { [7, 300, 900, 2500] } else { [3, 40, 200, 400] };
+        let trips = if self.fuel >= 200 { [7, 200, 500, 1500] } else { [3, 40, 100, 200] };
         let trip = trips[self.rng.below(4)];
         let input = self.large_array(trip, nodes);
         let output = if self.rng.percent(70) { Some(self.large_array(trip, nodes)) } else { None };
@@ -16,7 +16,7 @@ impl Gen {
             nodes.push(Node::Line(format!(
                 "{name} = np.zeros({}, dtype={})",
                 1 + self.rng.below(9),
-                dtype(elem)
+                elem.name()
             )));
             Some(Arr { name, elem, rank: 1, is_writable: true })
         } else {
@@ -89,7 +89,7 @@ impl Gen {
     fn large_array(&mut self, trip: usize, nodes: &mut Vec<Node>) -> Arr {
         let name = self.fresh("big");
         let elem = [Elem::F64, Elem::F64, Elem::I64][self.rng.below(3)];
-        nodes.push(Node::Line(format!("{name} = np.empty({trip}, dtype={})", dtype(elem))));
+        nodes.push(Node::Line(format!("{name} = np.empty({trip}, dtype={})", elem.name())));
         let (factor, modulus) = (1 + self.rng.below(90), 50 + self.rng.below(900));
         let value = match elem {
             Elem::I64 => format!("i * {factor} % {modulus} - 20"),

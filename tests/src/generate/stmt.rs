@@ -1,191 +1,11 @@
-//! Random statements and whole programs.
+//! Random statements.
 
-use super::{Arr, Counter, Elem, Focus, Gen, Helper, Node, Program, Rng, Ty, Var};
+use super::{Arr, Counter, Elem, Focus, Gen, Node, Ty, Var};
 
-const ALL_TYPES: [Ty; 5] = [Ty::Int, Ty::Float, Ty::Single, Ty::Bool, Ty::Unsigned];
-
-/// The program of a seed.
-pub(super) fn program(seed: u64, focus: Focus) -> Program {
-    let mut g = Gen {
-        rng: Rng::new(seed),
-        focus,
-        vars: Vec::new(),
-        arrays: Vec::new(),
-        counters: Vec::new(),
-        helpers: Vec::new(),
-        fuel: 0,
-        next_name: 0,
-        in_parallel: false,
-        can_break: false,
-        can_return: false,
-        result: String::new(),
-        depth: 0,
-        nesting: 0,
-    };
-    let mut functions = Vec::new();
-    for _ in 0..g.rng.below(3) {
-        functions.push(g.helper());
-    }
-    let (kernel, params) = g.kernel();
-    functions.push(kernel);
-    let calls = (0..2 + g.rng.below(2)).map(|_| g.call(&params)).collect();
-    Program { functions, calls }
-}
-
-/// A parameter of the kernel.
-#[derive(Clone)]
-enum Param {
-    Scalar(Ty),
-    Array(Elem, usize),
-}
+/// Types in the order of their weight.
+pub(super) const ALL_TYPES: [Ty; 6] = [Ty::Int, Ty::Float, Ty::Single, Ty::Bool, Ty::Unsigned, Ty::Complex];
 
 impl Gen {
-    fn declare(&mut self, name: &str, ty: Ty) {
-        self.vars.push(Var { name: name.into(), ty, is_writable: true });
-    }
-
-    fn declare_array(&mut self, name: &str, elem: Elem, rank: usize) {
-        self.arrays.push(Arr { name: name.into(), elem, rank, is_writable: true });
-    }
-
-    fn helper(&mut self) -> Node {
-        let name = self.fresh("h");
-        let takes_array = self.rng.percent(35);
-        let ret = ALL_TYPES[self.rng.below(4)];
-        let params: Vec<Ty> = (0..1 + self.rng.below(3)).map(|_| ALL_TYPES[self.rng.below(5)]).collect();
-        let mut names = Vec::new();
-        if takes_array {
-            names.push("x".to_owned());
-            self.declare_array("x", Elem::F64, 1);
-            self.arrays[0].is_writable = false;
-        }
-        for ty in &params {
-            let param = self.fresh("p");
-            self.declare(&param, *ty);
-            names.push(param);
-        }
-        self.result = "r".into();
-        let first = self.expr(ret, 1);
-        let mut body = vec![Node::Line(format!("r = {first}"))];
-        self.declare("r", ret);
-        self.fuel = 20;
-        (self.can_return, self.can_break) = (true, false);
-        let count = 1 + self.rng.below(3);
-        body.extend(self.block(count));
-        let last = self.expr(ret, 1);
-        body.push(Node::Line(format!("return {last}")));
-        self.vars.clear();
-        self.arrays.clear();
-        self.helpers.push(Helper { name: name.clone(), params, takes_array, ret });
-        Node::Compound(vec![(format!("def {name}({}):", names.join(", ")), body)])
-    }
-
-    fn kernel(&mut self) -> (Node, Vec<Param>) {
-        let mut params = Vec::new();
-        let mut names = Vec::new();
-        for (name, ty) in [
-            ("n", Ty::Int),
-            ("q", Ty::Int),
-            ("a", Ty::Float),
-            ("b", Ty::Float),
-            ("s", Ty::Single),
-            ("t", Ty::Bool),
-        ] {
-            if self.rng.percent(70) {
-                self.declare(name, ty);
-                names.push(name);
-                params.push(Param::Scalar(ty));
-            }
-        }
-        let share = if self.focus == Focus::Arrays { 65 } else { 30 };
-        for (name, elem, rank) in [
-            ("x", Elem::F64, 1),
-            ("y", Elem::F64, 1),
-            ("k", Elem::I64, 1),
-            ("w", Elem::F32, 1),
-            ("c", Elem::U8, 1),
-            ("d", Elem::I32, 1),
-            ("m", Elem::F64, 2),
-        ] {
-            if self.rng.percent(share) {
-                self.declare_array(name, elem, rank);
-                names.push(name);
-                params.push(Param::Array(elem, rank));
-            }
-        }
-        let mut body = Vec::new();
-        let mut results = Vec::new();
-        for ty in ALL_TYPES {
-            if self.rng.percent(75) || ty == Ty::Int {
-                let name = self.fresh("r");
-                let value = self.expr(ty, 2);
-                body.push(Node::Line(format!("{name} = {value}")));
-                self.declare(&name, ty);
-                results.push(name);
-            }
-        }
-        if self.rng.percent(40) {
-            let length = 1 + self.rng.below(6);
-            let elem = [Elem::F64, Elem::I64, Elem::F32][self.rng.below(3)];
-            body.push(Node::Line(format!("z = np.zeros({length}, dtype={})", dtype(elem))));
-            self.declare_array("z", elem, 1);
-            results.push("z".into());
-        }
-        self.result = if results.len() == 1 { results[0].clone() } else { results.join(", ") };
-        self.fuel = 300;
-        (self.can_return, self.can_break) = (true, false);
-        let count = 3 + self.rng.below(6);
-        body.extend(self.block(count));
-        body.push(Node::Line(format!("return {}", self.result)));
-        (Node::Compound(vec![(format!("def kernel({}):", names.join(", ")), body)]), params)
-    }
-
-    fn call(&mut self, params: &[Param]) -> String {
-        let args: Vec<String> = params.iter().map(|param| self.argument(param)).collect();
-        format!("kernel({})", args.join(", "))
-    }
-
-    fn argument(&mut self, param: &Param) -> String {
-        match param {
-            Param::Scalar(ty) => match ty {
-                Ty::Int => {
-                    self.rng.pick(&["0", "1", "5", "-3", "12", "1000000007", "-9223372036854775808"]).into()
-                }
-                Ty::Float => self.rng.pick(&["0.0", "1.5", "-2.25", "1e10", "nan", "inf", "0.3"]).into(),
-                Ty::Single => format!("{}:f32", self.rng.pick(&["0.0", "1.5", "-2.25", "0.3"])),
-                Ty::Bool => self.rng.pick(&["True", "False"]).into(),
-                Ty::Unsigned => "7:u64".into(),
-            },
-            Param::Array(elem, 1) => {
-                let length = if self.rng.percent(8) { 0 } else { 1 + self.rng.below(9) };
-                let items: Vec<String> = (0..length).map(|_| self.item(*elem)).collect();
-                format!("[{}]:{}", items.join(", "), dtype(*elem))
-            }
-            Param::Array(elem, _) => {
-                let (rows, columns) = (1 + self.rng.below(4), 1 + self.rng.below(4));
-                let rows: Vec<String> = (0..rows)
-                    .map(|_| {
-                        let items: Vec<String> = (0..columns).map(|_| self.item(*elem)).collect();
-                        format!("[{}]", items.join(", "))
-                    })
-                    .collect();
-                format!("[{}]:{}", rows.join(", "), dtype(*elem))
-            }
-        }
-    }
-
-    fn item(&mut self, elem: Elem) -> String {
-        match elem {
-            Elem::F64 | Elem::F32 => match self.rng.below(12) {
-                0 => "nan".into(),
-                1 => "-0.0".into(),
-                _ => format!("{}", self.rng.below(41) as f64 / 4.0 - 5.0),
-            },
-            Elem::U8 => self.rng.below(256).to_string(),
-            Elem::I64 | Elem::I32 => (self.rng.below(31) as i64 - 15).to_string(),
-        }
-    }
-
     /// Statements; what they declare is forgotten at the end.
     pub(super) fn block(&mut self, count: usize) -> Vec<Node> {
         let (vars, arrays) = (self.vars.len(), self.arrays.len());
@@ -214,9 +34,10 @@ impl Gen {
         if self.rng.percent(array_share) && !self.arrays.is_empty() {
             return self.array_statement(nodes);
         }
-        match self.rng.below(20) {
+        match self.rng.below(22) {
+            20..=21 => self.call_statement(nodes),
             0..=2 => {
-                let ty = ALL_TYPES[self.rng.below(5)];
+                let ty = ALL_TYPES[self.rng.below(6)];
                 let value = self.expr(ty, 3);
                 let name = self.fresh("v");
                 nodes.push(Node::Line(format!("{name} = {value}")));
@@ -276,7 +97,7 @@ impl Gen {
         let op = match ty {
             Ty::Int => self.rng.pick(&["=", "=", "+=", "-=", "*=", "^=", "|=", "&=", "//=", "%="]),
             Ty::Float => self.rng.pick(&["=", "=", "+=", "-=", "*="]),
-            Ty::Single | Ty::Unsigned => self.rng.pick(&["=", "+=", "-=", "*="]),
+            Ty::Single | Ty::Unsigned | Ty::Complex => self.rng.pick(&["=", "+=", "-=", "*="]),
             Ty::Bool => "=",
         };
         nodes.push(Node::Line(format!("{name} {op} {value}")));
@@ -415,7 +236,12 @@ impl Gen {
     pub(super) fn storable(&mut self, elem: Elem) -> String {
         match elem {
             Elem::F64 => self.expr(Ty::Float, 3),
-            Elem::I64 | Elem::U8 | Elem::I32 => self.expr(Ty::Int, 3),
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 => self.expr(Ty::Int, 3),
+            Elem::U64 | Elem::Bool => self.expr(elem.ty(), 2),
+            Elem::C128 => {
+                let ty = if self.rng.percent(80) { Ty::Complex } else { Ty::Float };
+                self.expr(ty, 2)
+            }
             Elem::F32 => {
                 let ty = if self.rng.percent(50) { Ty::Single } else { Ty::Float };
                 self.expr(ty, 2)
@@ -429,20 +255,17 @@ impl Gen {
             let Some(arr) = self.array(|arr| arr.is_writable) else { return };
             let place = self.place(&arr);
             let value = self.storable(arr.elem);
-            let op = match arr.elem {
-                Elem::F64 | Elem::F32 => self.rng.pick(&["=", "=", "+=", "-=", "*="]),
-                Elem::I64 | Elem::U8 | Elem::I32 => self.rng.pick(&["=", "=", "+=", "-=", "*=", "^=", "|="]),
-            };
+            let op = self.store_op(arr.elem);
             return nodes.push(Node::Line(format!("{place} {op} {value}")));
         }
         match roll {
             10..=12 => self.bind_view(nodes),
             13 => {
                 let name = self.fresh("g");
-                let elem = [Elem::F64, Elem::I64, Elem::F32][self.rng.below(3)];
+                let elem = [Elem::F64, Elem::I64, Elem::F32, Elem::C128][self.rng.below(4)];
                 let length = self.expr(Ty::Int, 1);
                 let make = self.rng.pick(&["zeros", "ones"]);
-                nodes.push(Node::Line(format!("{name} = np.{make}({length} & 7, dtype={})", dtype(elem))));
+                nodes.push(Node::Line(format!("{name} = np.{make}({length} & 7, dtype={})", elem.name())));
                 self.declare_array(&name, elem, 1);
             }
             14 => {
@@ -479,7 +302,17 @@ impl Gen {
         }
     }
 
-    fn slice(&mut self) -> String {
+    pub(super) fn store_op(&mut self, elem: Elem) -> &'static str {
+        match elem {
+            Elem::F64 | Elem::F32 | Elem::C128 => self.rng.pick(&["=", "=", "=", "+=", "-=", "*="]),
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 | Elem::U64 => {
+                self.rng.pick(&["=", "=", "+=", "-=", "*=", "^=", "|="])
+            }
+            Elem::Bool => "=",
+        }
+    }
+
+    pub(super) fn slice(&mut self) -> String {
         match self.rng.below(10) {
             0..=1 => ":".into(),
             2 => format!("{}:", self.rng.below(4)),
@@ -531,15 +364,24 @@ impl Gen {
     }
 
     fn reduction(&mut self, nodes: &mut Vec<Node>) {
-        let Some(arr) = self.array(|arr| matches!(arr.elem, Elem::F64 | Elem::I64)) else { return };
-        let ty = if arr.elem == Elem::F64 { Ty::Float } else { Ty::Int };
+        let Some(arr) = self.array(|arr| matches!(arr.elem.ty(), Ty::Float | Ty::Int | Ty::Single)) else {
+            return;
+        };
+        // Means and sums of narrow elements have types of their own.
+        let (ty, mean) = match arr.elem {
+            Elem::F64 => (Ty::Float, Ty::Float),
+            Elem::F32 => (Ty::Single, Ty::Single),
+            Elem::I64 | Elem::I32 | Elem::I16 => (Ty::Int, Ty::Float),
+            _ => (Ty::Unsigned, Ty::Float),
+        };
+        let extreme = if ty == Ty::Unsigned { Ty::Int } else { ty };
         let name = self.fresh("v");
         let (call, ty) = match self.rng.below(7) {
             0..=1 => (format!("{}.sum()", arr.name), ty),
-            2 => (format!("{}.max()", arr.name), ty),
-            3 => (format!("np.min({})", arr.name), ty),
+            2 => (format!("{}.max()", arr.name), extreme),
+            3 => (format!("np.min({})", arr.name), extreme),
             4 => (format!("{}.prod()", arr.name), ty),
-            5 => (format!("{}.mean()", arr.name), Ty::Float),
+            5 => (format!("{}.mean()", arr.name), mean),
             _ => (format!("np.{}({})", self.rng.pick(&["argmin", "argmax"]), arr.name), Ty::Int),
         };
         nodes.push(Node::Line(format!("{name} = {call}")));
@@ -549,14 +391,4 @@ impl Gen {
 
 pub(super) fn guarded(condition: &str, line: &str) -> Node {
     Node::Compound(vec![(format!("if {condition}:"), vec![Node::Line(line.into())])])
-}
-
-pub(super) fn dtype(elem: Elem) -> &'static str {
-    match elem {
-        Elem::F64 => "f64",
-        Elem::I64 => "i64",
-        Elem::F32 => "f32",
-        Elem::U8 => "u8",
-        Elem::I32 => "i32",
-    }
 }

@@ -1,0 +1,429 @@
+//! Random loops over arrays as a vectorising compiler meets them: unit stride, neighbours, reductions, masked stores, mixed
+//! element types, gathers, and everything that such a compiler has to notice: values carried from one iteration to the next,
+//! stores that later iterations read, views that overlap, early exits, errors in the middle of a loop.
+//!
+//! Arrays of a call have one length, mostly; it is often next to a multiple of 4, 8 or 16.
+
+use super::program::Param;
+use super::stmt::{ALL_TYPES, guarded};
+use super::{Arr, Counter, Elem, Focus, Gen, Lane, Node, Program, Ty, Var};
+
+/// Lengths of arrays.
+const LENGTHS: [usize; 24] =
+    [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 19, 23, 31, 32, 33, 40, 63, 64, 65, 100, 130];
+
+/// The program of a seed.
+pub(super) fn program(seed: u64) -> Program {
+    let mut g = Gen::new(seed, Focus::Vectors);
+    g.draws = g.rng.percent(4);
+    let mut functions = Vec::new();
+    if g.rng.percent(25) {
+        functions.push(g.helper());
+    }
+    let (kernel, params) = g.vector_kernel();
+    functions.push(kernel);
+    let mut calls = Vec::new();
+    for number in 0..3 {
+        let length = LENGTHS[g.rng.below(LENGTHS.len())];
+        g.call(&params, number, Some(length), &mut calls);
+    }
+    Program { functions, calls }
+}
+
+impl Gen {
+    fn vector_kernel(&mut self) -> (Node, Vec<Param>) {
+        let mut params = vec![Param::Scalar("n", Ty::Int)];
+        for (name, ty, share) in [
+            ("q", Ty::Int, 60),
+            ("a", Ty::Float, 70),
+            ("b", Ty::Float, 30),
+            ("s", Ty::Single, 30),
+            ("t", Ty::Bool, 15),
+        ] {
+            if self.rng.percent(share) {
+                params.push(Param::Scalar(name, ty));
+            }
+        }
+        let count = params.len();
+        while params.len() == count {
+            for (name, elem, rank, share) in [
+                ("x", Elem::F64, 1, 65),
+                ("y", Elem::F64, 1, 55),
+                ("v", Elem::F32, 1, 30),
+                ("w", Elem::F32, 1, 30),
+                ("k", Elem::I64, 1, 35),
+                ("d", Elem::I32, 1, 25),
+                ("c", Elem::U8, 1, 25),
+                ("h", Elem::I16, 1, 12),
+                ("u", Elem::U64, 1, 10),
+                ("l", Elem::Bool, 1, 12),
+                ("z", Elem::C128, 1, 10),
+                ("m", Elem::F64, 2, 20),
+                ("f", Elem::F32, 2, 8),
+            ] {
+                if self.rng.percent(share) {
+                    params.push(Param::Array(name, elem, rank));
+                }
+            }
+        }
+        let names = self.declare_params(&params);
+        // Loops run over them.
+        self.vars.iter_mut().for_each(|v| v.is_writable = !matches!(v.name.as_str(), "n" | "q"));
+        let mut body = Vec::new();
+        if self.draws {
+            body.push(Node::Line("np.random.seed(5)".into()));
+        }
+        let mut results = Vec::new();
+        for ty in ALL_TYPES {
+            if self.rng.percent(if ty == Ty::Complex { 10 } else { 60 }) || ty == Ty::Float {
+                let name = self.fresh("r");
+                let value = match ty {
+                    Ty::Int => "0",
+                    Ty::Float => "0.0",
+                    Ty::Single => "f32(1.0)",
+                    Ty::Bool => "False",
+                    Ty::Unsigned => "u64(3)",
+                    Ty::Complex => "0j",
+                };
+                body.push(Node::Line(format!("{name} = {value}")));
+                self.declare(&name, ty);
+                results.push(name);
+            }
+        }
+        self.result = results.join(", ");
+        for _ in 0..1 + self.rng.below(3) {
+            if self.rng.percent(15) {
+                self.part(&mut body);
+            }
+            self.lane_loop(&mut body);
+        }
+        body.push(Node::Line(format!("return {}", self.result)));
+        (Node::Compound(vec![(format!("def kernel({names}):"), body)]), params)
+    }
+
+    /// A view of an argument, which overlaps it.
+    fn part(&mut self, nodes: &mut Vec<Node>) {
+        let Some(arr) = self.array(|arr| arr.rank == 1) else { return };
+        let name = self.fresh("g");
+        let slice = self.rng.pick(&["1:", ":-1", "2:", "::-1", "::2", "4:", "q:", ":n", "8:"]);
+        let slice = if slice == "q:" && !self.vars.iter().any(|v| v.name == "q") { "1:" } else { slice };
+        nodes.push(Node::Line(format!("{name} = {}[{slice}]", arr.name)));
+        self.arrays.push(Arr { name, ..arr });
+    }
+
+    fn lane_loop(&mut self, nodes: &mut Vec<Node>) {
+        let (vars, arrays) = (self.vars.clone(), self.arrays.clone());
+        let is_parallel = self.rng.percent(18);
+        if self.rng.percent(18) && self.arrays.iter().any(|arr| arr.rank == 2) {
+            self.grid_loop(is_parallel, nodes);
+        } else {
+            self.line_loop(is_parallel, nodes);
+        }
+        self.lane = None;
+        (self.vars, self.arrays) = (vars, arrays);
+    }
+
+    fn line_loop(&mut self, is_parallel: bool, nodes: &mut Vec<Node>) {
+        let name = self.fresh("i");
+        let Some(over) = self.array(|arr| arr.rank == 1) else { return };
+        let extent = match self.rng.below(5) {
+            0..=2 => "n".to_owned(),
+            3 => format!("len({})", over.name),
+            _ => match self.array(|arr| arr.rank == 1) {
+                Some(other) => format!("min(len({}), len({}))", over.name, other.name),
+                None => "n".into(),
+            },
+        };
+        let has_q = self.vars.iter().any(|v| v.name == "q");
+        let (range, slack) = match self.rng.below(14) {
+            0..=5 => (format!("({extent})"), 0),
+            6..=7 => (format!("(1, {extent} - 1)"), 1),
+            8 => (format!("(2, {extent} - 2)"), 2),
+            9 => (format!("({extent} - 1, -1, -1)"), 0),
+            10 => (format!("(0, {extent}, 2)"), 0),
+            11 if has_q => (format!("(q, {extent})"), 0),
+            12 if has_q && !is_parallel => (format!("(0, {extent}, q)"), 0),
+            13 => (format!("({extent} // 2)"), 0),
+            _ => (format!("({extent})"), 0),
+        };
+        let body = self.lane_body(vec![name.clone()], slack, is_parallel);
+        let keyword = if is_parallel { "prange" } else { "range" };
+        nodes.push(Node::Compound(vec![(format!("for {name} in {keyword}{range}:"), body)]));
+    }
+
+    fn grid_loop(&mut self, is_parallel: bool, nodes: &mut Vec<Node>) {
+        let Some(arr) = self.array(|arr| arr.rank == 2) else { return };
+        let (i, j) = (self.fresh("i"), self.fresh("i"));
+        let slack = usize::from(self.rng.percent(30));
+        let range = |axis: usize| match slack {
+            0 => format!("({}.shape[{axis}])", arr.name),
+            _ => format!("(1, {}.shape[{axis}] - 1)", arr.name),
+        };
+        let swaps = self.rng.percent(20);
+        let body = self.lane_body(vec![i.clone(), j.clone()], slack, is_parallel);
+        let keyword = if is_parallel { "prange" } else { "range" };
+        let ((outer, a), (inner, b)) =
+            if swaps && !is_parallel { ((j, 1), (i, 0)) } else { ((i, 0), (j, 1)) };
+        let inner = Node::Compound(vec![(format!("for {inner} in range{}:", range(b)), body)]);
+        nodes.push(Node::Compound(vec![(format!("for {outer} in {keyword}{}:", range(a)), vec![inner])]));
+    }
+
+    /// The body of an innermost loop.
+    fn lane_body(&mut self, names: Vec<String>, slack: usize, is_parallel: bool) -> Vec<Node> {
+        let rank = names.len();
+        for name in &names {
+            self.counters.push(Counter { name: name.clone(), over: None });
+        }
+        let mut own = Vec::new();
+        let mut reduced: Vec<Var> =
+            self.vars.iter().filter(|v| v.is_writable && v.name.starts_with('r')).cloned().collect();
+        if is_parallel {
+            // Own elements may be written, everything else only be read, and sums not even that.
+            let fits = |arr: &Arr| arr.rank == rank && !arr.name.starts_with('g');
+            own.extend((0..1 + self.rng.below(2)).filter_map(|_| self.array(fits)).map(|arr| arr.name));
+            let has_views = self.arrays.iter().any(|arr| arr.name.starts_with('g'));
+            self.arrays.retain(|arr| !(has_views && arr.name.starts_with('g')));
+            self.arrays.iter_mut().for_each(|arr| arr.is_writable = own.contains(&arr.name));
+            self.vars.retain(|v| !reduced.iter().any(|r| r.name == v.name));
+            self.vars.iter_mut().for_each(|v| v.is_writable = false);
+        } else if self.rng.percent(70) {
+            self.vars.retain(|v| !reduced.iter().any(|r| r.name == v.name));
+        }
+        let (in_parallel, can_break) = (self.in_parallel, self.can_break);
+        (self.in_parallel, self.can_break, self.can_return) = (is_parallel, !is_parallel, !is_parallel);
+        self.lane = Some(Lane { names: names.clone(), slack, own });
+        self.fuel = 60;
+        let mut body = Vec::new();
+        for _ in 0..1 + self.rng.below(3) {
+            self.lane_statement(&mut reduced, &mut body);
+        }
+        for _ in &names {
+            self.counters.pop();
+        }
+        (self.in_parallel, self.can_break) = (in_parallel, can_break);
+        body
+    }
+
+    fn lane_statement(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+        match self.rng.below(40) {
+            0..=13 => {
+                if let Some(line) = self.lane_store() {
+                    body.push(Node::Line(line));
+                }
+            }
+            14..=17 => {
+                let condition = self.expr(Ty::Bool, 1);
+                let Some(line) = self.lane_store() else { return };
+                let mut parts = vec![(format!("if {condition}:"), vec![Node::Line(line)])];
+                if self.rng.percent(40)
+                    && let Some(line) = self.lane_store()
+                {
+                    parts.push(("else:".into(), vec![Node::Line(line)]));
+                }
+                body.push(Node::Compound(parts));
+            }
+            18..=25 => self.lane_reduction(reduced, body),
+            26..=28 => {
+                let ty = ALL_TYPES[[0, 1, 1, 2, 3, 4][self.rng.below(6)]];
+                let value = self.expr(ty, 2);
+                let name = self.fresh("v");
+                body.push(Node::Line(format!("{name} = {value}")));
+                self.declare(&name, ty);
+            }
+            29 => self.lane_exit(body),
+            30..=31 => self.short_loop(body),
+            32..=33 => self.escape_loop(body),
+            34 => {
+                let condition = self.expr(Ty::Bool, 1);
+                let value = self.expr(Ty::Int, 1);
+                body.push(match self.rng.below(2) {
+                    0 => Node::Line(format!("assert {condition} or n < 7, f\"bad {{{value}}}\"")),
+                    _ => guarded(&format!("{condition} and n > 5"), "raise ValueError(\"stop\")"),
+                });
+            }
+            35..=36 => {
+                // A value that the next iteration reads.
+                if self.in_parallel || reduced.is_empty() {
+                    return;
+                }
+                let var = reduced[self.rng.below(reduced.len())].clone();
+                let value = self.expr(var.ty, 1);
+                if let Some(arr) = self.array(|arr| arr.is_writable && arr.elem.ty() == var.ty) {
+                    let place = self.place(&arr);
+                    let op = if var.ty == Ty::Bool { "^" } else { "+" };
+                    body.push(Node::Line(format!("{place} = {} {op} {value}", var.name)));
+                }
+                let next = self.expr(var.ty, 1);
+                body.push(Node::Line(format!("{} = {next}", var.name)));
+            }
+            _ => {
+                let before = self.focus;
+                self.focus = Focus::Scalars;
+                self.statement(body);
+                self.focus = before;
+            }
+        }
+    }
+
+    /// `y[i] = ...`.
+    fn lane_store(&mut self) -> Option<String> {
+        let rank = self.lane.as_ref().map_or(1, |lane| lane.names.len());
+        let arr = self.array(|arr| arr.is_writable && (arr.rank == rank || arr.rank == 1))?;
+        let place = self.place(&arr);
+        let value = self.storable(arr.elem);
+        let op = self.store_op(arr.elem);
+        Some(format!("{place} {op} {value}"))
+    }
+
+    fn lane_reduction(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+        if reduced.is_empty() {
+            return;
+        }
+        // In a parallel loop a variable is reduced by one operator.
+        let at = self.rng.below(reduced.len());
+        let var = if self.in_parallel { reduced.remove(at) } else { reduced[at].clone() };
+        let value = self.expr(var.ty, 2);
+        let name = &var.name;
+        let line = match var.ty {
+            Ty::Bool => format!("{name} = {name} {} {value}", self.rng.pick(&["or", "and"])),
+            Ty::Complex => format!("{name} += {value}"),
+            Ty::Int | Ty::Unsigned => match self.rng.below(9) {
+                0 => format!("{name} ^= {value}"),
+                1 => format!("{name} |= {value}"),
+                2 => format!("{name} = max({name}, {value})"),
+                3 => format!("{name} = min({name}, {value})"),
+                4 => format!("{name} *= {value}"),
+                5 => format!("{name} += 1"),
+                _ => format!("{name} += {value}"),
+            },
+            Ty::Float | Ty::Single => match self.rng.below(9) {
+                0 => format!("{name} = max({name}, {value})"),
+                1 => format!("{name} = min({name}, {value})"),
+                2 => format!("{name} *= {value}"),
+                3 => format!("{name} -= {value}"),
+                4 => format!("if {value} > {name}: {name} = {value}"),
+                _ => format!("{name} += {value}"),
+            },
+        };
+        if line.starts_with("if ") || self.rng.percent(70) {
+            if let Some((head, tail)) = line.split_once(": ") {
+                body.push(guarded(head.trim_start_matches("if "), tail));
+            } else {
+                body.push(Node::Line(line));
+            }
+        } else {
+            let condition = self.expr(Ty::Bool, 1);
+            body.push(guarded(&condition, &line));
+        }
+    }
+
+    fn lane_exit(&mut self, body: &mut Vec<Node>) {
+        if !self.can_break {
+            return;
+        }
+        let condition = self.expr(Ty::Bool, 2);
+        let line = match self.rng.below(6) {
+            0 if self.can_return => format!("return {}", self.result),
+            1..=2 => "continue".into(),
+            _ => "break".into(),
+        };
+        body.push(guarded(&condition, &line));
+    }
+
+    /// A loop with few iterations inside: a window, a small sum.
+    fn short_loop(&mut self, body: &mut Vec<Node>) {
+        let (sum, j) = (self.fresh("v"), self.fresh("j"));
+        let trips = 2 + self.rng.below(4);
+        let ty = [Ty::Float, Ty::Int, Ty::Single][self.rng.below(3)];
+        let start = match ty {
+            Ty::Int => "0",
+            Ty::Single => "f32(0.0)",
+            _ => "0.0",
+        };
+        body.push(Node::Line(format!("{sum} = {start}")));
+        let value = self.expr(ty, 2);
+        let own = self.lane.as_ref().map(|lane| lane.own.clone()).unwrap_or_default();
+        let window = self.array(|arr| arr.rank == 1 && arr.elem.ty() == ty && !own.contains(&arr.name));
+        let name = self.lane.as_ref().and_then(|lane| lane.names.last().cloned()).unwrap_or_default();
+        let line = match window {
+            Some(arr) if self.rng.percent(70) => {
+                let place = match self.rng.below(3) {
+                    0 => format!("{}[({name} + {j}) % len({0})]", arr.name),
+                    1 => format!("{}[min({name} + {j}, len({0}) - 1)]", arr.name),
+                    _ => format!("{}[{name} - {j}]", arr.name),
+                };
+                format!("{sum} += {place} * {value}")
+            }
+            _ => format!("{sum} += {value} * {j}"),
+        };
+        let mut lines = vec![Node::Line(line)];
+        if self.rng.percent(20) {
+            let condition = self.expr(Ty::Bool, 1);
+            lines.insert(0, guarded(&condition, "break"));
+        }
+        body.push(Node::Compound(vec![(format!("for {j} in range({trips}):"), lines)]));
+        self.declare(&sum, ty);
+    }
+
+    /// A `while` whose end depends on the data, as in pictures of the Mandelbrot set.
+    fn escape_loop(&mut self, body: &mut Vec<Node>) {
+        let (count, re, im, t) = (self.fresh("v"), self.fresh("v"), self.fresh("v"), self.fresh("v"));
+        let (a, b) = (self.expr(Ty::Float, 1), self.expr(Ty::Float, 1));
+        let most = 3 + self.rng.below(20);
+        body.push(Node::Line(format!("{count} = 0")));
+        body.push(Node::Line(format!("{re} = {a}")));
+        body.push(Node::Line(format!("{im} = 0.5")));
+        let lines = vec![
+            Node::Line(format!("{t} = {re} * {re} - {im} * {im} + {b}")),
+            Node::Line(format!("{im} = 2.0 * {re} * {im} + 0.1")),
+            Node::Line(format!("{re} = {t}")),
+            Node::Line(format!("{count} += 1")),
+        ];
+        let head = match self.rng.below(3) {
+            0 => format!("while {count} < {most} and {re} * {re} + {im} * {im} < 4.0:"),
+            1 => format!("while {re} * {re} + {im} * {im} < 4.0 and {count} < {most}:"),
+            _ => format!("while {count} < {most}:"),
+        };
+        let is_open = head.ends_with(&format!("< {most}:")) && !head.contains("and");
+        let mut lines = lines;
+        if is_open {
+            lines.push(guarded(&format!("{re} * {re} > 4.0"), "break"));
+        }
+        body.push(Node::Compound(vec![(head, lines)]));
+        self.declare(&count, Ty::Int);
+        self.declare(&re, Ty::Float);
+    }
+
+    fn owns(&self, name: &str) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.own.iter().any(|own| own == name))
+    }
+
+    /// The index of an array in such a loop; `None` outside of one.
+    pub(super) fn lane_index(&mut self, arr: &Arr, axis: usize) -> Option<String> {
+        let lane = self.lane.clone()?;
+        let rank = lane.names.len();
+        let name = if rank == arr.rank { lane.names[axis].clone() } else { lane.names[rank - 1].clone() };
+        if self.owns(&arr.name) {
+            return Some(name);
+        }
+        let extent = format!("{}.shape[{axis}]", arr.name);
+        if rank != arr.rank {
+            return Some(format!("{name} % {extent}"));
+        }
+        let slack = lane.slack;
+        Some(match self.rng.below(100) {
+            70..=75 if slack > 0 => format!("{name} - {}", 1 + self.rng.below(slack)),
+            76..=81 if slack > 0 => format!("{name} + {}", 1 + self.rng.below(slack)),
+            82..=84 => format!("{extent} - 1 - {name}"),
+            85 => format!("-{name} - 1"),
+            86 => format!("{name} - {}", 1 + self.rng.below(4)),
+            87 => format!("{name} + {}", 1 + self.rng.below(4)),
+            88 => format!("{name} // 2"),
+            89 => "0".into(),
+            90 => format!("({name} + 1) % {extent}"),
+            91 => format!("{name} ^ 1"),
+            92..=97 => format!("({}) % {extent}", self.expr(Ty::Int, 1)),
+            _ => name,
+        })
+    }
+}
