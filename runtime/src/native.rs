@@ -20,7 +20,7 @@ pub(crate) struct Native {
     pub(crate) entry: EntryFn,
     /// Words of the result.
     pub(crate) ret_words: usize,
-    /// Has a call split a loop over threads? Then later calls enter the pool once, at their start.
+    /// Did the last call split a loop over threads? Then the next one enters the pool once, at its start.
     was_parallel: AtomicBool,
 }
 
@@ -35,12 +35,12 @@ impl Native {
         Ok(Native { artifact, code, entry, ret_words, was_parallel: AtomicBool::new(false) })
     }
 
-    /// A loop was split over threads.
-    pub(crate) fn note_parallel(&self) {
-        self.was_parallel.store(true, Ordering::Relaxed);
+    /// A loop was split over threads, or a call begins and none was so far.
+    pub(crate) fn note_parallel(&self, is_split: bool) {
+        self.was_parallel.store(is_split, Ordering::Relaxed);
     }
 
-    /// Has a loop of an earlier call been split?
+    /// Has a loop of the last call been split?
     pub(crate) fn was_parallel(&self) -> bool {
         self.was_parallel.load(Ordering::Relaxed)
     }

@@ -307,7 +307,7 @@ fn a_parallel_sum_and_stores() {
         trip: f.dim(x, 0),
         outputs: vec![(s, Combine::Reduce(ReduceOp::Add))],
         array_reductions: vec![(1, ReduceOp::Add)],
-        cost_ns: 1.0,
+        cost_ns: f.f64(1.0),
         uses_random: false,
     };
     f.push(Stmt::Parallel(Box::new(call)));

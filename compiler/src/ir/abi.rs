@@ -90,8 +90,9 @@ pub mod table {
     pub const ALLOC: usize = 0;
     /// `fn(ctx, owner)`: the reference count has reached 0.
     pub const FREE: usize = 1;
-    /// `fn(ctx, parallel: u32, env: *const u64, trip: u64, outputs: *mut u64) -> status`. `parallel` numbers the
-    /// artifact's parallel loops; `env` holds the captures as words; `outputs` one word each, in and out.
+    /// `fn(ctx, parallel: u32, env: *const u64, trip: u64, cost_ns: f64, outputs: *mut u64) -> status`. `parallel` numbers
+    /// the artifact's parallel loops; `env` holds the captures as words; `cost_ns` is the estimate for one iteration;
+    /// `outputs` one word each, in and out.
     pub const PARALLEL: usize = 2;
     /// `fn(ctx, message: u32, args: *const u64)`.
     pub const PRINT: usize = 3;

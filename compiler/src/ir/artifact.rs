@@ -67,8 +67,6 @@ pub struct ParallelBody {
     pub outputs: Vec<(DType, Combine)>,
     /// Arrays in `env` that are accumulated into.
     pub array_reductions: Vec<ArrayReductionSlot>,
-    /// Estimated ns per iteration.
-    pub cost_ns: f32,
     /// Does each iteration draw from a stream of its own?
     pub uses_random: bool,
 }

@@ -68,8 +68,8 @@ pub struct ParallelCall {
     pub outputs: Vec<(LocalId, Combine)>,
     /// Captures (by position) that are accumulated into.
     pub array_reductions: Vec<(usize, ReduceOp)>,
-    /// Estimated ns per iteration.
-    pub cost_ns: f32,
+    /// Estimated ns per iteration, `f64`: evaluated when the loop starts, so that extents count (see `analysis/cost`).
+    pub cost_ns: ExprId,
     /// Does the body draw from `np.random`? Then each iteration has a stream of its own.
     pub uses_random: bool,
 }
@@ -85,32 +85,46 @@ pub enum Combine {
     With(u32),
 }
 
-/// Below this estimated time a loop is one chunk: a fork and join costs about 10 us.
+/// Below this estimated time a loop is one chunk.
 pub const SERIAL_BELOW_NS: f64 = 20_000.0;
-/// Wanted time of one chunk.
-pub const CHUNK_NS: f64 = 20_000.0;
+/// Wanted time of one chunk: an estimate may be wrong by much, and rows may be uneven, so rather many; one costs 30 ns.
+pub const CHUNK_NS: f64 = 4_000.0;
 /// Largest number of chunks of a loop.
-pub const MAX_CHUNKS: u64 = 128;
+pub const MAX_CHUNKS: u64 = 256;
 /// Largest number of chunks of a loop with array reductions: each chunk but the first holds a copy.
 pub const MAX_CHUNKS_WITH_ARRAYS: u64 = 16;
+/// Time to fill and add one element of such a copy.
+const COPIED_ELEMENT_NS: f64 = 1.5;
 
-/// How many chunks a loop is split into: a function of the loop, never of the machine.
+/// How many chunks a loop is split into: a function of the loop, never of the machine. `cost_ns` is what one iteration
+/// takes, `copied` the number of elements of accumulated arrays, if there are such.
 ///
 /// ```
 /// use kjit_compiler::ir::parallel::{chunk_count, chunk_range};
-/// assert_eq!(chunk_count(10, 1.0, false), 1);
-/// assert_eq!(chunk_count(1_000_000, 1.0, false), 50);
+/// assert_eq!(chunk_count(10, 1.0, None), 1);
+/// assert_eq!(chunk_count(100_000, 1.0, None), 25);
+/// // Copies of a large histogram take longer than what is counted.
+/// assert_eq!(chunk_count(100_000, 1.0, Some(64)), 16);
+/// assert_eq!(chunk_count(100_000, 1.0, Some(100_000)), 1);
 /// assert_eq!(chunk_range(10, 3, 0), 0..3);
 /// assert_eq!(chunk_range(10, 3, 2), 6..10);
 /// ```
 #[must_use]
-pub fn chunk_count(trip: u64, cost_ns: f32, has_array_reductions: bool) -> u64 {
-    let total_ns = trip as f64 * f64::from(cost_ns);
-    if total_ns < SERIAL_BELOW_NS {
+pub fn chunk_count(trip: u64, cost_ns: f64, copied: Option<u64>) -> u64 {
+    let total_ns = trip as f64 * cost_ns;
+    // Not a number counts as nothing.
+    if total_ns.is_nan() || total_ns < SERIAL_BELOW_NS {
         return 1;
     }
-    let limit = if has_array_reductions { MAX_CHUNKS_WITH_ARRAYS } else { MAX_CHUNKS };
-    ((total_ns / CHUNK_NS) as u64).clamp(2, limit).min(trip.max(1))
+    let limit = match copied {
+        None => MAX_CHUNKS,
+        // The copies may take an eighth of the time.
+        Some(elements) => {
+            let copy_ns = (elements as f64 * COPIED_ELEMENT_NS).max(1.0);
+            ((total_ns / 8.0 / copy_ns) as u64).clamp(1, MAX_CHUNKS_WITH_ARRAYS)
+        }
+    };
+    ((total_ns / CHUNK_NS) as u64).clamp(1, limit).min(trip.max(1))
 }
 
 /// The iterations of one chunk.

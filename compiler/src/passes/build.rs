@@ -1,9 +1,10 @@
 //! Small constructors of expressions that several passes use.
 
 use crate::analysis::affine::AtomOp;
+use crate::analysis::cost::{Cost, Int};
 use crate::analysis::values::{Factor, Sum};
 use crate::base::Span;
-use crate::ir::{BinaryOp, CompareOp, ExprId, ExprKind, Func, UnaryOp};
+use crate::ir::{BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, LocalId, UnaryOp};
 use crate::types::DType;
 
 /// `left op right` of type `i64`.
@@ -70,6 +71,37 @@ fn factor(func: &mut Func, factor: &Factor, span: Span) -> ExprId {
                 AtomOp::Mul => BinaryOp::Mul,
             };
             int_binary(func, op, left, right, span)
+        }
+    }
+}
+
+/// The cost in ns as an expression; `bounds` hold those of the parallel loop.
+pub(super) fn cost(func: &mut Func, cost: &Cost, bounds: (LocalId, LocalId), span: Span) -> ExprId {
+    // Tenths are more than such an estimate is worth.
+    let own = (cost.ns * 10.0).round().max(1.0) / 10.0;
+    let mut total = func.expr(ExprKind::Const(Const::f64(own)), DType::F64, span);
+    for (length, inner) in &cost.loops {
+        let (length, zero) = (int(func, length, bounds, span), func.int(0, span));
+        let length = int_binary(func, BinaryOp::Max, length, zero, span);
+        let length = func.expr(ExprKind::Cast { arg: length }, DType::F64, span);
+        let inner = self::cost(func, inner, bounds, span);
+        let product = ExprKind::Binary { op: BinaryOp::Mul, left: length, right: inner };
+        let right = func.expr(product, DType::F64, span);
+        total = func.expr(ExprKind::Binary { op: BinaryOp::Add, left: total, right }, DType::F64, span);
+    }
+    total
+}
+
+fn int(func: &mut Func, value: &Int, bounds: (LocalId, LocalId), span: Span) -> ExprId {
+    match value {
+        Int::Const(value) => func.int(*value, span),
+        Int::First => func.read(bounds.0, span),
+        Int::Last => func.read(bounds.1, span),
+        Int::Local(local) => func.read(*local, span),
+        Int::Dim(array, axis) => func.expr(ExprKind::Dim { array: *array, axis: *axis }, DType::I64, span),
+        Int::Op(op, left, right) => {
+            let (left, right) = (int(func, left, bounds, span), int(func, right, bounds, span));
+            int_binary(func, *op, left, right, span)
         }
     }
 }

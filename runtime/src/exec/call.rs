@@ -30,7 +30,9 @@ pub(crate) unsafe fn call(
 ) -> Result<(), Error> {
     debug_assert!(ret.len() >= native.ret_words);
     if native.was_parallel() && engine.threads() > 1 {
-        // Entering the pool costs about 7 us; from inside it a fork and join costs a fraction of one.
+        // Entering the pool costs about 7 us; from inside it a fork and join costs a fraction of one. It is a habit of
+        // kernels that need it: a call that splits no loop ends it.
+        native.note_parallel(false);
         let (args, mut ret_slot) = (args, SendPtr(ret.as_mut_ptr(), ret.len()));
         let entered = engine.pool.with(engine.threads(), |pool| {
             pool.install(|| {

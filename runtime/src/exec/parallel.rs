@@ -4,6 +4,7 @@
 //! bits do not depend on the number of threads. Which thread runs which chunk does not matter.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, ParallelBody};
@@ -14,6 +15,9 @@ use smallvec::SmallVec;
 use super::context::Context;
 use super::float_mode::FloatMode;
 use super::memory::Block;
+
+/// Waking other threads takes some us, so less than this is not worth it.
+const WORTH_A_FORK_NS: f64 = 8_000.0;
 
 /// The type of an outlined body; see [`ParallelBody::entry`].
 type BodyFn = unsafe extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64) -> i32;
@@ -59,19 +63,27 @@ pub(super) extern "C" fn run(
     number: u32,
     env: *const u64,
     trip: u64,
+    cost_ns: f64,
     outputs: *mut u64,
 ) -> i32 {
     // A panic (out of memory in our own bookkeeping, a panicking hook) must not unwind into generated code.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         // SAFETY: generated code passes its own context, the captures and the outputs of that loop.
-        unsafe { run_loop(&mut *ctx, number, env, trip, outputs) }
+        unsafe { run_loop(&mut *ctx, number, env, trip, cost_ns, outputs) }
     }))
     .unwrap_or(status::SERVICE)
 }
 
 /// # Safety
 /// `env` and `outputs` are those of parallel loop `number` of the context's artifact.
-unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, outputs: *mut u64) -> i32 {
+unsafe fn run_loop(
+    ctx: &mut Context,
+    number: u32,
+    env: *const u64,
+    trip: u64,
+    cost_ns: f64,
+    outputs: *mut u64,
+) -> i32 {
     // The artifact lives as long as the call; the borrow must not tie up `ctx`.
     // SAFETY: see `Context::shared`.
     let shared = unsafe { &*ctx.call };
@@ -83,7 +95,8 @@ unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, o
     // SAFETY: the back end made this entry with that signature.
     let function =
         unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(body.entry.offset)) };
-    let chunks = chunk_count(trip, body.cost_ns, !body.array_reductions.is_empty());
+    // SAFETY: `env` holds the captures of this loop.
+    let chunks = chunk_count(trip, cost_ns, unsafe { copied_elements(body, env) });
     if chunks == 1 {
         // SAFETY: same context, same thread, initial values already in `outputs`.
         return unsafe { function(ctx, env, 0, trip, outputs) };
@@ -103,23 +116,32 @@ unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, o
         results: &results,
     };
     shared.engine.progress_started(chunks);
-    let threads = shared.engine.threads().min(chunks as usize);
-    if threads > 1 {
-        native.note_parallel();
-        let done = shared.engine.pool.with(shared.engine.threads(), |pool| {
-            pool.in_place_scope(|scope| {
-                for _ in 1..threads {
-                    scope.spawn(|_| work_off(&work));
-                }
-                work_off(&work);
-            });
-        });
-        if done.is_none() {
-            work_off(&work);
+    if shared.engine.threads() > 1 {
+        // The first chunks show what the estimate is worth: a loop that is soon done wakes nobody.
+        let begin = Instant::now();
+        while let Some(done) = work_on(&work) {
+            let left_ns = begin.elapsed().as_nanos() as f64 / done as f64 * (chunks - done) as f64;
+            if left_ns > WORTH_A_FORK_NS {
+                break;
+            }
         }
-    } else {
-        work_off(&work);
+        let has_failed = work.lowest_failed.load(Ordering::Relaxed) != u64::MAX;
+        let left = if has_failed { 0 } else { chunks - work.next.load(Ordering::Relaxed).min(chunks) };
+        let threads = shared.engine.threads().min(left as usize);
+        if threads > 1 {
+            native.note_parallel(true);
+            // Without threads (none can be started) this one does it all.
+            let _ = shared.engine.pool.with(shared.engine.threads(), |pool| {
+                pool.in_place_scope(|scope| {
+                    for _ in 1..threads {
+                        scope.spawn(|_| work_off(&work));
+                    }
+                    work_off(&work);
+                });
+            });
+        }
     }
+    work_off(&work);
     shared.engine.progress_ended(chunks);
     // SAFETY: all chunks have ended, so this thread alone uses `outputs` and the arrays.
     unsafe { combine(ctx, body, env, outputs, results) }
@@ -127,34 +149,58 @@ unsafe fn run_loop(ctx: &mut Context, number: u32, env: *const u64, trip: u64, o
 
 /// Runs chunks until none is left.
 fn work_off(work: &Shared<'_>) {
-    // SAFETY: the context outlives the scope and is only read.
-    let engine = unsafe { (*work.parent).shared().engine };
     // Threads of the pool inherit the mode of whoever started them.
     let _mode = FloatMode::enter();
-    loop {
-        let chunk = work.next.fetch_add(1, Ordering::Relaxed);
-        // Chunks are claimed in order, so every chunk below a failed one has been claimed and will end: the lowest
-        // failing iteration wins on any number of threads.
-        if chunk >= work.chunks || chunk > work.lowest_failed.load(Ordering::Relaxed) {
-            return;
-        }
-        let result = if engine.is_interrupted() {
-            ChunkResult {
-                status: status::INTERRUPTED,
-                outputs: SmallVec::new(),
-                failure: None,
-                copies: Vec::new(),
-            }
-        } else {
-            run_chunk(work, chunk)
-        };
-        if result.status != 0 {
-            work.lowest_failed.fetch_min(chunk, Ordering::Relaxed);
-        }
-        // Each chunk is claimed once, so the cell is empty.
-        let _ = work.results[chunk as usize].set(result);
-        engine.progress_chunk();
+    while work_on(work).is_some() {}
+}
+
+/// Runs the next chunk: how many have been claimed by now, `None` if there was none left.
+fn work_on(work: &Shared<'_>) -> Option<u64> {
+    // SAFETY: the context outlives the scope and is only read.
+    let engine = unsafe { (*work.parent).shared().engine };
+    let chunk = work.next.fetch_add(1, Ordering::Relaxed);
+    // Chunks are claimed in order, so every chunk below a failed one has been claimed and will end: the lowest
+    // failing iteration wins on any number of threads.
+    if chunk >= work.chunks || chunk > work.lowest_failed.load(Ordering::Relaxed) {
+        return None;
     }
+    let result = if engine.is_interrupted() {
+        ChunkResult {
+            status: status::INTERRUPTED,
+            outputs: SmallVec::new(),
+            failure: None,
+            copies: Vec::new(),
+        }
+    } else {
+        run_chunk(work, chunk)
+    };
+    if result.status != 0 {
+        work.lowest_failed.fetch_min(chunk, Ordering::Relaxed);
+    }
+    // Each chunk is claimed once, so the cell is empty.
+    let _ = work.results[chunk as usize].set(result);
+    engine.progress_chunk();
+    Some(chunk + 1)
+}
+
+/// Elements of the arrays of which every chunk but the first gets a copy; `None` if there are none.
+///
+/// # Safety
+/// `env` holds the captures of the loop.
+unsafe fn copied_elements(body: &ParallelBody, env: *const u64) -> Option<u64> {
+    body.array_reductions
+        .iter()
+        .map(|slot| {
+            // SAFETY: the words of the array are part of the captures: owner and data, then the extents.
+            let shape = unsafe {
+                std::slice::from_raw_parts(
+                    env.add(slot.env_word as usize + ARRAY_HEAD_WORDS),
+                    slot.rank as usize,
+                )
+            };
+            shape.iter().fold(1_u64, |n, &dim| n.saturating_mul(dim))
+        })
+        .reduce(u64::saturating_add)
 }
 
 fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {

@@ -202,6 +202,7 @@ unsafe extern "C" fn parallel(
     number: u32,
     env: *const u64,
     trip: u64,
+    _cost_ns: f64,
     outputs: *mut u64,
 ) -> i32 {
     type Body = extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64) -> i32;

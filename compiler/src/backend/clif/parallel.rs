@@ -10,7 +10,7 @@ use crate::ir::{EntryPoint, Operand, ParallelBody, ParallelCall};
 impl Emitter<'_> {
     /// `Parallel`.
     pub(super) fn parallel(&mut self, call: &ParallelCall) {
-        let trip = self.expr(call.trip);
+        let (trip, cost) = (self.expr(call.trip), self.expr(call.cost_ns));
         let env_words = self.operand_words(&call.captures);
         let env = self.area(0, env_words);
         self.store_operands(&call.captures, env);
@@ -39,12 +39,12 @@ impl Emitter<'_> {
                 .map(|&(local, combine)| (self.func.locals[local].dtype, combine))
                 .collect(),
             array_reductions,
-            cost_ns: call.cost_ns,
             uses_random: call.uses_random,
         };
         self.unit.parallels.push((call.body, body));
         let number = self.b.ins().iconst(clif::I32, i64::from(number));
-        let status = self.call_table(table::PARALLEL, "iwiii>w", &[self.ctx, number, env, trip, outputs]);
+        let status =
+            self.call_table(table::PARALLEL, "iwiidi>w", &[self.ctx, number, env, trip, cost, outputs]);
         if let Some(status) = status {
             self.propagate(status);
         }

@@ -38,12 +38,20 @@ impl<'p> Machine<'p, '_> {
         if trip == 0 {
             return Ok(());
         }
+        let mut copied = None;
+        for &(slot, _) in &call.array_reductions {
+            let Word::Array(array) = &captures[slot] else {
+                return internal("an accumulated capture that is no array");
+            };
+            let elements = array.shape().iter().fold(1_u64, |n, &dim| n.saturating_mul(dim as u64));
+            copied = Some(elements.saturating_add(copied.unwrap_or(0)));
+        }
         let initial: Vec<u64> =
             call.outputs.iter().map(|&(local, _)| self.frame.locals[local.index()]).collect();
         let fork = Box::new(Fork {
             call,
             trip,
-            chunks: chunk_count(trip, call.cost_ns, !call.array_reductions.is_empty()),
+            chunks: chunk_count(trip, f64::from_bits(self.eval(call.cost_ns)?), copied),
             chunk: 0,
             captures,
             totals: initial.clone(),

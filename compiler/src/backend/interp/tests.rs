@@ -335,10 +335,10 @@ fn chunks_of_a_sum_are_added_in_order() {
     };
     // One chunk: the serial sum.
     assert_eq!(sum("1.0"), [real(values.iter().fold(0.25, |s, x| s + x))]);
-    // 100 us are five chunks of 200.
+    // 20 us are five chunks of 200.
     let partial = |k: usize| values[200 * k..200 * (k + 1)].iter().fold(-0.0, |s: f64, x| s + x);
     let first = values[..200].iter().fold(0.25, |s, x| s + x);
-    assert_eq!(sum("100.0"), [real((1..5).fold(first, |s, k| s + partial(k)))]);
+    assert_eq!(sum("20.0"), [real((1..5).fold(first, |s, k| s + partial(k)))]);
 }
 
 #[test]

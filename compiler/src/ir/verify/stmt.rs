@@ -206,6 +206,7 @@ impl Checker<'_> {
     fn parallel_call(&mut self, call: &ParallelCall) {
         self.loop_id(call.id);
         self.index(call.trip);
+        self.typed(call.cost_ns, DType::F64, "cost");
         let Some(body) = self.callee(call.body) else { return };
         let mut outputs = Vec::new();
         for (position, &(local, combine)) in call.outputs.iter().enumerate() {

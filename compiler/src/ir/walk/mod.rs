@@ -278,6 +278,7 @@ pub fn for_each_expr_root(stmt: &Stmt, visit: &mut dyn FnMut(ExprId)) {
                 }
             }
             visit(call.trip);
+            visit(call.cost_ns);
         }
         Stmt::Call { args: operands, .. }
         | Stmt::Runtime { args: operands, .. }
@@ -340,6 +341,7 @@ pub fn for_each_expr_root_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ExprId
                 }
             }
             visit(&mut call.trip);
+            visit(&mut call.cost_ns);
         }
         Stmt::Call { args: operands, .. }
         | Stmt::Runtime { args: operands, .. }

@@ -231,8 +231,7 @@ impl Parser {
         self.expect_word("trip")?;
         let trip = self.expr()?;
         self.expect_word("cost")?;
-        let Token::Number(cost) = self.next() else { return self.fail("expected a cost") };
-        let Ok(cost_ns) = cost.parse() else { return self.fail(format!("`{cost}` is not a cost")) };
+        let cost_ns = self.expr()?;
         let mut combines = Vec::new();
         if self.eat_word("combine") {
             self.expect("(")?;

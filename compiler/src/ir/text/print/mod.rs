@@ -227,7 +227,8 @@ impl<'a> Printer<'a> {
                 self.operands(&call.captures, out);
                 out.push_str(" trip ");
                 self.expr(call.trip, 0, out);
-                let _ = write!(out, " cost {:?}", call.cost_ns);
+                out.push_str(" cost ");
+                self.expr(call.cost_ns, 0, out);
                 if !call.outputs.is_empty() {
                     let combines = call.outputs.iter().map(|&(_, combine)| match combine {
                         Combine::Reduce(op) => op.symbol().to_string(),
