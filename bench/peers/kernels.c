@@ -410,19 +410,27 @@ double pi_serial(int64_t n) {
     return 4.0 * (double)inside / (double)n;
 }
 
-/* One number per counter value (the finaliser of SplitMix64: G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014). */
-static double counter_double(uint64_t counter) {
-    uint64_t z = counter * 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+/* Philox 4x64-10 (J. K. Salmon et al., SC11), a block of four words per iteration: the generator that a kernel's parallel
+   loops draw from, so that both do the same work. */
+static void philox(uint64_t key0, uint64_t key1, uint64_t iteration, uint64_t word[4]) {
+    word[0] = 1, word[1] = iteration, word[2] = 0, word[3] = 0;
+    for (int round = 0; round < 10; round++) {
+        unsigned __int128 first = (unsigned __int128)0xd2e7470ee14c6c93u * word[0];
+        unsigned __int128 second = (unsigned __int128)0xca5a826395121157u * word[2];
+        uint64_t a = (uint64_t)(second >> 64) ^ word[1] ^ key0, c = (uint64_t)(first >> 64) ^ word[3] ^ key1;
+        word[1] = (uint64_t)second, word[3] = (uint64_t)first;
+        word[0] = a, word[2] = c;
+        key0 += 0x9e3779b97f4a7c15u, key1 += 0xbb67ae8584caa73bu;
+    }
 }
 
 double monte_carlo_pi(int64_t n) {
     int64_t inside = 0;
 #pragma omp parallel for reduction(+ : inside)
     for (int64_t i = 0; i < n; i++) {
-        double x = counter_double(2 * (uint64_t)i + 1), y = counter_double(2 * (uint64_t)i + 2);
+        uint64_t word[4];
+        philox(0, 20221, (uint64_t)i, word);
+        double x = (double)(word[0] >> 11) * 0x1p-53, y = (double)(word[1] >> 11) * 0x1p-53;
         if (x * x + y * y < 1.0) inside++;
     }
     return 4.0 * (double)inside / (double)n;

@@ -19,7 +19,8 @@ macro_rules! services {
     ($($(#[$doc:meta])* $variant:ident $name:literal ($($param:expr),*) -> ($($result:expr),*);)*) => {
         /// A service. Native code calls it as
         /// `extern "C" fn(ctx, args: *const u64, results: *mut u64) -> i32` with operands and results flattened to words
-        /// ([`crate::ir::abi`]); a status other than 0 is a failure.
+        /// ([`crate::ir::abi`]); a status other than 0 is a failure. Those with a [`RuntimeFn::direct_signature`] are called
+        /// with that instead.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum RuntimeFn { $($(#[$doc])* $variant),* }
 
@@ -89,4 +90,31 @@ services! {
         -> (Scalar(DType::F64), Scalar(DType::F64));
     /// Python's `round(x, digits)`: `numerics::float::round_half_even_digits`.
     RoundDigits "round_digits" (Scalar(DType::F64), Scalar(DType::I64)) -> (Scalar(DType::F64));
+}
+
+impl RuntimeFn {
+    /// For what is called often and cannot fail: `extern "C" fn(ctx, operands) -> result`, in registers. Spells the parameters,
+    /// the context first, and after `>` the result: `i` for 64 bits, `d` for `f64`. A generator is the address of its state.
+    #[must_use]
+    pub fn direct_signature(self) -> Option<&'static str> {
+        match self {
+            RuntimeFn::RandomF64 => Some("i>d"),
+            RuntimeFn::RandomIteration => Some("iii"),
+            RuntimeFn::GeneratorF64 => Some("ii>d"),
+            RuntimeFn::RandomSeed
+            | RuntimeFn::RandomUniform
+            | RuntimeFn::RandomNormal
+            | RuntimeFn::RandomInt
+            | RuntimeFn::RandomLoopEnd
+            | RuntimeFn::GeneratorSeed
+            | RuntimeFn::GeneratorUniform
+            | RuntimeFn::GeneratorNormal
+            | RuntimeFn::GeneratorInt
+            | RuntimeFn::Load
+            | RuntimeFn::Save
+            | RuntimeFn::ComplexMath
+            | RuntimeFn::ComplexPow
+            | RuntimeFn::RoundDigits => None,
+        }
+    }
 }

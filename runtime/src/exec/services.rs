@@ -89,10 +89,11 @@ fn guarded(
 }
 
 macro_rules! services {
-    ($($variant:ident => |$call:ident| $body:block)*) => {
+    ({ $($direct:ident = $address:expr;)* } $($variant:ident => |$call:ident| $body:block)*) => {
         /// Address of a service's entry.
         pub(super) fn entry(function: RuntimeFn) -> usize {
             match function {
+                $(RuntimeFn::$direct => $address as usize,)*
                 $(RuntimeFn::$variant => {
                     extern "C" fn service(ctx: *mut Context, args: *const u64, results: *mut u64) -> i32 {
                         guarded(ctx, args, results, |$call| $body)
@@ -104,15 +105,37 @@ macro_rules! services {
     };
 }
 
+// Draws: numbers in registers, nothing that can fail.
+
+extern "C" fn random_f64(ctx: *mut Context) -> f64 {
+    // SAFETY: generated code passes its own context, which no one else uses meanwhile.
+    unsafe { (*ctx).random.random() }
+}
+
+extern "C" fn random_iteration(ctx: *mut Context, key: u64, iteration: i64) {
+    // SAFETY: as above.
+    unsafe { (*ctx).random.begin_iteration(key, iteration) }
+}
+
+extern "C" fn generator_f64(_ctx: *mut Context, state: *mut [u64; PCG64_WORDS]) -> f64 {
+    // SAFETY: lowering makes generators as contiguous arrays of that length, used by one iteration at a time.
+    let words = unsafe { &mut *state };
+    let mut source = Pcg64::from_words(words);
+    let value = source.next_f64();
+    *words = source.to_words();
+    value
+}
+
 services! {
+    {
+        RandomF64 = random_f64 as extern "C" fn(*mut Context) -> f64;
+        RandomIteration = random_iteration as extern "C" fn(*mut Context, u64, i64);
+        GeneratorF64 = generator_f64 as extern "C" fn(*mut Context, *mut [u64; PCG64_WORDS]) -> f64;
+    }
     RandomSeed => |call| {
         let seed = call.int(0);
         call.ctx.random.seed(seed);
         0
-    }
-    RandomF64 => |call| {
-        let x = call.ctx.random.random();
-        call.set_f64(0, x)
     }
     RandomUniform => |call| {
         let x = call.ctx.random.uniform(call.f64(0), call.f64(1));
@@ -130,11 +153,6 @@ services! {
         let x = call.ctx.random.randint(low, high);
         call.set(0, x as u64)
     }
-    RandomIteration => |call| {
-        let (key, iteration) = (call.word(0), call.int(1));
-        call.ctx.random.begin_iteration(key, iteration);
-        0
-    }
     RandomLoopEnd => |call| {
         let key = call.word(0);
         call.ctx.random.end_loop(key);
@@ -144,10 +162,6 @@ services! {
         let seed = call.int(GENERATOR_WORDS);
         *call.generator() = Pcg64::new(seed as u64).to_words();
         0
-    }
-    GeneratorF64 => |call| {
-        let x = call.draw(BitSource::next_f64);
-        call.set_f64(0, x)
     }
     GeneratorUniform => |call| {
         let (low, high) = (call.f64(GENERATOR_WORDS), call.f64(GENERATOR_WORDS + 1));

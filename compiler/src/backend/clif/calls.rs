@@ -151,6 +151,9 @@ impl Emitter<'_> {
         results: &[Target],
         trap: Option<TrapId>,
     ) {
+        if let Some(signature) = function.direct_signature() {
+            return self.runtime_direct(function, signature, args, results);
+        }
         let (words, result_words) = (self.operand_words(args), self.result_words(function, results));
         let args_area = self.area(0, words);
         self.store_operands(args, args_area);
@@ -163,6 +166,27 @@ impl Emitter<'_> {
             }
         }
         self.load_results(results, results_area);
+    }
+
+    /// A service that takes its operands in registers and cannot fail.
+    fn runtime_direct(
+        &mut self,
+        function: RuntimeFn,
+        signature: &'static str,
+        args: &[Operand],
+        results: &[Target],
+    ) {
+        let mut values = vec![self.ctx];
+        for arg in args {
+            values.push(match *arg {
+                Operand::Scalar(expr) => self.expr(expr),
+                Operand::Array(array) => self.data(array),
+            });
+        }
+        let result = self.call_table(table::service(function), signature, &values);
+        if let (Some(value), [Target::Local(local)]) = (result, results) {
+            self.set_local(*local, value);
+        }
     }
 
     fn result_words(&self, function: RuntimeFn, results: &[Target]) -> usize {

@@ -34,6 +34,7 @@ pub trait BitSource {
     fn next_u32(&mut self) -> u32;
 
     /// Uniform in [0, 1): a multiple of 2^-53.
+    #[inline]
     fn next_f64(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }

@@ -25,36 +25,54 @@ impl Mt19937 {
         Mt19937 { key, position: WORDS }
     }
 
-    /// Makes the next 624 words.
+    /// Makes the next 624 words. In three parts, so that no index wraps and the words are made several at a time.
+    #[cold]
     fn refill(&mut self) {
-        for index in 0..WORDS {
-            let next = self.key[(index + 1) % WORDS];
-            let mixed = (self.key[index] & 0x8000_0000) | (next & 0x7fff_ffff);
-            let twist = if mixed & 1 == 1 { 0x9908_b0df } else { 0 };
-            self.key[index] = self.key[(index + SHIFT) % WORDS] ^ (mixed >> 1) ^ twist;
+        let key = &mut self.key;
+        for index in 0..WORDS - SHIFT {
+            key[index] = key[index + SHIFT] ^ twisted(key[index], key[index + 1]);
         }
+        for index in WORDS - SHIFT..WORDS - 1 {
+            key[index] = key[index + SHIFT - WORDS] ^ twisted(key[index], key[index + 1]);
+        }
+        key[WORDS - 1] = key[SHIFT - 1] ^ twisted(key[WORDS - 1], key[0]);
         self.position = 0;
     }
 }
 
+/// The highest bit of a word and the others of the next one, times the twist matrix.
+#[inline]
+fn twisted(word: u32, next: u32) -> u32 {
+    let mixed = (word & 0x8000_0000) | (next & 0x7fff_ffff);
+    (mixed >> 1) ^ ((mixed & 1).wrapping_neg() & 0x9908_b0df)
+}
+
+#[inline]
+fn tempered(mut word: u32) -> u32 {
+    word ^= word >> 11;
+    word ^= (word << 7) & 0x9d2c_5680;
+    word ^= (word << 15) & 0xefc6_0000;
+    word ^ (word >> 18)
+}
+
 impl BitSource for Mt19937 {
+    #[inline]
     fn next_u32(&mut self) -> u32 {
         if self.position >= WORDS {
             self.refill();
         }
-        let mut word = self.key[self.position];
+        let word = self.key[self.position];
         self.position += 1;
-        word ^= word >> 11;
-        word ^= (word << 7) & 0x9d2c_5680;
-        word ^= (word << 15) & 0xefc6_0000;
-        word ^ (word >> 18)
+        tempered(word)
     }
 
+    #[inline]
     fn next_u64(&mut self) -> u64 {
         let high = self.next_u32();
         (u64::from(high) << 32) | u64::from(self.next_u32())
     }
 
+    #[inline]
     fn next_f64(&mut self) -> f64 {
         let high = self.next_u32() >> 5;
         let low = self.next_u32() >> 6;

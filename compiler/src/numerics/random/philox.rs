@@ -25,6 +25,14 @@ impl Philox {
         Philox { key, counter, block: [0; BLOCK], position: BLOCK, kept: None }
     }
 
+    /// The same in place.
+    #[inline]
+    pub(super) fn restart(&mut self, key: [u64; 2], counter: [u64; 4]) {
+        (self.key, self.counter) = (key, counter);
+        self.position = BLOCK;
+        self.kept = None;
+    }
+
     fn refill(&mut self) {
         for word in &mut self.counter {
             *word = word.wrapping_add(1);
@@ -51,6 +59,7 @@ impl Philox {
 }
 
 impl BitSource for Philox {
+    #[inline]
     fn next_u64(&mut self) -> u64 {
         if self.position >= BLOCK {
             self.refill();

@@ -36,8 +36,10 @@ struct Iteration {
     number: u64,
     source: Philox,
     kept: Option<f64>,
-    /// For the loops inside this iteration.
-    inner: Scope,
+    /// Around the loop.
+    outer: Scope,
+    /// Number of drawing loops that ended inside this iteration.
+    epoch: u64,
 }
 
 impl KernelRandom {
@@ -66,17 +68,25 @@ impl KernelRandom {
 
     /// From here on draws come from the stream of this iteration of this loop; the loop's iteration before, if it
     /// was executed on this state, is over.
+    #[inline]
     pub fn begin_iteration(&mut self, loop_key: u64, number: i64) {
-        self.leave(loop_key);
-        let iteration = Iteration::new(self.current_scope(), loop_key, number as u64);
-        self.iterations.push(iteration);
+        match self.iterations.as_mut_slice() {
+            // Nearly always: the next iteration of the same loop, in place.
+            [last] if last.loop_key == loop_key => last.restart(self.scope, number as u64),
+            [.., parent, last] if last.loop_key == loop_key => last.restart(parent.scope(), number as u64),
+            _ => {
+                let iteration = Iteration::new(self.current_scope(), loop_key, number as u64);
+                self.iterations.push(iteration);
+            }
+        }
     }
 
     /// Back to the stream before the loop, after a parallel loop that draws; the next one draws other numbers.
     pub fn end_loop(&mut self, loop_key: u64) {
         self.leave(loop_key);
-        let scope = self.iterations.last_mut().map_or(&mut self.scope, |iteration| &mut iteration.inner);
-        scope.epoch = scope.epoch.wrapping_add(1);
+        let epoch =
+            self.iterations.last_mut().map_or(&mut self.scope.epoch, |iteration| &mut iteration.epoch);
+        *epoch = epoch.wrapping_add(1);
     }
 
     fn leave(&mut self, loop_key: u64) {
@@ -84,10 +94,11 @@ impl KernelRandom {
     }
 
     fn current_scope(&self) -> Scope {
-        self.iterations.last().map_or(self.scope, |iteration| iteration.inner)
+        self.iterations.last().map_or(self.scope, Iteration::scope)
     }
 
     /// `np.random.random()`.
+    #[inline]
     pub fn random(&mut self) -> f64 {
         match self.iterations.last_mut() {
             Some(iteration) => iteration.source.next_f64(),
@@ -137,23 +148,38 @@ impl KernelRandom {
         }
     }
 
+    #[inline]
     fn main(&mut self) -> &mut Mt19937 {
-        self.main.get_or_insert_with(|| Box::new(Mt19937::new(self.scope.seed)))
+        let seed = self.scope.seed;
+        self.main.get_or_insert_with(|| first_use(seed))
     }
+}
+
+#[cold]
+#[inline(never)]
+fn first_use(seed: u64) -> Box<Mt19937> {
+    Box::new(Mt19937::new(seed))
 }
 
 impl Iteration {
     fn new(outer: Scope, loop_key: u64, number: u64) -> Iteration {
         let source = Philox::new([outer.seed, loop_key], [0, number, outer.epoch, outer.lineage]);
-        let lineage =
-            [loop_key, number, outer.epoch, outer.lineage].into_iter().fold(0, |hash, word| mix(hash ^ word));
-        Iteration {
-            loop_key,
-            number,
-            source,
-            kept: None,
-            inner: Scope { seed: outer.seed, epoch: 0, lineage },
-        }
+        Iteration { loop_key, number, source, kept: None, outer, epoch: 0 }
+    }
+
+    /// Becomes another iteration of the same loop.
+    #[inline]
+    fn restart(&mut self, outer: Scope, number: u64) {
+        self.source.restart([outer.seed, self.loop_key], [0, number, outer.epoch, outer.lineage]);
+        (self.number, self.kept, self.outer, self.epoch) = (number, None, outer, 0);
+    }
+
+    /// For the loops inside this iteration.
+    fn scope(&self) -> Scope {
+        let lineage = [self.loop_key, self.number, self.outer.epoch, self.outer.lineage]
+            .into_iter()
+            .fold(0, |hash, word| mix(hash ^ word));
+        Scope { seed: self.outer.seed, epoch: self.epoch, lineage }
     }
 }
 
