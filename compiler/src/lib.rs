@@ -15,3 +15,4 @@ pub mod passes;
 pub mod pipeline;
 pub mod syntax;
 pub mod types;
+pub mod vector;

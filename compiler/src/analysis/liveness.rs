@@ -32,10 +32,10 @@ impl Live {
     }
 }
 
-/// For each counted loop: what is live after it.
+/// For each loop: what is live after it.
 pub type LiveAfter = FxHashMap<LoopId, Live>;
 
-/// What is live after each counted loop of the function.
+/// What is live after each loop of the function.
 #[must_use]
 pub fn after_loops(func: &Func) -> LiveAfter {
     let mut walker = Walker { func, after: LiveAfter::default(), breaks: Vec::new(), continues: Vec::new() };
@@ -83,7 +83,7 @@ impl Walker<'_> {
                 live.join(&other);
                 self.reads(stmt, live);
             }
-            Stmt::While { head, body, .. } => {
+            Stmt::While { id, head, body, .. } => {
                 let after = live.clone();
                 for _ in 0..2 {
                     self.breaks.push(after.clone());
@@ -95,6 +95,7 @@ impl Walker<'_> {
                     self.reads(stmt, live);
                     self.block(head, live);
                 }
+                self.after.insert(*id, after);
             }
             Stmt::Loop(l) => {
                 let after = live.clone();

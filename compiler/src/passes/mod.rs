@@ -20,6 +20,7 @@ pub mod propagate;
 pub mod repeated;
 pub mod simplify;
 pub mod unroll;
+pub mod vectorize;
 pub mod wraparound;
 
 use crate::ir::{Program, verify};
@@ -78,6 +79,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
     Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
+    Pass { name: "vectorize", line: "independent iterations run many at a time", run: vectorize::vectorize },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
     Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
 ];

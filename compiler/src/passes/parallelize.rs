@@ -77,7 +77,8 @@ fn decided(func: &mut Func, l: &Loop, decision: &Decision) -> Stmt {
     }
 }
 
-fn condition(func: &mut Func, requirement: &Requirement, span: crate::base::Span) -> ExprId {
+/// A requirement as an expression.
+pub(super) fn condition(func: &mut Func, requirement: &Requirement, span: crate::base::Span) -> ExprId {
     match requirement {
         Requirement::Disjoint(a, b) => {
             let overlaps = func.expr(ExprKind::Overlaps { a: *a, b: *b }, DType::Bool, span);

@@ -11,6 +11,7 @@
 
 mod arrays;
 mod calls;
+pub mod lockstep;
 mod report;
 mod scalars;
 #[cfg(test)]
@@ -94,6 +95,8 @@ pub(crate) struct Access {
     span: Span,
     /// How many branches it is under.
     depth: u32,
+    /// Its position in the text.
+    order: u32,
 }
 
 /// Checks every parallel loop of the program.
@@ -125,6 +128,7 @@ pub fn check(program: &Program) -> RaceReport {
             prints: false,
             fresh_rets: vec![true; body.rets.len()],
             report: &mut report,
+            lockstep: None,
         };
         walker.block(&body.body);
         let summary = Summary::new(walker);
@@ -151,6 +155,8 @@ pub(crate) struct Walker<'a, 's> {
     /// Is that result always new memory?
     fresh_rets: Vec<bool>,
     report: &'s mut RaceReport,
+    /// Serial loops that are looked at as if they were parallel, and what was found.
+    lockstep: Option<&'s mut lockstep::Search>,
 }
 
 impl<'a> Walker<'a, '_> {
@@ -201,7 +207,7 @@ impl<'a> Walker<'a, '_> {
                 self.values.facts.truncate(facts);
                 self.values.leave_loop(&[head, body]);
             }
-            Stmt::Loop(l) if l.kind == LoopKind::Parallel => self.parallel_loop(l),
+            Stmt::Loop(l) if l.kind == LoopKind::Parallel || self.is_wanted(l) => self.parallel_loop(l),
             Stmt::Loop(l) => {
                 let (facts, depth) = (self.values.facts.len(), self.depth);
                 let (lo, hi) = self.values.range(l);
@@ -351,8 +357,8 @@ impl<'a> Walker<'a, '_> {
                 .collect()
         });
         assumed.extend(sym.assumed);
-        let (root, via, depth) = (sym.root, sym.via, self.depth);
-        self.log.push(Access { root, via, index, assumed, kind, span, depth });
+        let (root, via, depth, order) = (sym.root, sym.via, self.depth, self.log.len() as u32);
+        self.log.push(Access { root, via, index, assumed, kind, span, depth, order });
     }
 
     /// Notes an access to every element.
@@ -392,7 +398,11 @@ impl<'a> Walker<'a, '_> {
         self.parallel_depth -= 1;
         self.depth = depth;
         let accesses: Vec<Access> = self.log[first_access..].to_vec();
-        self.decide(&region, &accesses, first_decision);
+        if self.is_wanted(l) {
+            self.decide_lockstep(&region, &accesses);
+        } else {
+            self.decide(&region, &accesses, first_decision);
+        }
         self.prints |= prints;
         self.values.facts.truncate(facts);
         self.values.leave_loop(&[&l.body]);

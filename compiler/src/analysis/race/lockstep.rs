@@ -1,0 +1,132 @@
+//! May the iterations of a serial loop run in lockstep? The same question as for a `prange`, asked of any loop, at any stage of the
+//! passes; who asks wants facts, not errors.
+//!
+//! What is carried from one iteration to the next only by a recognised reduction is no obstacle, nor is a `break` or a
+//! `return`: who runs several iterations at once sees to it that none after the exit has an effect.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{Access, RaceReport, Region, Requirement, Summary, Walker, arrays, calls, scalars};
+use crate::analysis::liveness;
+use crate::analysis::values::Values;
+use crate::base::{Diagnostic, Span};
+use crate::ir::{FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
+
+/// What was found out about one loop.
+#[derive(Debug)]
+pub struct Lockstep {
+    /// Scalars that are only combined.
+    pub reductions: Vec<Reduction>,
+    /// Scalars that every iteration writes and that are read after the loop.
+    pub last_values: Vec<LocalId>,
+    /// What must hold in front of the loop.
+    pub requirements: Vec<Requirement>,
+    /// Why not.
+    pub obstacle: Option<Obstacle>,
+}
+
+/// What stands in the way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Obstacle {
+    /// Where.
+    pub span: Span,
+    /// One sentence; lower case, no full stop.
+    pub text: String,
+}
+
+/// Loops to look at, and what was found.
+pub(crate) struct Search {
+    wanted: FxHashSet<(FuncId, LoopId)>,
+    found: FxHashMap<(FuncId, LoopId), Lockstep>,
+}
+
+/// Looks at serial loops of the program.
+#[must_use]
+pub fn lockstep(program: &Program, wanted: FxHashSet<(FuncId, LoopId)>) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+    let mut report = RaceReport::default();
+    let mut summaries: FxHashMap<FuncId, Summary<'_>> = FxHashMap::default();
+    let needed = needed(program, &wanted);
+    let mut search = Search { wanted, found: FxHashMap::default() };
+    for func in calls::callees_first(program) {
+        if !needed.contains(&func) {
+            continue;
+        }
+        let body = &program.funcs[func];
+        let mut walker = Walker {
+            program,
+            func,
+            values: Values::new(body),
+            live_after: liveness::after_loops(body),
+            summaries: &summaries,
+            log: Vec::new(),
+            depth: 0,
+            parallel_depth: 0,
+            prints: false,
+            fresh_rets: vec![true; body.rets.len()],
+            report: &mut report,
+            lockstep: Some(&mut search),
+        };
+        walker.block(&body.body);
+        let summary = Summary::new(walker);
+        summaries.insert(func, summary);
+    }
+    search.found
+}
+
+/// Functions with wanted loops and what they call.
+fn needed(program: &Program, wanted: &FxHashSet<(FuncId, LoopId)>) -> FxHashSet<FuncId> {
+    let mut open: Vec<FuncId> = wanted.iter().map(|&(func, _)| func).collect();
+    let mut needed = FxHashSet::default();
+    while let Some(func) = open.pop() {
+        if needed.insert(func) {
+            walk::for_each_stmt(&program.funcs[func].body, &mut |stmt| {
+                if let Stmt::Call { callee, .. } = stmt {
+                    open.push(*callee);
+                }
+            });
+        }
+    }
+    needed
+}
+
+impl<'a> Walker<'a, '_> {
+    /// Is the loop to be looked at as if it were parallel?
+    pub(super) fn is_wanted(&self, l: &Loop) -> bool {
+        self.lockstep.as_ref().is_some_and(|search| search.wanted.contains(&(self.func, l.id)))
+    }
+
+    /// The same proof as for a `prange`.
+    pub(super) fn decide_lockstep(&mut self, region: &Region<'a>, accesses: &[Access]) {
+        let scalars = scalars::check(self.values.func, region, &self.live_after);
+        let arrays = arrays::check(&self.values, region, accesses);
+        let mut doubts = scalars.errors.iter().chain(&arrays.errors).chain(&scalars.warnings).chain(&arrays.warnings);
+        let mut obstacle = doubts.next().map(|diagnostic| Obstacle {
+            span: diagnostic.primary.span,
+            text: told_of_serial(diagnostic),
+        });
+        let info_span = region.info.span;
+        if self.prints {
+            obstacle.get_or_insert(Obstacle { span: info_span, text: "it prints, loads or saves".to_owned() });
+        }
+        if let Some(reduction) = arrays.reductions.first() {
+            let name = &self.values.func.arrays[reduction.array].name;
+            let text = format!("iterations may combine the same element of `{name}`");
+            obstacle.get_or_insert(Obstacle { span: info_span, text });
+        }
+        let key = (self.func, region.l.id);
+        let found = Lockstep {
+            reductions: scalars.reductions,
+            last_values: scalars.last_values,
+            requirements: arrays.requirements,
+            obstacle,
+        };
+        if let Some(search) = &mut self.lockstep {
+            search.found.insert(key, found);
+        }
+    }
+}
+
+/// The sentence of an error about a parallel loop, for one that claims nothing.
+fn told_of_serial(diagnostic: &Diagnostic) -> String {
+    diagnostic.message.replace(" in a parallel loop", "").replace(" of a parallel loop", "").replace("parallel ", "")
+}

@@ -1,0 +1,250 @@
+//! Gives loops whose iterations are independent a strip, which does many of them at a time.
+//!
+//! ```text
+//! for i in 0 .. dim(x, 0) {             for i in 0 .. dim(x, 0) {         the same loop, and with it:
+//!   y[i] = a * x[i]           ==>         y[i] = a * x[i]                   guard  not overlaps(x, y)
+//! }                                     }                                   frame  base(x), base(y), a
+//!                                                                           strip  store [y + 8 first] = a * load [x + 8 first]
+//! ```
+//!
+//! Of a nest the innermost loop that can: lanes then run along what is contiguous. An outer loop gets a strip if none inside does;
+//! its inner loops then run in every lane at once (`vector`). Comes late, so that the scalar loop that a strip is taken from is
+//! the one that stays, with the checks that could not be moved out of it.
+//!
+//! Conservative: loops that only run if something is wrong (arrays overlap, an index will be out of range) stay as they are.
+
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::{PassReport, build, parallelize};
+use crate::analysis::alias::Aliases;
+use crate::analysis::liveness;
+use crate::analysis::race::lockstep::{self, Lockstep};
+use crate::base::Span;
+use crate::ir::{
+    BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, Program, Remark, RemarkKind,
+    Stmt, StripOutput, StripPlan, walk,
+};
+use crate::types::DType;
+use crate::vector::{self, Arg, Built, Need, Obstacle, Request};
+
+/// Looks for loops in every function.
+pub fn vectorize(program: &mut Program, report: &mut PassReport) {
+    let mut wanted: FxHashSet<(FuncId, LoopId)> = FxHashSet::default();
+    for (id, func) in &program.funcs {
+        candidates(func, &func.body, &mut |l| {
+            wanted.insert((id, l.id));
+        });
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    let facts = lockstep::lockstep(program, wanted);
+    let ids: Vec<FuncId> = program.funcs.keys().collect();
+    for id in ids {
+        let func = &program.funcs[id];
+        let mut search = Search {
+            program,
+            id,
+            facts: &facts,
+            aliases: Aliases::new(func),
+            live_after: Rc::new(liveness::after_loops(func)),
+            found: Vec::new(),
+            remarks: Vec::new(),
+        };
+        search.block(&func.body);
+        let Search { found, remarks, .. } = search;
+        report.add(found.len());
+        program.remarks.extend(remarks);
+        apply(&mut program.funcs[id], found, &facts, id);
+    }
+}
+
+/// Calls `visit` on the loops that may get a strip.
+fn candidates(func: &Func, block: &[Stmt], visit: &mut dyn FnMut(&Loop)) {
+    for stmt in block {
+        if let Stmt::Loop(l) = stmt
+            && l.kind == LoopKind::Serial
+            && l.strip.is_none()
+        {
+            visit(l);
+        }
+        for inner in likely_blocks(func, stmt) {
+            candidates(func, inner, visit);
+        }
+    }
+}
+
+/// The blocks of a statement without those that hold a second copy of a loop, for the case that something is wrong.
+fn likely_blocks<'a>(func: &Func, stmt: &'a Stmt) -> Vec<&'a [Stmt]> {
+    if let Stmt::If { then, orelse, .. } = stmt {
+        let loops = |block: &[Stmt]| -> Vec<Span> {
+            walk::loops_innermost_first(block).into_iter().map(|id| func.loops[id].span).collect()
+        };
+        let first = loops(then);
+        if !first.is_empty() && loops(orelse).iter().any(|span| first.contains(span)) {
+            return vec![then];
+        }
+    }
+    stmt.blocks().into_iter().map(Vec::as_slice).collect()
+}
+
+struct Search<'a> {
+    program: &'a Program,
+    id: FuncId,
+    facts: &'a FxHashMap<(FuncId, LoopId), Lockstep>,
+    aliases: Aliases,
+    live_after: Rc<liveness::LiveAfter>,
+    found: Vec<(LoopId, Built)>,
+    remarks: Vec<Remark>,
+}
+
+impl<'a> Search<'a> {
+    /// Did a loop in the block get a strip?
+    fn block(&mut self, block: &'a [Stmt]) -> bool {
+        let func = &self.program.funcs[self.id];
+        let mut has_found = false;
+        for stmt in block {
+            let mut inside = false;
+            for inner in likely_blocks(func, stmt) {
+                inside |= self.block(inner);
+            }
+            if let Stmt::Loop(l) = stmt
+                && !inside
+                && l.kind == LoopKind::Serial
+            {
+                inside = self.try_loop(l);
+            }
+            has_found |= inside;
+        }
+        has_found
+    }
+
+    fn try_loop(&mut self, l: &'a Loop) -> bool {
+        let func = &self.program.funcs[self.id];
+        let span = func.loops[l.id].span;
+        match self.built(l) {
+            Ok(built) => {
+                let text = "runs in vectors".to_owned();
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text });
+                self.found.push((l.id, built));
+                true
+            }
+            Err(obstacle) => {
+                let text = format!("not vectorised: {}", obstacle.text);
+                let span = if obstacle.span == Span::default() { span } else { obstacle.span };
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: false, text });
+                false
+            }
+        }
+    }
+
+    fn built(&self, l: &'a Loop) -> Result<Built, Obstacle> {
+        let func = &self.program.funcs[self.id];
+        let span = func.loops[l.id].span;
+        let refuse = |text: &str| Obstacle { span, text: text.to_owned() };
+        let facts = self.facts.get(&(self.id, l.id)).ok_or_else(|| refuse("it was not looked at"))?;
+        if let Some(obstacle) = &facts.obstacle {
+            return Err(obstacle.clone());
+        }
+        let request = Request {
+            program: self.program,
+            func,
+            l,
+            facts,
+            aliases: &self.aliases,
+            live_after: &self.live_after,
+        };
+        let built = vector::build(&request)?;
+        if !pays(&built) {
+            return Err(refuse("the elements are apart, and little is done with them"));
+        }
+        Ok(built)
+    }
+}
+
+/// Is the strip faster than the loop? In rough units of one instruction, with four lanes.
+fn pays(built: &Built) -> bool {
+    let lanes = 4;
+    let mut ops = 0;
+    kjit_strip::walk::for_each_inst(&built.strip.body, &mut |inst| {
+        if let kjit_strip::ir::Inst::Let { value, op } = inst {
+            use kjit_strip::ir::{Op, Ty};
+            let is_lanes = !matches!(built.strip.values[*value], Ty::Int | Ty::Test);
+            ops += u32::from(is_lanes && !matches!(op, Op::Load { .. } | Op::Const(_)));
+        }
+    });
+    let tally = built.tally;
+    let scalar = lanes * (ops + tally.lines + tally.apart);
+    let vector = ops + 2 * tally.lines + 6 * tally.apart;
+    3 * scalar > 4 * vector
+}
+
+fn apply(func: &mut Func, found: Vec<(LoopId, Built)>, facts: &FxHashMap<(FuncId, LoopId), Lockstep>, id: FuncId) {
+    let mut body = std::mem::take(&mut func.body);
+    for (loop_id, built) in found {
+        let Some((block, position)) = walk::find_loop_mut(&mut body, loop_id) else { continue };
+        let Stmt::Loop(l) = &mut block[position] else { continue };
+        let Some(facts) = facts.get(&(id, loop_id)) else { continue };
+        let span = func.loops[loop_id].span;
+        let mut conditions: Vec<ExprId> =
+            facts.requirements.iter().map(|r| parallelize::condition(func, r, span)).collect();
+        for need in &built.needs {
+            conditions.push(condition(func, l, *need, span));
+        }
+        let guard = match build::all_of(func, &conditions, span) {
+            Some(guard) => guard,
+            None => func.expr(ExprKind::Const(Const(1)), DType::Bool, span),
+        };
+        let args = built.args.iter().map(|&(word, arg)| (word, argument(func, l, arg, span))).collect();
+        let outputs =
+            built.outputs.iter().map(|o| StripOutput { local: o.local, word: o.word, op: o.op }).collect();
+        l.strip = Some(Box::new(StripPlan {
+            strip: built.strip,
+            guard,
+            args,
+            outputs,
+            keeps_last: built.keeps_last,
+        }));
+    }
+    func.body = body;
+}
+
+fn argument(func: &mut Func, l: &Loop, arg: Arg, span: Span) -> ExprId {
+    match arg {
+        Arg::Local(local) => func.read(local, span),
+        Arg::Lo => func.clone_expr(l.lo),
+        Arg::Base(array) => func.expr(ExprKind::Base { array }, DType::I64, span),
+        Arg::Dim(array, axis) => func.expr(ExprKind::Dim { array, axis }, DType::I64, span),
+        Arg::Stride(array, axis) => func.expr(ExprKind::Stride { array, axis }, DType::I64, span),
+    }
+}
+
+fn condition(func: &mut Func, l: &Loop, need: Need, span: Span) -> ExprId {
+    match need {
+        Need::UnitStride(array, axis) => {
+            let stride = func.expr(ExprKind::Stride { array, axis }, DType::I64, span);
+            let size = func.int(func.arrays[array].ty.dtype.size_bytes() as i64, span);
+            build::compare(func, CompareOp::Eq, stride, size, span)
+        }
+        Need::SmallRange => {
+            let (lo, hi) = (func.clone_expr(l.lo), func.clone_expr(l.hi));
+            let (lo, hi) = (is_small(func, lo, span), is_small(func, hi, span));
+            func.expr(ExprKind::Binary { op: BinaryOp::And, left: lo, right: hi }, DType::Bool, span)
+        }
+    }
+}
+
+/// `-2^50 <= value < 2^50` as one unsigned comparison.
+fn is_small(func: &mut Func, value: ExprId, span: Span) -> ExprId {
+    if let ExprKind::Const(value) = func.exprs[value].kind {
+        let holds = (-(1 << 50)..1 << 50).contains(&value.as_int());
+        return func.expr(ExprKind::Const(Const(u64::from(holds))), DType::Bool, span);
+    }
+    let shift = func.int(1 << 50, span);
+    let shifted = build::int_binary(func, BinaryOp::Add, value, shift, span);
+    let unsigned = func.expr(ExprKind::Cast { arg: shifted }, DType::U64, span);
+    let limit = func.expr(ExprKind::Const(Const(1 << 51)), DType::U64, span);
+    build::compare(func, CompareOp::Lt, unsigned, limit, span)
+}

@@ -1,0 +1,415 @@
+//! Loops inside: as often as the lanes want, or until none of them wants to go on.
+//!
+//! ```text
+//! while cond { body }             live = cond                          where the lanes differ
+//!                          ==>    loop while any(live) {
+//!                                   body                               under `live`
+//!                                   x = live ? new x : x               for what is read after the loop
+//!                                   live = live that go on & cond
+//!                                 }
+//! ```
+//!
+//! A variable is one `Int` for the block if it is so before the loop and after each round, else one number per lane: tried in that
+//! order.
+
+use kjit_strip::ir::{Binary, Inst, Loop as Rounds, Phi, Ty, Value};
+
+use super::linear::Linear;
+use super::value::{Builder, ExitKind, Exit, Key, Result, Val};
+use super::expr::lane_ty;
+use crate::analysis::liveness;
+use crate::ir::{Block, CompareOp, ExprId, ExprKind, LocalId, Loop, Stmt, walk};
+use crate::types::DType;
+
+/// A variable that goes from round to round.
+struct Carried {
+    key: Key,
+    param: Value,
+    init: Value,
+    is_int: bool,
+    /// Is it read after the loop, so that lanes that have left must keep it?
+    stays: bool,
+}
+
+impl<'a> Builder<'a> {
+    /// A loop of the source.
+    pub(super) fn inner_loop(&mut self, stmt: &'a Stmt) -> Result<()> {
+        self.tally.loops += 1;
+        // Loads and stores of the loop must not be mixed with what waits.
+        self.flush_if_needed(stmt)?;
+        let mut as_lanes: Vec<LocalId> = Vec::new();
+        loop {
+            let saved = self.clone();
+            match self.rounds(stmt, &as_lanes)? {
+                None => return Ok(()),
+                Some(local) => {
+                    *self = saved;
+                    as_lanes.push(local);
+                }
+            }
+        }
+    }
+
+    fn flush_if_needed(&mut self, stmt: &Stmt) -> Result<()> {
+        let (mut has_stores, mut has_loads) = (false, false);
+        let exprs = &self.func().exprs;
+        let mut visit = |stmt: &Stmt| {
+            has_stores |= matches!(
+                stmt,
+                Stmt::Store { .. }
+                    | Stmt::Accumulate { .. }
+                    | Stmt::Fill { .. }
+                    | Stmt::CopyElements { .. }
+                    | Stmt::Call { .. }
+            );
+            walk::for_each_expr_root(stmt, &mut |root| {
+                has_loads |= walk::any_expr(exprs, root, &mut |e| matches!(e.kind, ExprKind::Load { .. }));
+            });
+        };
+        visit(stmt);
+        for block in stmt.blocks() {
+            walk::for_each_stmt(block, &mut |inner| visit(inner));
+        }
+        if has_stores || (has_loads && !self.pending.is_empty()) {
+            self.flush_stores()?;
+        }
+        if has_stores {
+            self.graph.forget_loads();
+        }
+        Ok(())
+    }
+
+    /// Writes the loop; a variable that turned out to need lanes, if there is one.
+    fn rounds(&mut self, stmt: &'a Stmt, as_lanes: &[LocalId]) -> Result<Option<LocalId>> {
+        let (head, cond, body, counted): (&'a [Stmt], Option<ExprId>, &'a Block, Option<&'a Loop>) = match stmt {
+            Stmt::While { head, cond, body, .. } => (head, Some(*cond), body, None),
+            Stmt::Loop(l) => (&[], None, &l.body, Some(l)),
+            _ => return self.refuse("no loop"),
+        };
+        let exits = walk::exits(body);
+        if walk::contains_exit(head) && counted.is_none() {
+            let found = walk::exits(head);
+            if found.breaks || found.continues || found.returns {
+                return self.refuse("a jump in the condition of a loop");
+            }
+        }
+        let func = self.func();
+        let id = match stmt.loop_id() {
+            Some(id) => id,
+            None => return self.refuse("no loop"),
+        };
+        let after = self.frame().live_after.get(&id).map(|live| live.locals.clone()).unwrap_or_default();
+        let read_first = liveness::read_first(func, std::slice::from_ref(stmt)).locals;
+
+        // Bounds, evaluated once.
+        let (mut lo, mut hi) = (None, None);
+        if let Some(l) = counted {
+            if l.step.unsigned_abs() != 1 {
+                return self.refuse("an inner loop with a step other than 1");
+            }
+            lo = Some(self.expr(l.lo)?);
+            hi = Some(self.expr(l.hi)?);
+        }
+        let is_uniform_range = match (&lo, &hi) {
+            (Some(Val::Int(lo)), Some(Val::Int(hi))) => lo.add_scaled(hi, -1).is_uniform(),
+            _ => false,
+        };
+        let is_uniform = !exits.breaks
+            && !exits.returns
+            && match counted {
+                Some(_) => is_uniform_range,
+                None => false,
+            };
+
+        // A `while` evaluates its condition in front of the loop and at the end of each round.
+        let outer = self.mask;
+        let mut live_init = None;
+        if counted.is_none() {
+            self.statements(head)?;
+        }
+        if !is_uniform {
+            let goes = match (counted, cond) {
+                (Some(l), _) => self.goes_on(l, lo.as_ref(), hi.as_ref())?,
+                (None, Some(cond)) => {
+                    let cond = self.expr(cond)?;
+                    self.lanes(&cond)
+                }
+                (None, None) => return self.refuse("no loop"),
+            };
+            live_init = Some(self.masked(goes));
+        }
+
+        // What goes from round to round.
+        let mut assigned = walk::assigned_locals(body);
+        let head_assigned = walk::assigned_locals(head);
+        assigned.extend(head_assigned.iter());
+        let inner_vars = counted.map(|l| l.var);
+        let mut carried: Vec<Carried> = Vec::new();
+        for local in assigned.iter() {
+            let stays = after.contains(local);
+            // What the condition of a `while` computes is read by the next round.
+            let is_of_head = head_assigned.contains(local);
+            if Some(local) == inner_vars || !(stays || is_of_head || read_first.contains(local)) {
+                continue;
+            }
+            let key = Key::Local(local);
+            let dtype = func.locals[local].dtype;
+            let known = self.frame().env.get(&key).cloned();
+            let before = match known {
+                Some(value) => value,
+                // Set by every round before it is read, or of no interest to lanes without a round.
+                None => self.nothing(dtype),
+            };
+            let may_be_int = is_uniform || !stays;
+            let is_int = may_be_int
+                && !as_lanes.contains(&local)
+                && matches!(&before, Val::Int(linear) if linear.is_uniform());
+            self.carry_round(&mut carried, key, &before, is_int, stays);
+        }
+        if exits.returns {
+            // Results of lanes that return in here.
+            for (position, ret) in func.rets.iter().enumerate() {
+                let crate::ir::Ret::Scalar(dtype) = ret else { return self.refuse("an array is returned") };
+                let key = Key::Ret(position as u32);
+                let before = self.frame().env.get(&key).cloned();
+                let before = before.unwrap_or_else(|| self.nothing(*dtype));
+                self.carry_round(&mut carried, key, &before, false, true);
+            }
+        }
+        let none = self.graph.mask(false);
+        let gone_init = exits.returns.then_some(none);
+        let count_init = self.graph.int(0);
+
+        // Around the loop nothing of what it computes has a value, but what is carried.
+        let mut around = self.frame().env.clone();
+        around.retain(|key, _| !matches!(key, Key::Local(local) if assigned.contains(*local)));
+        if let Some(var) = inner_vars {
+            around.remove(&Key::Local(var));
+        }
+
+        // The loop.
+        let lo_lanes = match &lo {
+            Some(Val::Lanes(value)) => Some(*value),
+            _ => None,
+        };
+        let mut phis: Vec<(Value, Value, Option<Value>)> = Vec::new();
+        let count = counted.is_some().then(|| self.graph.fresh(Ty::Int));
+        let live = live_init.map(|_| self.graph.fresh(Ty::Mask));
+        let gone = gone_init.map(|_| self.graph.fresh(Ty::Mask));
+        self.graph.open();
+        let go = match (live, counted, &lo, &hi) {
+            (Some(live), ..) => self.graph.any(live),
+            (None, Some(l), Some(Val::Int(lo)), Some(Val::Int(hi))) => {
+                // The distance that is left, the same in every lane.
+                let mut var = lo.clone();
+                if let Some(count) = count {
+                    var.add_term(count, l.step);
+                }
+                let difference = hi.add_scaled(lo, -1);
+                let op = if l.step > 0 { CompareOp::Lt } else { CompareOp::Gt };
+                // Lanes cancel out: compare `step * count` with `hi - lo` unless both are uniform.
+                let (left, right) = if lo.is_uniform() {
+                    (var, hi.clone())
+                } else {
+                    (var.add_scaled(lo, -1), difference)
+                };
+                match self.int_compare(op, &Val::Int(left), &Val::Int(right), true) {
+                    Val::Test(test) => test,
+                    Val::Int(_) | Val::Lanes(_) => return self.refuse("the bounds of an inner loop"),
+                }
+            }
+            _ => return self.refuse("the bounds of an inner loop"),
+        };
+        let head_region = self.graph.close();
+        self.graph.open();
+        for item in &carried {
+            let value = if item.is_int { Val::Int(Linear::int(item.param)) } else { Val::Lanes(item.param) };
+            self.frame().env.insert(item.key, value);
+        }
+        self.mask = live;
+        if live.is_none() {
+            self.mask = outer;
+        }
+        if let Some(l) = counted {
+            let var = self.counter(l, lo.as_ref(), lo_lanes, count);
+            self.set(l.var, var);
+        }
+        let first_exit = self.exits.len();
+        self.frame().loops += 1;
+        self.block(body)?;
+        self.frame().loops -= 1;
+        let continues = self.take_exits(first_exit, ExitKind::Continue);
+        self.join(continues);
+        let breaks = self.take_exits(first_exit, ExitKind::Break);
+        let returns = self.take_exits(first_exit, ExitKind::Return);
+        let reaches_end = !std::mem::take(&mut self.is_dead);
+        let mut live_next = None;
+        if live.is_some() {
+            // Who goes on?
+            live_next = Some(if reaches_end {
+                self.statements(head)?;
+                let goes = match (counted, cond) {
+                    (Some(l), _) => {
+                        let mut at = self.counter(l, lo.as_ref(), lo_lanes, count);
+                        at = match at {
+                            Val::Int(linear) => Val::Int(linear.add_scaled(&Linear::constant(l.step), 1)),
+                            other => {
+                                let step = Val::Int(Linear::constant(l.step));
+                                self.int_binary(crate::ir::BinaryOp::Add, &other, &step, true)?
+                            }
+                        };
+                        self.goes_on(l, Some(&at), hi.as_ref())?
+                    }
+                    (None, Some(cond)) => {
+                        let cond = self.expr(cond)?;
+                        self.lanes(&cond)
+                    }
+                    (None, None) => return self.refuse("no loop"),
+                };
+                self.masked(goes)
+            } else {
+                self.graph.mask(false)
+            });
+        }
+        let mut failed = None;
+        for item in &carried {
+            let key = item.key;
+            let at_end = self.frame().env.get(&key).cloned();
+            if item.is_int {
+                let next = match at_end {
+                    Some(Val::Int(linear)) if linear.is_uniform() => linear.first(&mut self.graph),
+                    _ => {
+                        if let Key::Local(local) = key {
+                            failed = Some(local);
+                        }
+                        break;
+                    }
+                };
+                // Lanes that left by a jump do not read it.
+                phis.push((item.param, item.init, Some(next)));
+                continue;
+            }
+            let mut next = match at_end {
+                Some(value) => self.lanes(&value),
+                None => item.param,
+            };
+            if item.stays {
+                for exit in breaks.iter().chain(&returns) {
+                    if let Some(value) = exit.env.get(&key).cloned() {
+                        let value = self.lanes(&value);
+                        next = self.graph.select(exit.mask, value, next);
+                    }
+                }
+                if let Some(live) = live {
+                    next = self.graph.select(live, next, item.param);
+                }
+            }
+            phis.push((item.param, item.init, Some(next)));
+        }
+        if failed.is_some() {
+            return Ok(failed);
+        }
+        let gone_next = gone.map(|gone| {
+            returns.iter().fold(gone, |gone, exit| self.graph.binary(Binary::Or, gone, exit.mask))
+        });
+        let count_next = count.map(|count| {
+            let one = self.graph.int(1);
+            self.graph.int_binary(kjit_strip::ir::IntOp::Add, count, one)
+        });
+        let body_region = self.graph.close();
+
+        let mut all: Vec<Phi> = Vec::new();
+        for (param, init, next) in phis {
+            if let Some(next) = next {
+                all.push(Phi { param, init, next, result: self.graph.fresh(self.graph.ty(param)) });
+            }
+        }
+        self.frame().env = around;
+        for (item, phi) in carried.iter().zip(&all) {
+            let value = if item.is_int { Val::Int(Linear::int(phi.result)) } else { Val::Lanes(phi.result) };
+            self.frame().env.insert(item.key, value);
+        }
+        let mut extra = |builder: &mut Self, param: Option<Value>, init: Option<Value>, next: Option<Value>| {
+            let (param, init, next) = (param?, init?, next?);
+            let result = builder.graph.fresh(builder.graph.ty(param));
+            all.push(Phi { param, init, next, result });
+            Some(result)
+        };
+        extra(self, count, Some(count_init), count_next);
+        extra(self, live, live_init, live_next);
+        let gone = extra(self, gone, gone_init, gone_next);
+        self.graph.push(Inst::Loop(Box::new(Rounds {
+            carried: all,
+            head: head_region,
+            cond: go,
+            body: body_region,
+        })));
+        self.mask = outer;
+        if let Some(gone) = gone {
+            // Lanes that returned wait for the end of the function.
+            let here = self.mask_here();
+            let env = self.frame().env.clone();
+            self.exits.push(Exit { kind: ExitKind::Return, mask: gone, env });
+            self.mask = Some(self.graph.and_not(here, gone));
+        }
+        Ok(None)
+    }
+
+    fn statements(&mut self, block: &'a [Stmt]) -> Result<()> {
+        for stmt in block {
+            if self.is_dead {
+                break;
+            }
+            match stmt {
+                Stmt::Set { local, value } => {
+                    let value = self.expr(*value)?;
+                    self.set(*local, value);
+                }
+                _ => return self.refuse("the condition of a loop is no expression"),
+            }
+        }
+        Ok(())
+    }
+
+    fn carry_round(&mut self, carried: &mut Vec<Carried>, key: Key, before: &Val, is_int: bool, stays: bool) {
+        let init = match before {
+            Val::Int(linear) if is_int => linear.first(&mut self.graph),
+            _ => self.lanes(before),
+        };
+        let ty = self.graph.ty(init);
+        let param = self.graph.fresh(ty);
+        carried.push(Carried { key, param, init, is_int, stays });
+    }
+
+    /// A value for what has none yet.
+    fn nothing(&mut self, dtype: DType) -> Val {
+        match dtype {
+            DType::F64 | DType::F32 | DType::Bool => Val::Lanes(self.graph.bits(lane_ty(dtype), 0)),
+            _ => Val::Int(Linear::constant(0)),
+        }
+    }
+
+    /// The loop's variable in round `count`.
+    fn counter(&mut self, l: &Loop, lo: Option<&Val>, lo_lanes: Option<Value>, count: Option<Value>) -> Val {
+        let mut steps = Linear::default();
+        if let Some(count) = count {
+            steps.add_term(count, l.step);
+        }
+        match (lo, lo_lanes) {
+            (_, Some(lo)) => {
+                let steps = steps.lanes(&mut self.graph);
+                Val::Lanes(self.graph.binary(Binary::Add, lo, steps))
+            }
+            (Some(Val::Int(lo)), None) => Val::Int(lo.add_scaled(&steps, 1)),
+            _ => Val::Int(steps),
+        }
+    }
+
+    /// Is there another round at this value of the variable?
+    fn goes_on(&mut self, l: &Loop, at: Option<&Val>, hi: Option<&Val>) -> Result<Value> {
+        let (Some(at), Some(hi)) = (at, hi) else { return self.refuse("the bounds of an inner loop") };
+        let op = if l.step > 0 { CompareOp::Lt } else { CompareOp::Gt };
+        let goes = self.int_compare(op, at, hi, true);
+        Ok(self.lanes(&goes))
+    }
+}

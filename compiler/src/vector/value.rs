@@ -1,0 +1,431 @@
+//! What is known of variables while a strip is written, and the frame of the whole: [`build`].
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use kjit_strip::ir::{Carried, Combine, Compare, IntOp, Op, Strip, Ty, Value};
+use rustc_hash::FxHashMap;
+
+use super::Obstacle;
+use super::graph::Graph;
+use super::linear::Linear;
+use super::place::{ArrayRef, PendingStore};
+use crate::analysis::alias::Aliases;
+use crate::analysis::liveness::{self, LiveAfter};
+use crate::analysis::race::Requirement;
+use crate::analysis::race::lockstep::Lockstep;
+use crate::base::Span;
+use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp};
+use crate::types::DType;
+
+/// The loop and what is known of it.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Called functions are followed.
+    pub program: &'a Program,
+    /// The function that the loop is in.
+    pub func: &'a Func,
+    /// The loop.
+    pub l: &'a Loop,
+    /// The proof that its iterations may run in lockstep.
+    pub facts: &'a Lockstep,
+    /// Of the function.
+    pub aliases: &'a Aliases,
+    /// Of the function.
+    pub live_after: &'a Rc<LiveAfter>,
+}
+
+/// What a word of the frame holds; everything as it is in front of the loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arg {
+    /// A variable.
+    Local(LocalId),
+    /// The loop's first value.
+    Lo,
+    /// Address of the element with all indices 0.
+    Base(ArrayId),
+    /// An extent.
+    Dim(ArrayId, u8),
+    /// A distance in bytes.
+    Stride(ArrayId, u8),
+}
+
+/// What the strip takes for granted, beyond what the proof required.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Need {
+    /// Neighbours along the axis are neighbours in memory.
+    UnitStride(ArrayId, u8),
+    /// The loop's bounds are below 2^50 in size.
+    SmallRange,
+}
+
+/// A scalar that leaves the strip: `local = local op word`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Output {
+    /// The variable.
+    pub local: LocalId,
+    /// Of the frame.
+    pub word: u32,
+    /// How.
+    pub op: ReduceOp,
+}
+
+/// A strip and what it needs.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Built {
+    /// The strip.
+    pub strip: Strip,
+    /// What fills which word.
+    pub args: Vec<(u32, Arg)>,
+    /// What must hold.
+    pub needs: Vec<Need>,
+    /// What it leaves.
+    pub outputs: Vec<Output>,
+    /// Are there variables whose last value only the loop knows?
+    pub keeps_last: bool,
+    /// What it is made of.
+    pub tally: Tally,
+}
+
+/// Counts for the decision whether a strip pays.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Loads and stores of neighbouring elements.
+    pub lines: u32,
+    /// Loads and stores of elements that are apart.
+    pub apart: u32,
+    /// Loops inside.
+    pub loops: u32,
+}
+
+/// A value of the source, in whatever form it is known.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Val {
+    /// An integer that is the same in every lane, or changes by a fixed step.
+    Int(Linear),
+    /// One number per lane; integers as `I64`, truth values as `Mask`.
+    Lanes(Value),
+    /// A truth value for all lanes.
+    Test(Value),
+}
+
+/// What has a value: a variable, or the result of the function (by position).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Key {
+    Local(LocalId),
+    Ret(u32),
+}
+
+pub(super) type Env = BTreeMap<Key, Val>;
+
+/// One function being followed: that of the loop, or one called from it.
+#[derive(Clone)]
+pub(super) struct Frame<'a> {
+    pub func: &'a Func,
+    pub live_after: Rc<LiveAfter>,
+    pub env: Env,
+    pub arrays: FxHashMap<ArrayId, ArrayRef>,
+    /// Loops around the current statement, in this function.
+    pub loops: u32,
+}
+
+/// Where the lanes of an exit go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ExitKind {
+    Continue,
+    Break,
+    Return,
+}
+
+/// Lanes that wait for the end of what they have left.
+#[derive(Clone)]
+pub(super) struct Exit {
+    pub kind: ExitKind,
+    pub mask: Value,
+    pub env: Env,
+}
+
+/// The state while a strip is written.
+#[derive(Clone)]
+pub(super) struct Builder<'a> {
+    pub request: Request<'a>,
+    pub graph: Graph,
+    pub frames: Vec<Frame<'a>>,
+    /// Lanes that run the current statement; all of them if there is none.
+    pub mask: Option<Value>,
+    /// Does nothing reach the current statement?
+    pub is_dead: bool,
+    pub exits: Vec<Exit>,
+    pub args: Vec<(u32, Arg)>,
+    pub needs: Vec<Need>,
+    pub pending: Vec<PendingStore>,
+    /// Was anything stored for good? Then nothing may fault any more.
+    pub has_stored: bool,
+    /// The loop's variable.
+    pub var: Linear,
+    pub tally: Tally,
+    pub span: Span,
+}
+
+pub(super) type Result<T> = std::result::Result<T, Obstacle>;
+
+/// Writes the strip.
+///
+/// # Errors
+/// What stands in the way.
+pub fn build(request: &Request<'_>) -> std::result::Result<Built, Obstacle> {
+    let mut builder = Builder::new(*request);
+    let outputs = builder.carry()?;
+    builder.block(&request.l.body)?;
+    builder.end(outputs)
+}
+
+impl<'a> Builder<'a> {
+    fn new(request: Request<'a>) -> Builder<'a> {
+        let mut graph = Graph::new(format!("{}_{}", request.func.name, request.l.id));
+        let first = graph.define(Ty::Int, Op::First);
+        let root = Frame {
+            func: request.func,
+            live_after: request.live_after.clone(),
+            env: Env::new(),
+            arrays: FxHashMap::default(),
+            loops: 0,
+        };
+        let mut builder = Builder {
+            request,
+            graph,
+            frames: vec![root],
+            mask: None,
+            is_dead: false,
+            exits: Vec::new(),
+            args: Vec::new(),
+            needs: Vec::new(),
+            pending: Vec::new(),
+            has_stored: false,
+            var: Linear::default(),
+            tally: Tally::default(),
+            span: request.func.loops[request.l.id].span,
+        };
+        builder.graph.strip.words = request.facts.reductions.len() as u32;
+        let l = request.l;
+        let mut var = match request.func.exprs[l.lo].kind {
+            crate::ir::ExprKind::Const(value) => Linear::constant(value.as_int()),
+            _ => Linear::int(builder.word(Arg::Lo)),
+        };
+        var.add_term(first, l.step);
+        var.lane = l.step;
+        builder.var = var.clone();
+        builder.set(l.var, Val::Int(var));
+        builder
+    }
+
+    pub(super) fn refuse<T>(&self, text: impl Into<String>) -> Result<T> {
+        Err(Obstacle { span: self.span, text: text.into() })
+    }
+
+    pub(super) fn frame(&mut self) -> &mut Frame<'a> {
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    pub(super) fn func(&self) -> &'a Func {
+        self.frames[self.frames.len() - 1].func
+    }
+
+    pub(super) fn is_root(&self) -> bool {
+        self.frames.len() == 1
+    }
+
+    pub(super) fn set(&mut self, local: LocalId, value: Val) {
+        self.frame().env.insert(Key::Local(local), value);
+    }
+
+    /// The word of the frame as an `Int`.
+    pub(super) fn word(&mut self, arg: Arg) -> Value {
+        let word = self.word_number(arg);
+        self.graph.define(Ty::Int, Op::Word(word))
+    }
+
+    fn word_number(&mut self, arg: Arg) -> u32 {
+        if let Some(&(word, _)) = self.args.iter().find(|(_, known)| *known == arg) {
+            return word;
+        }
+        let word = self.graph.strip.words;
+        self.graph.strip.words += 1;
+        self.args.push((word, arg));
+        word
+    }
+
+    pub(super) fn need(&mut self, need: Need) {
+        if !self.needs.contains(&need) {
+            self.needs.push(need);
+        }
+    }
+
+    /// The value of a variable.
+    pub(super) fn local(&mut self, local: LocalId) -> Result<Val> {
+        if let Some(value) = self.frame().env.get(&Key::Local(local)) {
+            return Ok(value.clone());
+        }
+        if !self.is_root() {
+            return self.refuse("a variable of a called function may have no value");
+        }
+        // Not assigned so far in the loop: it has the value from before.
+        let value = match self.func().locals[local].dtype {
+            DType::F64 => Val::Lanes(self.word_lanes(local, Ty::F64)),
+            DType::F32 => Val::Lanes(self.word_lanes(local, Ty::F32)),
+            DType::Bool => {
+                let word = self.word(Arg::Local(local));
+                let zero = self.graph.int(0);
+                Val::Test(self.graph.define(Ty::Test, Op::IntCompare(Compare::Ne, word, zero)))
+            }
+            _ => Val::Int(Linear::int(self.word(Arg::Local(local)))),
+        };
+        Ok(value)
+    }
+
+    fn word_lanes(&mut self, local: LocalId, ty: Ty) -> Value {
+        let word = self.word_number(Arg::Local(local));
+        self.graph.define(ty, Op::WordLanes(word))
+    }
+
+    /// One value per lane.
+    pub(super) fn lanes(&mut self, value: &Val) -> Value {
+        match value {
+            Val::Int(linear) => linear.lanes(&mut self.graph),
+            Val::Lanes(value) => *value,
+            Val::Test(test) => self.graph.define(Ty::Mask, Op::TestLanes(*test)),
+        }
+    }
+
+    /// Lanes of the current mask in which the given mask holds too.
+    pub(super) fn masked(&mut self, mask: Value) -> Value {
+        match self.mask {
+            Some(outer) => self.graph.binary(kjit_strip::ir::Binary::And, outer, mask),
+            None => mask,
+        }
+    }
+
+    /// Values carried from block to block for the loop's reductions.
+    fn carry(&mut self) -> Result<Vec<(Output, Value, Value)>> {
+        let mut carried = Vec::new();
+        for (position, reduction) in self.request.facts.reductions.iter().enumerate() {
+            let local = reduction.local;
+            let name = &self.request.func.locals[local].name;
+            let dtype = self.request.func.locals[local].dtype;
+            let ty = match (dtype, reduction.op) {
+                (DType::F64 | DType::F32, ReduceOp::Add | ReduceOp::Mul) => {
+                    return self.refuse(format!(
+                        "the order of the additions or products in `{name}` decides how they are rounded (`fastmath` may change it)"
+                    ));
+                }
+                (DType::F64 | DType::F32, ReduceOp::Min | ReduceOp::Max) => {
+                    return self.refuse(format!("`{name}` is the smallest or largest of floats"));
+                }
+                (DType::I64, _) | (DType::U64, ReduceOp::Add | ReduceOp::Mul) => Ty::I64,
+                (DType::U64, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::I64,
+                (DType::Bool, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::Mask,
+                _ => return self.refuse(format!("`{name}` is combined at a narrow type")),
+            };
+            if !reduction.companions.is_empty() {
+                return self.refuse(format!("`{name}` takes other variables along"));
+            }
+            let init = self.graph.bits(ty, reduction.op.identity(dtype));
+            let param = self.graph.fresh(ty);
+            self.set(local, Val::Lanes(param));
+            carried.push((Output { local, word: position as u32, op: reduction.op }, param, init));
+        }
+        Ok(carried)
+    }
+
+    fn end(mut self, outputs: Vec<(Output, Value, Value)>) -> Result<Built> {
+        self.flush_stores()?;
+        // Lanes that have gone on to the next iteration, and those that have reached the end.
+        let exits = std::mem::take(&mut self.exits);
+        for &(output, param, init) in &outputs {
+            let key = Key::Local(output.local);
+            let mut next = match self.frame().env.get(&key).cloned() {
+                Some(value) => self.lanes(&value),
+                None => param,
+            };
+            for exit in &exits {
+                if let Some(value) = exit.env.get(&key).cloned() {
+                    let value = self.lanes(&value);
+                    next = self.graph.select(exit.mask, value, next);
+                }
+            }
+            let combine = match output.op {
+                ReduceOp::Add => Combine::Add,
+                ReduceOp::Mul => Combine::Mul,
+                ReduceOp::Min => Combine::Min,
+                ReduceOp::Max => Combine::Max,
+                ReduceOp::And => Combine::And,
+                ReduceOp::Or => Combine::Or,
+                ReduceOp::Xor => Combine::Xor,
+            };
+            self.graph.strip.carried.push(Carried { param, init, next, combine, word: output.word });
+        }
+        let span = self.span;
+        let strip = self.graph.finish();
+        if let Err(violations) = kjit_strip::verify(&strip) {
+            let text = violations.first().map_or_else(String::new, |v| v.text.clone());
+            return Err(Obstacle { span, text: format!("errors and stores are mixed ({text})") });
+        }
+        Ok(Built {
+            strip,
+            args: self.args,
+            needs: self.needs,
+            outputs: outputs.into_iter().map(|(output, ..)| output).collect(),
+            keeps_last: !self.request.facts.last_values.is_empty(),
+            tally: self.tally,
+        })
+    }
+
+    /// May the two arrays, known in front of the loop, share an element?
+    pub(super) fn may_alias(&self, a: ArrayId, b: ArrayId) -> bool {
+        if a == b {
+            return true;
+        }
+        if !self.request.aliases.may_alias(a, b) {
+            return false;
+        }
+        !self.request.facts.requirements.iter().any(|requirement| match requirement {
+            Requirement::Disjoint(x, y) => (*x, *y) == (a, b) || (*x, *y) == (b, a),
+            Requirement::AtLeastZero(_) => false,
+        })
+    }
+
+    /// `select(mask, then, orelse)` of any two values of a variable.
+    pub(super) fn choose(&mut self, mask: Value, then: &Val, orelse: &Val) -> Val {
+        if then == orelse {
+            return then.clone();
+        }
+        let (then, orelse) = (self.lanes(then), self.lanes(orelse));
+        Val::Lanes(self.graph.select(mask, then, orelse))
+    }
+
+    /// What the environments have in common, by mask: `orelse` where the mask does not hold. What only one of them has is of interest
+    /// to its lanes only: nothing else carries it from iteration to iteration.
+    pub(super) fn merge(&mut self, mask: Value, then: &Env, orelse: &Env) -> Env {
+        let mut merged = orelse.clone();
+        for (key, value) in then {
+            let value = match orelse.get(key) {
+                Some(other) => self.choose(mask, value, other),
+                None => value.clone(),
+            };
+            merged.insert(*key, value);
+        }
+        merged
+    }
+
+    /// `liveness` of a called function.
+    pub(super) fn liveness_of(func: &Func) -> Rc<LiveAfter> {
+        Rc::new(liveness::after_loops(func))
+    }
+
+    /// `a op b` of two `Int`s.
+    pub(super) fn int_of(&mut self, op: IntOp, a: &Linear, b: &Linear) -> Linear {
+        let (a, b) = (a.first(&mut self.graph), b.first(&mut self.graph));
+        Linear::int(self.graph.int_binary(op, a, b))
+    }
+}
