@@ -180,6 +180,7 @@ pub(crate) enum EmitKind {
     Ast,
     Types,
     Ir,
+    Strip,
     Clif,
     Asm,
     Remarks,

@@ -13,6 +13,7 @@ use kjit_compiler::passes::PASSES;
 use kjit_compiler::pipeline::{self, Front, Request};
 use kjit_compiler::syntax::ast::{Ast, ExprKind};
 use kjit_compiler::syntax::{self, print};
+use kjit_compiler::vector::print_strips;
 
 use super::check::Host;
 use super::{Session, open};
@@ -29,13 +30,14 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
         EmitKind::Tokens => print::print_tokens(&source::read(&args.target.file)?.1),
         EmitKind::Ast => tree(args, format)?,
         EmitKind::Types => types(&open(&verb, &args.target, args.target.config()?)?, args)?,
-        EmitKind::Ir | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
+        EmitKind::Ir | EmitKind::Strip | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
             let session = open(&verb, &args.target, args.target.config()?)?;
             let mut front = front(&session, &args.target, args.after.as_deref())?;
             session.show_warnings(&front.warnings, &args.target, format)?;
             optimize(&mut front, args.after.as_deref());
             match args.kind {
                 EmitKind::Ir => print_program(&front.program),
+                EmitKind::Strip => print_strips(&front.program),
                 EmitKind::Remarks => remarks(&session, &front.program.remarks),
                 EmitKind::Clif => clif::print_clif(&front.program, session.engine.target()),
                 _ => assembly(&session, front)?,

@@ -23,8 +23,8 @@ use crate::analysis::liveness;
 use crate::analysis::race::lockstep::{self, Lockstep};
 use crate::base::Span;
 use crate::ir::{
-    BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, Program, Remark, RemarkKind,
-    Stmt, StripOutput, StripPlan, walk,
+    BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, Program, Remark,
+    RemarkKind, Stmt, StripOutput, StripPlan, walk,
 };
 use crate::types::DType;
 use crate::vector::{self, Arg, Built, Need, Obstacle, Request};
@@ -181,7 +181,12 @@ fn pays(built: &Built) -> bool {
     3 * scalar > 4 * vector
 }
 
-fn apply(func: &mut Func, found: Vec<(LoopId, Built)>, facts: &FxHashMap<(FuncId, LoopId), Lockstep>, id: FuncId) {
+fn apply(
+    func: &mut Func,
+    found: Vec<(LoopId, Built)>,
+    facts: &FxHashMap<(FuncId, LoopId), Lockstep>,
+    id: FuncId,
+) {
     let mut body = std::mem::take(&mut func.body);
     for (loop_id, built) in found {
         let Some((block, position)) = walk::find_loop_mut(&mut body, loop_id) else { continue };

@@ -1,6 +1,6 @@
 //! Conversions, by the rules of `numerics`.
 
-use kjit_strip::ir::{Binary, Compare, Convert, IntOp, Shift, Ty};
+use kjit_strip::ir::{Binary, Compare, Convert, IntOp, Op, Shift, Ty};
 
 use super::linear::Linear;
 use super::value::{Builder, Need, Result, Val};
@@ -67,7 +67,8 @@ impl Builder<'_> {
     /// The low bits of an integer, extended again.
     fn narrow(&mut self, value: Val, from: DType, to: DType) -> Val {
         let fits = to.size_bytes() == 8
-            || (from.size_bytes() < to.size_bytes() && (from.kind() == Kind::Unsigned || to.kind() == Kind::Signed))
+            || (from.size_bytes() < to.size_bytes()
+                && (from.kind() == Kind::Unsigned || to.kind() == Kind::Signed))
             || (from.size_bytes() == to.size_bytes() && from.kind() == to.kind());
         if fits {
             return value;
@@ -118,6 +119,13 @@ impl Builder<'_> {
             Val::Test(_) => false,
         };
         let lanes = self.lanes(value);
+        if let Some(&Op::Convert(Convert::WholeToInt, whole)) = self.graph.op(lanes)
+            && to == DType::F64
+        {
+            // It was a whole number before; no integer is a negative zero.
+            let zero = self.graph.bits(Ty::F64, 0);
+            return Ok(Val::Lanes(self.graph.binary(Binary::Add, whole, zero)));
+        }
         let is_exact = is_small && to == DType::F64;
         let convert = if is_exact { Convert::SmallToFloat } else { Convert::IntToFloat };
         Ok(Val::Lanes(self.graph.convert(convert, lanes, ty)))

@@ -1,7 +1,7 @@
 //! Writes instructions: each operation once, and what does not change from block to block into the setup.
 
 use kjit_strip::ir::{
-    Binary, Compare, Convert, Inst, IntOp, Op, Place, Region, Shift, Step, Strip, Ty, Unary, Value,
+    Binary, Compare, Convert, Inst, IntOp, Op, Region, Shift, Step, Strip, Ty, Unary, Value,
 };
 use rustc_hash::FxHashMap;
 
@@ -68,7 +68,11 @@ impl Graph {
         let scope = if is_fixed { 0 } else { self.known.len() - 1 };
         self.known[scope].insert((ty, op.clone()), value);
         let inst = Inst::Let { value, op };
-        if is_fixed { self.strip.setup.push(inst) } else { self.push(inst) }
+        if is_fixed {
+            self.strip.setup.push(inst)
+        } else {
+            self.push(inst)
+        }
         value
     }
 
@@ -256,17 +260,5 @@ impl Graph {
             _ if bytes == i64::from(elem_bytes) => Step::One,
             _ => Step::Bytes(self.int(bytes)),
         }
-    }
-
-    /// A place with another displacement.
-    pub(super) fn moved(place: Place, by: i32) -> Option<Place> {
-        Some(match place {
-            Place::Line { address, disp, step } => {
-                Place::Line { address, disp: disp.checked_add(by)?, step }
-            }
-            Place::Scattered { base, offset, disp } => {
-                Place::Scattered { base, offset, disp: disp.checked_add(by)? }
-            }
-        })
     }
 }

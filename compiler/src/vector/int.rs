@@ -25,7 +25,13 @@ impl Builder<'_> {
     }
 
     /// `left op right` of integers of 64 bits.
-    pub(super) fn int_binary(&mut self, op: BinaryOp, left: &Val, right: &Val, is_signed: bool) -> Result<Val> {
+    pub(super) fn int_binary(
+        &mut self,
+        op: BinaryOp,
+        left: &Val,
+        right: &Val,
+        is_signed: bool,
+    ) -> Result<Val> {
         if let (Val::Int(a), Val::Int(b)) = (left, right)
             && let Some(value) = self.linear_binary(op, a, b, is_signed)
         {
@@ -87,11 +93,13 @@ impl Builder<'_> {
                 return None;
             }
             BinaryOp::Shr => {
-                let count = b.as_constant().filter(|count| is_signed && is_uniform && (0..64).contains(count))?;
+                let count =
+                    b.as_constant().filter(|count| is_signed && is_uniform && (0..64).contains(count))?;
                 return Some(self.int_of(IntOp::Sar, a, &Linear::constant(count)));
             }
             BinaryOp::FloorDiv | BinaryOp::Mod => {
-                let divisor = b.as_constant().filter(|&d| is_signed && is_uniform && d > 0 && d & (d - 1) == 0)?;
+                let divisor =
+                    b.as_constant().filter(|&d| is_signed && is_uniform && d > 0 && d & (d - 1) == 0)?;
                 return Some(if op == BinaryOp::Mod {
                     self.int_of(IntOp::And, a, &Linear::constant(divisor - 1))
                 } else {
@@ -115,7 +123,13 @@ impl Builder<'_> {
         Some(self.int_of(op, a, b))
     }
 
-    fn binary_by_constant(&mut self, op: BinaryOp, a: Value, constant: i64, is_signed: bool) -> Option<Value> {
+    fn binary_by_constant(
+        &mut self,
+        op: BinaryOp,
+        a: Value,
+        constant: i64,
+        is_signed: bool,
+    ) -> Option<Value> {
         let is_power = constant > 0 && constant & (constant - 1) == 0;
         let log = constant.trailing_zeros() as u8;
         match op {
@@ -194,9 +208,9 @@ impl Builder<'_> {
             Some(Op::Const(bits)) => (*bits as i64).unsigned_abs() < 1 << 50,
             Some(Op::Load { elem, .. }) => elem.bytes() <= 4,
             Some(Op::LaneNumber) => true,
-            Some(Op::Binary(Binary::And, a, b)) => [a, b].into_iter().any(|&v| {
-                self.graph.constant(v).is_some_and(|bits| bits < 1 << 50)
-            }),
+            Some(Op::Binary(Binary::And, a, b)) => {
+                [a, b].into_iter().any(|&v| self.graph.constant(v).is_some_and(|bits| bits < 1 << 50))
+            }
             _ => false,
         }
     }

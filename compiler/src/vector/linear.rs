@@ -62,8 +62,10 @@ impl Linear {
     /// What lane 0 has, as an `Int`: what is fixed is summed in the setup.
     pub(super) fn first(&self, graph: &mut Graph) -> Value {
         let mut sum: Option<Value> = None;
-        let fixed = self.terms.iter().filter(|(v, _)| graph.is_fixed(*v)).copied().collect::<SmallVec<[_; 4]>>();
-        let moving = self.terms.iter().filter(|(v, _)| !graph.is_fixed(*v)).copied().collect::<SmallVec<[_; 4]>>();
+        let fixed =
+            self.terms.iter().filter(|(v, _)| graph.is_fixed(*v)).copied().collect::<SmallVec<[_; 4]>>();
+        let moving =
+            self.terms.iter().filter(|(v, _)| !graph.is_fixed(*v)).copied().collect::<SmallVec<[_; 4]>>();
         for (value, coefficient) in fixed {
             sum = Some(add_term(graph, sum, value, coefficient));
         }

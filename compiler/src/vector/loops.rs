@@ -14,9 +14,9 @@
 
 use kjit_strip::ir::{Binary, Inst, Loop as Rounds, Phi, Ty, Value};
 
-use super::linear::Linear;
-use super::value::{Builder, ExitKind, Exit, Key, Result, Val};
 use super::expr::lane_ty;
+use super::linear::Linear;
+use super::value::{Builder, Exit, ExitKind, Key, Result, Val};
 use crate::analysis::liveness;
 use crate::ir::{Block, CompareOp, ExprId, ExprKind, LocalId, Loop, Stmt, walk};
 use crate::types::DType;
@@ -81,11 +81,12 @@ impl<'a> Builder<'a> {
 
     /// Writes the loop; a variable that turned out to need lanes, if there is one.
     fn rounds(&mut self, stmt: &'a Stmt, as_lanes: &[LocalId]) -> Result<Option<LocalId>> {
-        let (head, cond, body, counted): (&'a [Stmt], Option<ExprId>, &'a Block, Option<&'a Loop>) = match stmt {
-            Stmt::While { head, cond, body, .. } => (head, Some(*cond), body, None),
-            Stmt::Loop(l) => (&[], None, &l.body, Some(l)),
-            _ => return self.refuse("no loop"),
-        };
+        let (head, cond, body, counted): (&'a [Stmt], Option<ExprId>, &'a Block, Option<&'a Loop>) =
+            match stmt {
+                Stmt::While { head, cond, body, .. } => (head, Some(*cond), body, None),
+                Stmt::Loop(l) => (&[], None, &l.body, Some(l)),
+                _ => return self.refuse("no loop"),
+            };
         let exits = walk::exits(body);
         if walk::contains_exit(head) && counted.is_none() {
             let found = walk::exits(head);
@@ -208,11 +209,8 @@ impl<'a> Builder<'a> {
                 let difference = hi.add_scaled(lo, -1);
                 let op = if l.step > 0 { CompareOp::Lt } else { CompareOp::Gt };
                 // Lanes cancel out: compare `step * count` with `hi - lo` unless both are uniform.
-                let (left, right) = if lo.is_uniform() {
-                    (var, hi.clone())
-                } else {
-                    (var.add_scaled(lo, -1), difference)
-                };
+                let (left, right) =
+                    if lo.is_uniform() { (var, hi.clone()) } else { (var.add_scaled(lo, -1), difference) };
                 match self.int_compare(op, &Val::Int(left), &Val::Int(right), true) {
                     Val::Test(test) => test,
                     Val::Int(_) | Val::Lanes(_) => return self.refuse("the bounds of an inner loop"),
@@ -329,12 +327,13 @@ impl<'a> Builder<'a> {
             let value = if item.is_int { Val::Int(Linear::int(phi.result)) } else { Val::Lanes(phi.result) };
             self.frame().env.insert(item.key, value);
         }
-        let mut extra = |builder: &mut Self, param: Option<Value>, init: Option<Value>, next: Option<Value>| {
-            let (param, init, next) = (param?, init?, next?);
-            let result = builder.graph.fresh(builder.graph.ty(param));
-            all.push(Phi { param, init, next, result });
-            Some(result)
-        };
+        let mut extra =
+            |builder: &mut Self, param: Option<Value>, init: Option<Value>, next: Option<Value>| {
+                let (param, init, next) = (param?, init?, next?);
+                let result = builder.graph.fresh(builder.graph.ty(param));
+                all.push(Phi { param, init, next, result });
+                Some(result)
+            };
         extra(self, count, Some(count_init), count_next);
         extra(self, live, live_init, live_next);
         let gone = extra(self, gone, gone_init, gone_next);

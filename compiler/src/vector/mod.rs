@@ -30,5 +30,24 @@ mod place;
 mod stmt;
 mod value;
 
+use crate::ir::{Program, Stmt, walk};
+
 pub use crate::analysis::race::lockstep::Obstacle;
 pub use value::{Arg, Built, Need, Output, Request, build};
+
+/// The strips of a program as text, by function.
+#[must_use]
+pub fn print_strips(program: &Program) -> String {
+    let mut text = String::new();
+    for func in program.funcs.values() {
+        walk::for_each_stmt(&func.body, &mut |stmt| {
+            if let Stmt::Loop(l) = stmt
+                && let Some(plan) = &l.strip
+            {
+                text.push_str(if text.is_empty() { "" } else { "\n" });
+                text.push_str(&kjit_strip::text::print_strip(&plan.strip));
+            }
+        });
+    }
+    text
+}

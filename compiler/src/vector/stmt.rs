@@ -78,7 +78,8 @@ impl<'a> Builder<'a> {
 
     fn exit(&mut self, kind: ExitKind) -> Result<()> {
         let is_in_loop = self.frames[self.frames.len() - 1].loops > 0;
-        let leaves_strip = self.is_root() && (kind == ExitKind::Return || (kind == ExitKind::Break && !is_in_loop));
+        let leaves_strip =
+            self.is_root() && (kind == ExitKind::Return || (kind == ExitKind::Break && !is_in_loop));
         if leaves_strip {
             return self.leave("every iteration leaves the loop");
         }

@@ -42,7 +42,10 @@ pub(crate) struct Search {
 
 /// Looks at serial loops of the program.
 #[must_use]
-pub fn lockstep(program: &Program, wanted: FxHashSet<(FuncId, LoopId)>) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+pub fn lockstep(
+    program: &Program,
+    wanted: FxHashSet<(FuncId, LoopId)>,
+) -> FxHashMap<(FuncId, LoopId), Lockstep> {
     let mut report = RaceReport::default();
     let mut summaries: FxHashMap<FuncId, Summary<'_>> = FxHashMap::default();
     let needed = needed(program, &wanted);
@@ -99,14 +102,15 @@ impl<'a> Walker<'a, '_> {
     pub(super) fn decide_lockstep(&mut self, region: &Region<'a>, accesses: &[Access]) {
         let scalars = scalars::check(self.values.func, region, &self.live_after);
         let arrays = arrays::check(&self.values, region, accesses);
-        let mut doubts = scalars.errors.iter().chain(&arrays.errors).chain(&scalars.warnings).chain(&arrays.warnings);
-        let mut obstacle = doubts.next().map(|diagnostic| Obstacle {
-            span: diagnostic.primary.span,
-            text: told_of_serial(diagnostic),
-        });
+        let mut doubts =
+            scalars.errors.iter().chain(&arrays.errors).chain(&scalars.warnings).chain(&arrays.warnings);
+        let mut obstacle = doubts
+            .next()
+            .map(|diagnostic| Obstacle { span: diagnostic.primary.span, text: told_of_serial(diagnostic) });
         let info_span = region.info.span;
         if self.prints {
-            obstacle.get_or_insert(Obstacle { span: info_span, text: "it prints, loads or saves".to_owned() });
+            obstacle
+                .get_or_insert(Obstacle { span: info_span, text: "it prints, loads or saves".to_owned() });
         }
         if let Some(reduction) = arrays.reductions.first() {
             let name = &self.values.func.arrays[reduction.array].name;
@@ -128,5 +132,9 @@ impl<'a> Walker<'a, '_> {
 
 /// The sentence of an error about a parallel loop, for one that claims nothing.
 fn told_of_serial(diagnostic: &Diagnostic) -> String {
-    diagnostic.message.replace(" in a parallel loop", "").replace(" of a parallel loop", "").replace("parallel ", "")
+    diagnostic
+        .message
+        .replace(" in a parallel loop", "")
+        .replace(" of a parallel loop", "")
+        .replace("parallel ", "")
 }
