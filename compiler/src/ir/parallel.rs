@@ -38,6 +38,27 @@ pub struct Reduction {
     pub companions: Vec<LocalId>,
 }
 
+/// Number of partial results of a regrouped sum or product.
+///
+/// In a `Serial` loop with reductions (float sums and products, where `fastmath` allows regrouping) iteration number `k`,
+/// counted from 0, finds in the local, and leaves there, partial result `k % PARTIALS`. All start from the identity. After
+/// the loop they are combined by [`combine_partials`], and the local becomes its value before the loop combined with
+/// that. So the bits depend neither on the width of vectors nor on whether there are any.
+pub const PARTIALS: usize = 16;
+
+/// Partial results as one: `k` with `k + 8`, then `k` with `k + 4`, and so on.
+#[must_use]
+pub fn combine_partials(op: ReduceOp, dtype: DType, mut partials: [u64; PARTIALS]) -> u64 {
+    let mut half = PARTIALS / 2;
+    while half > 0 {
+        for k in 0..half {
+            partials[k] = op.combine(dtype, partials[k], partials[k + half]).0;
+        }
+        half /= 2;
+    }
+    partials[0]
+}
+
 /// A whole-array reduction of a parallel loop.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ArrayReduction {

@@ -272,7 +272,8 @@ pub struct Loop {
     pub hi: ExprId,
     /// Not 0; negative steps count down while `var > hi`.
     pub step: i64,
-    /// Scalars that iterations only combine (kind `Parallel`, after the race analysis).
+    /// Scalars that iterations only combine. Of a `Parallel` loop, after the race analysis: chunks combine them. Of a `Serial` one,
+    /// made by the pass `regroup`: float sums and products in [`PARTIALS`](super::parallel::PARTIALS) partial ones.
     pub reductions: Vec<Reduction>,
     /// Arrays that iterations only accumulate into (kind `Parallel`, after the race analysis).
     pub array_reductions: Vec<ArrayReduction>,

@@ -1,7 +1,8 @@
 //! The passes: IR in, IR out, one idea per file. They never speak to the user except by remarks, and never change what
 //! a program computes, raises or prints, bit for bit.
 //!
-//! `parallelize` and `outline` come first and apart from the list: they carry out what the race check decided, for every engine. The list is
+//! `parallelize`, `outline`, `regroup` and `contract` come first and apart from the list: they carry out what the race check decided and
+//! what `fastmath` allows, for every engine. The list is
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
 pub mod branchless;
@@ -17,6 +18,7 @@ pub mod outline;
 pub mod parallelize;
 pub mod polls;
 pub mod propagate;
+pub mod regroup;
 pub mod repeated;
 pub mod simplify;
 pub mod unroll;

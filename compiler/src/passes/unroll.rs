@@ -23,6 +23,8 @@ pub fn unroll(program: &mut Program, report: &mut PassReport) {
             let mut result = Block::with_capacity(block.len());
             for stmt in block.drain(..) {
                 match stmt {
+                    // Partial results are those of the whole loop.
+                    Stmt::Loop(l) if !l.reductions.is_empty() => result.push(Stmt::Loop(l)),
                     Stmt::Loop(l) => match values(func, &l) {
                         Some(values) => {
                             count += 1;

@@ -16,7 +16,7 @@ use crate::ir::artifact::{Artifact, Signature};
 use crate::ir::func::Program;
 use crate::ir::verify;
 use crate::lower;
-use crate::passes::{self, PassReport, contract, outline, parallelize};
+use crate::passes::{self, PassReport, contract, outline, parallelize, regroup};
 use crate::syntax::ast::Ast;
 
 /// What is to be compiled.
@@ -96,7 +96,9 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     // Before the optimising passes, so that every engine has the same loops with the same costs, and so the same chunks.
     outline::outline(&mut program, &conditional, &mut PassReport::default());
     check(&program, "outline");
-    // It changes how results are rounded, so it is for every engine, too.
+    // These change how results are rounded, so they are for every engine, too.
+    regroup::regroup(&mut program, &mut PassReport::default());
+    check(&program, "regroup");
     contract::contract(&mut program, &mut PassReport::default());
     on_stage(Stage::Race);
     Ok(Front { program, signature, warnings: sorted(warnings), optimize: options.optimize })

@@ -75,7 +75,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn constant(&mut self, value: Const, ty: DType) -> Value {
+    pub(super) fn constant(&mut self, value: Const, ty: DType) -> Value {
         match ty {
             DType::F64 => self.b.ins().f64const(value.as_f64()),
             DType::F32 => self.b.ins().f32const(value.as_f32()),

@@ -17,6 +17,7 @@ mod held;
 mod image;
 mod isa;
 mod parallel;
+mod partials;
 mod stmt;
 #[cfg(test)]
 mod tests;

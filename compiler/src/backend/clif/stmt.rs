@@ -13,8 +13,9 @@
 //! For steps other than 1 and -1 the test is `i < hi - step`, which cannot overflow inside the loop.
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Block, InstBuilder, InstructionData, Opcode, Value, types as clif};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, InstructionData, Opcode, Value, types as clif};
 use cranelift_entity::packed_option::PackedOption;
+use smallvec::{SmallVec, smallvec};
 
 use super::func::{Emitter, LoopFrame};
 use crate::ir::{
@@ -290,17 +291,26 @@ impl Emitter<'_> {
             return Ok(true);
         }
         let held = self.hold_floats(l);
+        let partials = self.start_partials(l);
+        let offset = (!partials.is_empty()).then(|| self.b.append_block_param(body, clif::I64));
+        let mut first: SmallVec<[BlockArg; 2]> = smallvec![lo.into()];
+        if offset.is_some() {
+            first.push(self.b.ins().iconst(clif::I64, 0).into());
+        }
         match is_entered {
             Some(_) => {
-                self.b.ins().jump(body, &[lo.into()]);
+                self.b.ins().jump(body, &first);
             }
             None => {
                 let is_some = self.b.ins().icmp(code, lo, hi);
-                self.b.ins().brif(is_some, body, &[lo.into()], exit, &[]);
+                self.b.ins().brif(is_some, body, &first, exit, &[]);
             }
         }
         self.b.switch_to_block(body);
         self.values[l.var] = var.into();
+        if let Some(offset) = offset {
+            self.load_partials(&partials, offset);
+        }
         let latch = self.b.create_block();
         let (falls_through, frame) = self.loop_body(&l.body, exit, latch)?;
         for (local, outside) in held {
@@ -316,13 +326,18 @@ impl Emitter<'_> {
         if is_latch_reached {
             let next = self.b.ins().iadd_imm_s(var, l.step);
             let goes_on = self.goes_on(l.step, code, var, next, hi, const_hi);
-            self.b.ins().brif(goes_on, body, &[next.into()], exit, &[]);
+            let mut following: SmallVec<[BlockArg; 2]> = smallvec![next.into()];
+            if let Some(offset) = offset {
+                following.push(self.store_partials(&partials, offset).into());
+            }
+            self.b.ins().brif(goes_on, body, &following, exit, &[]);
         }
         self.b.seal_block(body);
         self.values[l.var] = None.into();
         let is_exit_reached = is_latch_reached || is_entered.is_none() || breaks(&l.body);
         if is_exit_reached {
             self.start(exit);
+            self.combine_partials(&partials);
         }
         Ok(is_exit_reached)
     }

@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use super::code::{Code as Steps, Op};
 use super::fork::Fork;
 use super::memory::{Array, BufferId, Memory};
+use super::partials::Partials;
 use super::{ArrayArg, Failure, Host, Limits, Outcome, Stop, Value, Warning, internal};
 use crate::base::{Code, EntityRef, Span};
 use crate::ir::abi;
@@ -13,7 +14,7 @@ use crate::ir::eval;
 use crate::ir::expr::{BinaryOp, ExprId, ExprKind, Place, UnaryOp};
 use crate::ir::func::{ArrayId, Func, FuncId, Ownership, Param, Program};
 use crate::ir::parallel::ReduceOp;
-use crate::ir::stmt::{ArrayValue, Check, Loop, Operand, Stmt, Target, ViewAxis};
+use crate::ir::stmt::{ArrayValue, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
 use crate::ir::trap::{TrapId, format_message};
 use crate::numerics::random::KernelRandom;
 use crate::types::DType;
@@ -56,6 +57,8 @@ pub(super) struct Frame<'p> {
     pub(super) arrays: Vec<Option<Array>>,
     /// Of each counted loop: the value of its variable, iterations that are left.
     loops: Vec<(i64, u128)>,
+    /// Of each counted loop that is running and regroups.
+    partials: Vec<Option<Box<Partials>>>,
     then: Then<'p>,
 }
 
@@ -233,6 +236,9 @@ impl<'p, 'h> Machine<'p, 'h> {
                     self.frame.locals[l.var.index()] = lo as u64;
                     if trip == 0 {
                         self.frame.at = exit;
+                    } else if l.kind == LoopKind::Serial && !l.reductions.is_empty() {
+                        self.frame.partials[slot] =
+                            Some(Box::new(Partials::start(self.frame.func, l, &mut self.frame.locals)));
                     }
                 }
                 Op::LoopNext { l, slot, body } => self.next_iteration(l, slot, body)?,
@@ -261,6 +267,9 @@ impl<'p, 'h> Machine<'p, 'h> {
             return internal(format!("the variable of {} was changed by its body", l.id));
         }
         *left -= 1;
+        if let Some(partials) = &mut self.frame.partials[slot] {
+            partials.next(self.frame.func, l, &mut self.frame.locals, *left == 0);
+        }
         if *left > 0 {
             *value = value.wrapping_add(l.step);
             self.frame.locals[l.var.index()] = *value as u64;
@@ -665,6 +674,7 @@ impl<'p> Frame<'p> {
             locals: vec![0; func.locals.len()],
             arrays: vec![None; func.arrays.len()],
             loops: vec![(0, 0); code.slots],
+            partials: std::iter::repeat_with(|| None).take(code.slots).collect(),
             then,
         }
     }

@@ -20,6 +20,7 @@ mod code;
 mod fork;
 mod machine;
 mod memory;
+mod partials;
 mod services;
 #[cfg(test)]
 mod tests;

@@ -172,7 +172,19 @@ impl Checker<'_> {
         };
         let declares_nothing =
             l.reductions.is_empty() && l.array_reductions.is_empty() && l.last_values.is_empty();
-        self.require("L5", is_parallel || declares_nothing, || {
+        let exits = walk::exits(&l.body);
+        let regroups = !l.reductions.is_empty()
+            && self.func.fastmath.reassoc
+            && l.array_reductions.is_empty()
+            && l.last_values.is_empty()
+            && l.reductions.iter().all(|reduction| {
+                let is_float = self.local(reduction.local).is_some_and(DType::is_float);
+                let is_sum = matches!(reduction.op, ReduceOp::Add | ReduceOp::Mul);
+                is_float && is_sum && reduction.companions.is_empty()
+            })
+            && !exits.breaks
+            && !exits.returns;
+        self.require("L5", is_parallel || declares_nothing || regroups, || {
             format!("{} is not parallel but reduces", l.id)
         });
         for reduction in &l.reductions {

@@ -1,0 +1,45 @@
+//! Sums and products that may be regrouped, in partial ones ([`PARTIALS`]).
+
+use crate::base::EntityRef;
+use crate::ir::func::Func;
+use crate::ir::parallel::{PARTIALS, combine_partials};
+use crate::ir::stmt::Loop;
+
+/// Those of one loop while it runs.
+pub(super) struct Partials {
+    /// Which one the iteration works on.
+    current: usize,
+    /// One row per reduction.
+    values: Vec<[u64; PARTIALS]>,
+    /// The locals before the loop.
+    before: Vec<u64>,
+}
+
+impl Partials {
+    /// Before the first iteration: the locals become the first partial results.
+    pub(super) fn start(func: &Func, l: &Loop, locals: &mut [u64]) -> Partials {
+        let mut partials = Partials { current: 0, values: Vec::new(), before: Vec::new() };
+        for reduction in &l.reductions {
+            let identity = reduction.op.identity(func.locals[reduction.local].dtype);
+            partials.before.push(std::mem::replace(&mut locals[reduction.local.index()], identity));
+            partials.values.push([identity; PARTIALS]);
+        }
+        partials
+    }
+
+    /// After an iteration: the locals become the next partial results, or the totals.
+    pub(super) fn next(&mut self, func: &Func, l: &Loop, locals: &mut [u64], is_last: bool) {
+        let after = (self.current + 1) % PARTIALS;
+        for ((reduction, values), &before) in l.reductions.iter().zip(&mut self.values).zip(&self.before) {
+            let (op, dtype) = (reduction.op, func.locals[reduction.local].dtype);
+            let local = &mut locals[reduction.local.index()];
+            values[self.current] = *local;
+            *local = if is_last {
+                op.combine(dtype, before, combine_partials(op, dtype, *values)).0
+            } else {
+                values[after]
+            };
+        }
+        self.current = after;
+    }
+}
