@@ -5,12 +5,16 @@
 #![forbid(unsafe_code)]
 
 pub mod build;
+pub mod emit;
+mod encode;
 pub mod interp;
 pub mod ir;
+mod legal;
 pub mod text;
 pub mod verify;
 pub mod walk;
 
 pub use build::Builder;
+pub use emit::{Code, Tier, Unsupported, emit};
 pub use ir::Strip;
 pub use verify::{Violation, verify};

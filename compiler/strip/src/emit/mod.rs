@@ -1,0 +1,85 @@
+//! Strips as machine code.
+//!
+//! [`emit`] lowers a strip to instructions over virtual registers ([`crate::legal`]), lets `regalloc2` allocate, and encodes. The
+//! code is one function, `extern "sysv64" fn(frame: *mut u64, n: u64) -> u64`, followed by its constants. It refers to nothing
+//! outside and needs no relocation: it may be copied anywhere (aligned to 64 bytes) and made executable.
+
+mod alloc;
+mod finish;
+mod func;
+
+pub(crate) use func::{Addr, Base, BlockId, Func, INT, MASK, Src, Term, VEC};
+
+use crate::Strip;
+
+/// What the processor has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Tier {
+    /// AVX2, FMA, BMI1 and BMI2.
+    Avx2,
+    /// AVX-512 F, DQ, BW and VL, besides all of [`Tier::Avx2`].
+    Avx512,
+}
+
+/// Code of a strip.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Code {
+    /// The function, from its first byte, and its constants. To be loaded at a multiple of 64.
+    pub bytes: Vec<u8>,
+    /// Lanes of a full block.
+    pub lanes: u32,
+    /// What was done.
+    pub remarks: Remarks,
+}
+
+/// What was done to a strip.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Remarks {
+    /// Registers side by side per value of the widest type.
+    pub unroll: u32,
+    /// Moves between vector registers and the stack.
+    pub spills: u32,
+    /// Bytes before the constants.
+    pub code_bytes: u32,
+    /// A first, shorter block aligns the stores.
+    pub head: bool,
+}
+
+/// Why there is no code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unsupported {
+    /// In words, for a remark.
+    pub reason: String,
+}
+
+impl Unsupported {
+    pub(crate) fn new(reason: impl Into<String>) -> Unsupported {
+        Unsupported { reason: reason.into() }
+    }
+}
+
+impl std::fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no vector code: {}", self.reason)
+    }
+}
+
+impl std::error::Error for Unsupported {}
+
+/// Machine code of a verified strip.
+///
+/// # Errors
+/// [`Unsupported`] names what the tier cannot do; the loop stays scalar then.
+pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
+    let lowered = crate::legal::lower(strip, tier)?;
+    let evex = lowered.func.evex;
+    let (flat, pool) = alloc::flatten(lowered.func);
+    let output =
+        alloc::allocate(&flat).map_err(|error| Unsupported::new(format!("register allocation: {error}")))?;
+    let (bytes, code_bytes, spills) = finish::finish(&flat, &output, &pool, evex);
+    Ok(Code {
+        bytes,
+        lanes: lowered.lanes,
+        remarks: Remarks { unroll: lowered.unroll, spills, code_bytes, head: lowered.head },
+    })
+}

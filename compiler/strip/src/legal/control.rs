@@ -1,0 +1,427 @@
+//! Blocks: the function around the body, loops and branches in it, faults.
+
+use regalloc2::VReg;
+
+use super::ints::Linear;
+use super::reps::{Rep, size_of};
+use super::{Active, BlockState, Lower, Parts};
+use crate::emit::{Addr, BlockId, Src, Term, VEC};
+use crate::encode::{Cond, F, G, Width};
+use crate::ir::{Branch, Elem, Inst, Loop, Op, Place, Region, Step, Value};
+
+impl Lower<'_> {
+    /// Lowers everything; says whether a first block aligns the stores.
+    pub(super) fn function(&mut self) -> bool {
+        let strip = self.strip;
+        let (frame, n) = self.func.args();
+        self.frame = frame;
+        for carried in &strip.carried {
+            self.linear[carried.param] = Linear::default();
+        }
+        self.analyse_ints(&strip.setup, true);
+        self.analyse_ints(&strip.body, false);
+        self.left = self.plan.uses.clone();
+        self.region(&strip.setup);
+        let inits: Vec<VReg> = strip.carried.iter().flat_map(|carried| self.carry(carried.init)).collect();
+        let (full_lanes, masked_lanes) = (self.plan.lanes, self.plan.masked_lanes);
+        let limit = self.func.lea(Addr::reg(n).plus(-(full_lanes as i32)));
+        let zero = self.func.imm(0);
+
+        let check = self.func.block();
+        let (check_first, check_carried) = self.block_params(check);
+        let full = self.func.block();
+        let tail = self.func.block();
+        let masked = self.func.block();
+        let exit = self.func.block();
+
+        // The entry stays open to what is hoisted, so that nothing may depend on its flags.
+        let start = self.func.block();
+        self.func.jump(start, vec![]);
+        self.func.begin(start);
+        let (masked_first, masked_carried) = self.block_params(masked);
+        let stop = self.func.param(masked, regalloc2::RegClass::Int);
+        let head = self.head(n, zero, &inits, check, masked);
+        if !head {
+            self.func.jump(check, with(zero, &inits, None));
+        }
+
+        self.func.begin(check);
+        let (full_first, full_carried) = self.block_params(full);
+        let (tail_first, tail_carried) = self.block_params(tail);
+        self.func.g_flags(G::Cmp, check_first, limit);
+        let to_full = (full, with(check_first, &check_carried, None));
+        let to_tail = (tail, with(check_first, &check_carried, None));
+        self.func.end(Term::Cond(Cond::Le, to_full, to_tail));
+
+        self.func.begin(full);
+        self.func.blocks[full.0 as usize].aligned = true;
+        let nexts = self.body(full_first, &full_carried, exit, None);
+        let first = self.func.g_ri(G::AddI, full_first, full_lanes as i32);
+        self.func.g_flags(G::Cmp, first, limit);
+        let again = (full, with(first, &nexts, None));
+        let to_tail = (tail, with(first, &nexts, None));
+        self.func.end(Term::Cond(Cond::Le, again, to_tail));
+
+        self.func.begin(tail);
+        self.func.g_flags(G::Cmp, tail_first, n);
+        let to_masked = (masked, with(tail_first, &tail_carried, Some(n)));
+        let to_exit = (exit, with(n, &tail_carried, None));
+        self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
+
+        self.func.begin(masked);
+        self.lanes = masked_lanes;
+        let nexts = self.body(masked_first, &masked_carried, exit, Some(stop));
+        let after = self.func.lea(Addr::reg(masked_first).plus(masked_lanes as i32));
+        self.func.g_flags(G::Cmp, stop, after);
+        let first = self.func.g_rr(G::CmovL, after, stop);
+        self.func.g_flags(G::Cmp, first, n);
+        let again = (check, with(first, &nexts, None));
+        let to_exit = (exit, with(n, &nexts, None));
+        self.func.end(Term::Cond(Cond::L, again, to_exit));
+
+        self.lanes = full_lanes;
+        let (done, exit_carried) = self.block_params(exit);
+        self.func.begin(exit);
+        self.block = None;
+        self.outputs(&exit_carried);
+        self.func.end(Term::Ret(done));
+        head
+    }
+
+    /// Parameters for the number of the first iteration and the carried values.
+    fn block_params(&mut self, block: BlockId) -> (VReg, Vec<VReg>) {
+        let lanes = std::mem::replace(&mut self.lanes, self.plan.lanes);
+        let first = self.func.param(block, regalloc2::RegClass::Int);
+        let strip = self.strip;
+        let carried = strip.carried.iter().flat_map(|c| self.params(block, self.ty(c.param))).collect();
+        self.lanes = lanes;
+        (first, carried)
+    }
+
+    /// The first block: as many iterations as it takes until the first store is aligned. True if the block was ended here.
+    fn head(&mut self, n: VReg, zero: VReg, inits: &[VReg], check: BlockId, masked: BlockId) -> bool {
+        if self.strip.lanes.is_some() {
+            return false;
+        }
+        let Some((address, disp, bytes)) = self.first_store() else { return false };
+        let registers = self.reg_bytes as i32;
+        let at_zero = BlockState { first: zero, exit: check, carried: vec![] };
+        let block = self.block.replace(at_zero);
+        let addr = self.address(address, disp);
+        self.block = block;
+        let addr = self.func.lea(addr);
+        // Bytes to the next multiple of the register size, as elements.
+        let missing = self.func.g_rm(G::Mov, Src::Reg(addr));
+        let missing = self.func.g_rr(G::Sub, zero, missing);
+        let missing = self.func.g_ri(G::AndI, missing, registers - 1);
+        let count = self.func.g_ri(G::ShrI, missing, bytes.trailing_zeros() as i32);
+        let wanted = self.func.block();
+        self.func.cmp_imm(n, 8 * self.plan.lanes as i32);
+        let (plain, plain_again) = (with(zero, inits, None), with(zero, inits, None));
+        self.func.end(Term::Cond(Cond::L, (check, plain), (wanted, vec![])));
+        self.func.begin(wanted);
+        self.func.cmp_imm(count, 0);
+        self.func.end(Term::Cond(Cond::Ne, (masked, with(zero, inits, Some(count))), (check, plain_again)));
+        true
+    }
+
+    /// Address, displacement and element size of the first contiguous store that goes with the iterations.
+    fn first_store(&self) -> Option<(Value, i32, u32)> {
+        self.strip.body.iter().find_map(|inst| match *inst {
+            Inst::Store { elem, place: Place::Line { address, disp, step: Step::One }, .. } => {
+                let linear = &self.linear[address];
+                let fixed = linear.terms.iter().all(|&(v, _)| self.in_setup[v]);
+                let bytes = elem.bytes();
+                (fixed && linear.first == i64::from(bytes) && bytes >= 4 && elem != Elem::Bool)
+                    .then_some((address, disp, bytes))
+            }
+            _ => None,
+        })
+    }
+
+    /// One block: returns the carried values after it.
+    fn body(&mut self, first: VReg, carried: &[VReg], exit: BlockId, stop: Option<VReg>) -> Vec<VReg> {
+        let strip = self.strip;
+        self.block = Some(BlockState { first, exit, carried: carried.to_vec() });
+        self.left = self.plan.uses.clone();
+        self.active = stop.map(|stop| self.active_lanes(first, stop));
+        let mut at = 0;
+        let mut ranges = vec![];
+        for c in &strip.carried {
+            let count = self.whole_count(c.param);
+            self.bind(c.param, &carried[at..at + count]);
+            ranges.push((at, count));
+            at += count;
+        }
+        self.region(&strip.body);
+        let mut nexts = Vec::with_capacity(carried.len());
+        for (c, &(at, count)) in strip.carried.iter().zip(&ranges) {
+            let mut next = self.carry(c.next);
+            if self.active.is_some() {
+                for (part, next) in next.iter_mut().enumerate() {
+                    *next = self.keep_inactive(c.param, carried[at + part], *next, part);
+                }
+            }
+            next.extend_from_slice(&carried[at + next.len()..at + count]);
+            nexts.extend(next);
+        }
+        nexts
+    }
+
+    /// Parts of a carried value in a full block.
+    fn whole_count(&self, value: Value) -> usize {
+        let size = match self.ty(value) {
+            crate::ir::Ty::Mask => self.mask_grain,
+            ty => size_of(ty),
+        };
+        (self.plan.lanes / self.plan.lanes.min(self.reg_bytes / u32::from(size.max(1)))) as usize
+    }
+
+    /// Which lanes are active: those with a number below `stop - first`.
+    fn active_lanes(&mut self, first: VReg, stop: VReg) -> Active {
+        let count = self.func.g_rr(G::Sub, stop, first);
+        let mut active = Active { eight: Parts::new(), four: Parts::new() };
+        for (size, wanted) in [(8, self.plan.wide), (4, self.plan.narrow)] {
+            if !wanted {
+                continue;
+            }
+            let parts =
+                if self.evex { self.active_bits(count, size) } else { self.active_vectors(count, size) };
+            match size {
+                8 => active.eight = parts,
+                _ => active.four = parts,
+            }
+        }
+        active
+    }
+
+    fn active_bits(&mut self, count: VReg, size: u8) -> Parts {
+        let ones = self.func.imm(-1);
+        let bits = self.func.bzhi(ones, count);
+        let lanes = self.per_part(size);
+        (0..self.count(size))
+            .map(|part| {
+                let bits = match part {
+                    0 => bits,
+                    _ => self.func.g_ri(G::ShrI, bits, (part as u32 * lanes) as i32),
+                };
+                self.func.rm_class(F::KmovwG, Width::X, self.mask_class(), bits, None, None)
+            })
+            .collect()
+    }
+
+    fn active_vectors(&mut self, count: VReg, size: u8) -> Parts {
+        let (mov, broadcast, greater) = match size {
+            8 => (F::VmovqG, F::Vpbroadcastq, F::Vpcmpgtq),
+            _ => (F::VmovdG, F::Vpbroadcastd, F::Vpcmpgtd),
+        };
+        let width = self.width(size);
+        let low = self.func.rm(mov, Width::X, count);
+        let all = self.func.rm(broadcast, width, low);
+        (0..self.count(size))
+            .map(|part| {
+                let numbers = self.number_addr(size, part);
+                self.func.rvm(greater, width, all, Src::Mem(numbers))
+            })
+            .collect()
+    }
+
+    /// Lowers instructions in order.
+    pub(super) fn region(&mut self, region: &Region) {
+        for inst in region {
+            if self.failed.is_some() {
+                return;
+            }
+            match inst {
+                Inst::Let { value, op } => {
+                    self.depth_of[*value] = self.depth;
+                    self.operation(*value, op);
+                    op.for_each_operand(|v| self.used(v));
+                }
+                Inst::Store { elem, place, value, mask } => {
+                    self.store(*elem, place, *value, *mask);
+                    place.for_each_operand(|v| self.used(v));
+                    self.used(*value);
+                    mask.iter().for_each(|&mask| self.used(mask));
+                }
+                Inst::Fault { mask } => {
+                    self.fault(*mask);
+                    self.used(*mask);
+                }
+                Inst::Loop(inner) => {
+                    self.flush_pending();
+                    self.inner_loop(inner);
+                }
+                Inst::Branch(branch) => {
+                    self.flush_pending();
+                    self.branch(branch);
+                }
+            }
+        }
+    }
+
+    pub(super) fn used(&mut self, value: Value) {
+        self.left[value] = self.left[value].saturating_sub(1);
+        // A load that has become part of an instruction is done.
+        if self.left[value] == 0
+            && let Rep::Pending(_) = self.reps[value]
+        {
+            self.reps[value] = Rep::None;
+        }
+    }
+
+    fn fault(&mut self, mask: Value) {
+        if let Rep::MaskConst(false) = self.reps[mask] {
+            return;
+        }
+        let Some(block) = self.block.clone() else {
+            self.fail("a fault in the setup");
+            return;
+        };
+        let cond = self.any_flags(mask);
+        let leave = self.func.block();
+        self.func.blocks[leave.0 as usize].cold = true;
+        let go_on = self.func.block();
+        self.func.end(Term::Cond(cond, (leave, vec![]), (go_on, vec![])));
+        self.func.begin(leave);
+        self.func.jump(block.exit, with(block.first, &block.carried, None));
+        self.func.begin(go_on);
+    }
+
+    fn inner_loop(&mut self, inner: &Loop) {
+        let inits: Vec<VReg> = inner.carried.iter().flat_map(|phi| self.carry(phi.init)).collect();
+        inner.carried.iter().for_each(|phi| self.used(phi.init));
+        let head = self.func.block();
+        let body = self.func.block();
+        let after = self.func.block();
+        self.depth += 1;
+        let mut bound = vec![];
+        for phi in &inner.carried {
+            let regs = self.params(head, self.ty(phi.param));
+            self.bind(phi.param, &regs);
+            bound.push(regs);
+        }
+        self.func.jump(head, inits);
+        self.func.begin(head);
+        self.region(&inner.head);
+        self.flush_pending();
+        let cond = self.test_flags(inner.cond);
+        self.used(inner.cond);
+        self.func.end(Term::Cond(cond, (body, vec![]), (after, vec![])));
+        self.func.begin(body);
+        self.func.blocks[body.0 as usize].aligned = true;
+        self.region(&inner.body);
+        self.flush_pending();
+        let nexts: Vec<VReg> = inner.carried.iter().flat_map(|phi| self.carry(phi.next)).collect();
+        inner.carried.iter().for_each(|phi| self.used(phi.next));
+        let last = self.func.at;
+        self.func.jump(head, nexts);
+        // The condition at the bottom: one jump per round. Only if the head is one block, which is then moved as a whole.
+        if !has_control(&inner.head) {
+            self.func.blocks[head.0 as usize].after = Some(last);
+        }
+        self.depth -= 1;
+        self.func.begin(after);
+        for (phi, regs) in inner.carried.iter().zip(bound) {
+            self.bind(phi.result, &regs);
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch) {
+        let cond = self.test_flags(branch.cond);
+        self.used(branch.cond);
+        let then = self.func.block();
+        let orelse = self.func.block();
+        let join = self.func.block();
+        self.func.end(Term::Cond(cond, (then, vec![]), (orelse, vec![])));
+        for (block, region, side) in [(then, &branch.then, 0), (orelse, &branch.orelse, 1)] {
+            self.func.begin(block);
+            self.depth += 1;
+            self.region(region);
+            self.flush_pending();
+            let args = branch
+                .results
+                .iter()
+                .flat_map(|&(_, a, b)| self.carry(if side == 0 { a } else { b }))
+                .collect();
+            self.depth -= 1;
+            self.func.jump(join, args);
+        }
+        for &(result, a, b) in &branch.results {
+            self.used(a);
+            self.used(b);
+            let regs = self.params(join, self.ty(result));
+            self.bind(result, &regs);
+        }
+        self.func.begin(join);
+    }
+
+    /// The numbers of the lanes and other operations that need the block.
+    pub(super) fn operation(&mut self, value: Value, op: &Op) {
+        let rep = match op {
+            Op::Word(_) | Op::Int(_) | Op::IntBinary(..) | Op::IntLoad { .. } | Op::First => {
+                self.define_int(value, op);
+                return;
+            }
+            Op::IntCompare(op, a, b) => Rep::Compared(*op, *a, *b),
+            Op::Any(mask) => Rep::Any(*mask),
+            Op::Const(bits) => match self.ty(value) {
+                crate::ir::Ty::Mask => Rep::MaskConst(*bits & 1 != 0),
+                _ => Rep::Const(*bits),
+            },
+            Op::WordLanes(word) => self.word_lanes(value, *word),
+            Op::Broadcast(int) => {
+                let int = self.int(*int);
+                Rep::Uniform(self.broadcast_int(int))
+            }
+            Op::TestLanes(test) => self.test_lanes(*test),
+            Op::LaneNumber => Rep::Number,
+            Op::Active => self.active_mask(),
+            Op::Load { elem, place, mask } => self.load(value, *elem, place, *mask),
+            Op::Lookup { table, index } => self.lookup(value, *table, *index),
+            Op::Unary(op, a) => self.unary(value, *op, *a),
+            Op::Binary(op, a, b) => self.binary(value, *op, *a, *b),
+            Op::Shift(op, a, count) => self.shift(value, *op, *a, *count),
+            Op::Fma(kind, a, b, c) => self.fma(value, *kind, *a, *b, *c),
+            Op::Compare(op, a, b) => self.compare(*op, *a, *b),
+            Op::Select { mask, then, orelse } => self.select(value, *mask, *then, *orelse),
+            Op::Convert(op, a) => self.convert(value, *op, *a),
+        };
+        if let Rep::Pending(_) = rep {
+            self.pending.push(value);
+        }
+        self.reps[value] = rep;
+    }
+
+    /// A word of the frame in every lane.
+    fn word_lanes(&mut self, value: Value, word: u32) -> Rep {
+        let width = self.full_width();
+        let addr = Addr::reg(self.frame).plus(word as i32 * 8);
+        let f = if size_of(self.ty(value)) == 8 { F::Vpbroadcastq } else { F::Vpbroadcastd };
+        Rep::Uniform(self.func.rm(f, width, Src::Mem(addr)))
+    }
+
+    /// A general register in every lane of 8 bytes.
+    pub(super) fn broadcast_int(&mut self, int: VReg) -> VReg {
+        let width = self.full_width();
+        if self.evex {
+            return self.func.rm_class(F::VpbroadcastqG, width, VEC, int, None, None);
+        }
+        let low = self.func.rm(F::VmovqG, Width::X, int);
+        self.func.rm(F::Vpbroadcastq, width, low)
+    }
+}
+
+/// The arguments of a block: first, the carried values, one more.
+fn with(first: VReg, carried: &[VReg], last: Option<VReg>) -> Vec<VReg> {
+    let mut args = Vec::with_capacity(carried.len() + 2);
+    args.push(first);
+    args.extend_from_slice(carried);
+    args.extend(last);
+    args
+}
+
+/// More than one block?
+fn has_control(region: &Region) -> bool {
+    region.iter().any(|inst| matches!(inst, Inst::Loop(_) | Inst::Branch(_) | Inst::Fault { .. }))
+}

@@ -1,0 +1,449 @@
+//! Loads and stores.
+//!
+//! Contiguous ones are one instruction per part, under a mask if need be, and may wait to become part of the arithmetic. All others
+//! go lane by lane. A lane that must not touch memory is given another address: loads read a zero of the pool, stores write below
+//! the stack pointer.
+
+use regalloc2::VReg;
+
+use super::reps::{Rep, size_of};
+use super::{Lower, Parts};
+use crate::emit::{Addr, Base, BlockId, Src, VEC};
+use crate::encode::{F, G, Width};
+use crate::ir::{Elem, Place, Step, TableId, Ty, Value};
+
+impl Lower<'_> {
+    /// Size of the lanes that an element is loaded into or stored from.
+    fn memory_lane(&self, ty: Ty) -> u8 {
+        match ty {
+            Ty::Mask => self.mask_grain,
+            ty => size_of(ty),
+        }
+    }
+
+    /// A load.
+    pub(super) fn load(&mut self, value: Value, elem: Elem, place: &Place, mask: Option<Value>) -> Rep {
+        let ty = self.ty(value);
+        let size = self.memory_lane(ty);
+        if let Some(mask) = mask
+            && matches!(self.reps[mask], Rep::MaskConst(false))
+        {
+            return if ty == Ty::Mask { Rep::MaskConst(false) } else { Rep::Const(0) };
+        }
+        let touched = self.touched(mask, size);
+        let always = mask.is_none();
+        match *place {
+            Place::Line { address, disp, step: Step::One }
+                if touched.is_none() || self.evex || direct(elem, size) =>
+            {
+                let addr = self.address(address, disp);
+                self.load_line(value, elem, size, addr, touched)
+            }
+            Place::Line { address, disp, step: Step::Zero } if always || touched.is_none() => {
+                let addr = self.address(address, disp);
+                self.load_same(ty, elem, size, addr, touched)
+            }
+            _ => {
+                let addrs = self.lane_addresses(place, elem, touched, size, false);
+                let parts = self.gather(elem, size, &addrs);
+                self.finish_load(ty, size, parts)
+            }
+        }
+    }
+
+    /// Integers of a `Bool` become a mask.
+    fn finish_load(&mut self, ty: Ty, size: u8, parts: Parts) -> Rep {
+        if ty == Ty::Mask { Rep::Mask(size, self.nonzero(&parts, size)) } else { Rep::Lanes(parts) }
+    }
+
+    /// Which lanes of non-negative integers are not 0.
+    fn nonzero(&mut self, parts: &Parts, size: u8) -> Parts {
+        let width = self.width(size);
+        if self.evex {
+            let f = if size == 8 { F::VptestmqK } else { F::VptestmdK };
+            return parts.iter().map(|&x| self.func.rvm_k(f, width, x, x, None, None)).collect();
+        }
+        let f = if size == 8 { F::Vpcmpgtq } else { F::Vpcmpgtd };
+        let zero = self.const_reg(0, size);
+        parts.iter().map(|&x| self.func.rvm(f, width, x, zero)).collect()
+    }
+
+    /// Contiguous elements.
+    fn load_line(&mut self, value: Value, elem: Elem, size: u8, addr: Addr, touched: Option<Parts>) -> Rep {
+        let ty = self.ty(value);
+        let width = self.width(size);
+        let bytes = self.per_part(size) * elem.bytes();
+        let addrs = (0..self.count(size)).map(|part| addr.plus((part as u32 * bytes) as i32));
+        if direct(elem, size) && touched.is_none() {
+            if self.plan.uses[value] == 1 {
+                return Rep::Pending(addrs.collect());
+            }
+            return Rep::Lanes(addrs.map(|addr| self.func.rm(F::Vmovups, width, Src::Mem(addr))).collect());
+        }
+        let f = load_form(elem, size);
+        let parts: Parts = match touched {
+            None => addrs.map(|addr| self.func.rm(f, width, Src::Mem(addr))).collect(),
+            Some(masks) if self.evex => addrs
+                .zip(masks)
+                .map(|(addr, mask)| self.func.rm_class(f, width, VEC, Src::Mem(addr), None, Some(mask)))
+                .collect(),
+            Some(masks) => {
+                let f = if size == 8 { F::Vmaskmovpd } else { F::Vmaskmovps };
+                addrs.zip(masks).map(|(addr, mask)| self.func.rvm(f, width, mask, Src::Mem(addr))).collect()
+            }
+        };
+        self.finish_load(ty, size, parts)
+    }
+
+    /// One element in every lane.
+    fn load_same(&mut self, ty: Ty, elem: Elem, size: u8, addr: Addr, touched: Option<Parts>) -> Rep {
+        let full = self.full_width();
+        let all = if direct(elem, size) {
+            let f = if size == 8 { F::Vpbroadcastq } else { F::Vpbroadcastd };
+            self.func.rm(f, full, Src::Mem(addr))
+        } else {
+            let int = self.load_int(elem, addr);
+            if size == 8 {
+                self.broadcast_int(int)
+            } else {
+                let low = self.func.rm(F::VmovdG, Width::X, int);
+                self.func.rm(F::Vpbroadcastd, full, low)
+            }
+        };
+        let width = self.width(size);
+        let parts = match touched {
+            None if ty != Ty::Mask => return Rep::Uniform(all),
+            None => smallvec::smallvec![all; self.count(size)],
+            Some(masks) if self.evex => {
+                let f = if size == 8 { F::Vmovupd } else { F::Vmovups };
+                masks.iter().map(|&m| self.func.rm_class(f, width, VEC, all, None, Some(m))).collect()
+            }
+            Some(masks) => masks.iter().map(|&m| self.only(m, all)).collect(),
+        };
+        self.finish_load(ty, size, parts)
+    }
+
+    /// Where each lane's element is.
+    fn lane_addresses(
+        &mut self,
+        place: &Place,
+        elem: Elem,
+        touched: Option<Parts>,
+        size: u8,
+        store: bool,
+    ) -> Vec<Addr> {
+        let lanes = self.lanes;
+        let Some(touched) = touched else {
+            return match *place {
+                Place::Line { address, disp, step } => {
+                    let addr = self.address(address, disp);
+                    match step {
+                        Step::One => (0..lanes).map(|l| addr.plus((l * elem.bytes()) as i32)).collect(),
+                        Step::Zero => vec![addr; lanes as usize],
+                        Step::Bytes(step) => {
+                            let step = self.int(step);
+                            self.stepped(addr, step)
+                        }
+                    }
+                }
+                Place::Scattered { base, offset, disp } => {
+                    let addr = self.address(base, disp);
+                    let addr = self.without_index(addr);
+                    let offsets = self.extract_longs(offset);
+                    offsets.into_iter().map(|offset| Addr { index: Some((offset, 0)), ..addr }).collect()
+                }
+            };
+        };
+        // As vectors of addresses, so that the mask can choose.
+        let width = self.width(8);
+        let elsewhere = if store {
+            self.func.lea(Addr { base: Base::Nowhere, index: None, disp: 0, broadcast: false })
+        } else {
+            let zero = self.func.pool.add(&[0; 8]);
+            self.func.lea(Addr::pool(zero))
+        };
+        let elsewhere = self.broadcast_int(elsewhere);
+        let masks = self.resize_mask(&touched, size, 8);
+        let (base, offsets): (VReg, Parts) = match *place {
+            Place::Line { address, disp, step } => {
+                let addr = self.address(address, disp);
+                let base = self.func.lea(addr);
+                let offsets = (0..self.count(8))
+                    .map(|part| {
+                        let numbers = self.number_addr(8, part);
+                        let numbers = self.func.rm(F::Vmovups, width, Src::Mem(numbers));
+                        match step {
+                            Step::Zero => self.const_reg(0, 8),
+                            Step::One => {
+                                self.func.rmi(F::Vpsllq, width, numbers, elem.bytes().trailing_zeros() as u8)
+                            }
+                            Step::Bytes(step) => {
+                                let step = self.int(step);
+                                let step = self.broadcast_int(step);
+                                self.binary_part(crate::ir::Binary::Mul, Ty::I64, width, numbers, step.into())
+                            }
+                        }
+                    })
+                    .collect();
+                (base, offsets)
+            }
+            Place::Scattered { base, offset, disp } => {
+                let addr = self.address(base, disp);
+                let base = self.func.lea(addr);
+                (base, self.parts(offset))
+            }
+        };
+        let base = self.broadcast_int(base);
+        let mut addresses = Parts::new();
+        for (part, &offset) in offsets.iter().enumerate() {
+            let address = self.func.rvm(F::Vpaddq, width, base, offset);
+            addresses.push(self.blend_part(8, masks[part], address.into(), elsewhere));
+        }
+        self.extract(&addresses, 8).into_iter().map(Addr::reg).collect()
+    }
+
+    /// Addresses at equal distances.
+    fn stepped(&mut self, addr: Addr, step: VReg) -> Vec<Addr> {
+        let mut base = self.without_index(addr);
+        let triple =
+            (self.lanes > 3).then(|| self.func.lea(Addr { index: Some((step, 1)), ..Addr::reg(step) }));
+        let mut addrs = Vec::with_capacity(self.lanes as usize);
+        for lane in 0..self.lanes {
+            let index = match lane % 4 {
+                0 => None,
+                1 => Some((step, 0)),
+                2 => Some((step, 1)),
+                _ => triple.map(|triple| (triple, 0)),
+            };
+            if lane > 0 && lane % 4 == 0 {
+                let next = self.func.lea(Addr { index: Some((step, 2)), disp: 0, ..base });
+                base = Addr { base: Base::Reg(next), ..base };
+            }
+            addrs.push(Addr { index, ..base });
+        }
+        addrs
+    }
+
+    /// The address with room for an index.
+    fn without_index(&mut self, addr: Addr) -> Addr {
+        if addr.index.is_none() {
+            return addr;
+        }
+        let base = self.func.lea(Addr { disp: 0, ..addr });
+        Addr { base: Base::Reg(base), index: None, ..addr }
+    }
+
+    /// Elements from anywhere as lanes.
+    fn gather(&mut self, elem: Elem, size: u8, addrs: &[Addr]) -> Parts {
+        let per = 16 / usize::from(size);
+        let pieces: Vec<VReg> = addrs
+            .chunks(per)
+            .map(|lanes| {
+                if size == 8 && direct(elem, 8) {
+                    let low = self.func.rm(F::Vmovsd, Width::X, Src::Mem(lanes[0]));
+                    return self.func.rvm(F::Vmovhpd, Width::X, low, Src::Mem(lanes[1]));
+                }
+                let first = if direct(elem, size) {
+                    self.func.rm(F::Vmovss, Width::X, Src::Mem(lanes[0]))
+                } else {
+                    let int = self.load_int(elem, lanes[0]);
+                    self.func.rm(if size == 8 { F::VmovqG } else { F::VmovdG }, Width::X, int)
+                };
+                let mut piece = first;
+                for (lane, &addr) in lanes.iter().enumerate().skip(1) {
+                    let f = if size == 8 { F::Vpinsrq } else { F::Vpinsrd };
+                    let source: Src =
+                        if direct(elem, size) { Src::Mem(addr) } else { self.load_int(elem, addr).into() };
+                    piece = self.func.rvmi(f, Width::X, piece, source, lane as u8);
+                }
+                piece
+            })
+            .collect();
+        self.join_quarters(&pieces)
+    }
+
+    /// Words of a table.
+    pub(super) fn lookup(&mut self, _: Value, table: TableId, index: Value) -> Rep {
+        let bytes: Vec<u8> = self.strip.tables[table].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let offset = self.func.pool.add(&bytes);
+        let at = std::mem::replace(&mut self.func.at, BlockId(0));
+        let base = self.func.lea(Addr::pool(offset));
+        self.func.at = at;
+        let lanes = if self.is_uniform(index) { 1 } else { self.lanes };
+        if lanes == 1 {
+            let x = self.reg(index, 0);
+            let index = self.func.mr(F::VmovqToG, Width::X, crate::emit::INT, x, None);
+            let full = self.full_width();
+            let addr = Addr { index: Some((index, 3)), ..Addr::reg(base) };
+            return Rep::Uniform(self.func.rm(F::Vpbroadcastq, full, Src::Mem(addr)));
+        }
+        let addrs: Vec<Addr> = self
+            .extract_longs(index)
+            .into_iter()
+            .map(|index| Addr { index: Some((index, 3)), ..Addr::reg(base) })
+            .collect();
+        Rep::Lanes(self.gather(Elem::I64, 8, &addrs))
+    }
+
+    /// A store.
+    pub(super) fn store(&mut self, elem: Elem, place: &Place, value: Value, mask: Option<Value>) {
+        if let Some(mask) = mask
+            && matches!(self.reps[mask], Rep::MaskConst(false))
+        {
+            return;
+        }
+        let ty = self.ty(value);
+        let size = self.memory_lane(ty);
+        let parts = if ty == Ty::Mask {
+            let masks = self.mask_parts(value, size);
+            let vectors = self.mask_vectors(&masks, size);
+            let width = self.width(size);
+            let (f, count) = if size == 8 { (F::Vpsrlq, 63) } else { (F::Vpsrld, 31) };
+            vectors.iter().map(|&x| self.func.rmi(f, width, x, count)).collect()
+        } else {
+            let parts = self.parts(value);
+            if let Rep::Pending(_) = self.reps[value] {
+                self.reps[value] = Rep::Lanes(parts.clone());
+            }
+            parts
+        };
+        self.flush_pending();
+        let touched = self.touched(mask, size);
+        let same = elem.bytes() == u32::from(size);
+        match *place {
+            Place::Line { address, disp, step: Step::One } if touched.is_none() || self.evex || same => {
+                let addr = self.address(address, disp);
+                self.store_line(elem, size, &parts, addr, touched);
+            }
+            _ => {
+                let addrs = self.lane_addresses(place, elem, touched, size, true);
+                self.scatter(elem, size, &parts, &addrs);
+            }
+        }
+    }
+
+    /// Contiguous elements.
+    fn store_line(&mut self, elem: Elem, size: u8, parts: &Parts, addr: Addr, touched: Option<Parts>) {
+        let width = self.width(size);
+        let same = elem.bytes() == u32::from(size);
+        let bytes = self.per_part(size) * elem.bytes();
+        if !same && !self.evex {
+            self.store_packed(elem, size, parts, addr);
+            return;
+        }
+        for (number, &part) in parts.iter().enumerate() {
+            let addr = addr.plus((number as u32 * bytes) as i32);
+            let mask = touched.as_ref().map(|masks| masks[number]);
+            match (mask, self.evex, same) {
+                (None, _, true) => self.func.store(F::VmovupsSt, width, part, addr, None, None),
+                (Some(mask), false, _) => {
+                    let f = if size == 8 { F::VmaskmovpdSt } else { F::VmaskmovpsSt };
+                    self.func.mask_store(f, width, mask, part, addr);
+                }
+                (mask, _, _) => {
+                    let f = match (size, elem.bytes()) {
+                        (8, 8) => F::VmovupdSt,
+                        (8, 4) => F::Vpmovqd,
+                        (8, 2) => F::Vpmovqw,
+                        (8, _) => F::Vpmovqb,
+                        (_, 4) => F::VmovupsSt,
+                        (_, 2) => F::Vpmovdw,
+                        (_, _) => F::Vpmovdb,
+                    };
+                    self.func.store(f, width, part, addr, None, mask);
+                }
+            }
+        }
+    }
+
+    /// Contiguous elements that are smaller than the lanes (AVX2).
+    fn store_packed(&mut self, elem: Elem, size: u8, parts: &Parts, addr: Addr) {
+        let quads = if size == 8 { self.narrow_lanes(parts) } else { parts.clone() };
+        let width = self.width(4);
+        let lanes = self.per_part(4);
+        for (number, &quad) in quads.iter().enumerate() {
+            let addr = addr.plus((number as u32 * lanes * elem.bytes()) as i32);
+            if elem.bytes() == 4 {
+                self.func.store(F::VmovupsSt, width, quad, addr, None, None);
+                continue;
+            }
+            let step = elem.bytes() as u8;
+            let mut pattern = [0x80u8; 16];
+            for lane in 0..4 {
+                for byte in 0..step {
+                    pattern[usize::from(lane * step + byte)] = lane * 4 + byte;
+                }
+            }
+            let pattern = self.func.pool.add(&pattern.repeat(2));
+            let packed = self.func.rvm(F::Vpshufb, width, quad, Src::Mem(Addr::pool(pattern)));
+            match (width, step) {
+                (Width::X, 2) => self.func.store(F::VmovsdSt, Width::X, packed, addr, None, None),
+                (Width::X, _) => self.func.store(F::VmovssSt, Width::X, packed, addr, None, None),
+                (_, 2) => {
+                    let all = self.func.rmi(F::Vpermq, Width::Y, packed, 0x08);
+                    self.func.store(F::VmovupsSt, Width::X, all, addr, None, None);
+                }
+                (_, _) => {
+                    let high = self.upper_half(Width::Y, packed);
+                    let all = self.func.rvm(F::Vpunpckldq, Width::X, packed, high);
+                    self.func.store(F::VmovsdSt, Width::X, all, addr, None, None);
+                }
+            }
+        }
+    }
+
+    /// Lanes to anywhere, in order.
+    fn scatter(&mut self, elem: Elem, size: u8, parts: &Parts, addrs: &[Addr]) {
+        let mut addrs = addrs.iter();
+        for &part in parts {
+            for piece in self.quarters(part, size) {
+                let lanes: Vec<Addr> = addrs.by_ref().take(16 / usize::from(size)).copied().collect();
+                for (lane, &addr) in lanes.iter().enumerate() {
+                    match (elem.bytes(), lane, size) {
+                        (8, 0, _) => self.func.store(F::VmovsdSt, Width::X, piece, addr, None, None),
+                        (8, _, _) => self.func.store(F::VmovhpdSt, Width::X, piece, addr, None, None),
+                        (4, 0, _) => self.func.store(F::VmovssSt, Width::X, piece, addr, None, None),
+                        (_, _, _) => {
+                            let int = crate::emit::INT;
+                            let reg = match (size, lane) {
+                                (8, 0) => self.func.mr(F::VmovqToG, Width::X, int, piece, None),
+                                (8, _) => self.func.mr(F::Vpextrq, Width::X, int, piece, Some(1)),
+                                (_, 0) => self.func.mr(F::VmovdToG, Width::X, int, piece, None),
+                                (_, _) => self.func.mr(F::Vpextrd, Width::X, int, piece, Some(lane as u8)),
+                            };
+                            let g = match elem.bytes() {
+                                4 => G::MovSt32,
+                                2 => G::MovSt16,
+                                _ => G::MovSt8,
+                            };
+                            self.func.g_store(g, reg, addr);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Are the element's bytes those of the lane?
+fn direct(elem: Elem, size: u8) -> bool {
+    elem.bytes() == u32::from(size)
+}
+
+/// The instruction that loads elements into lanes of a size.
+fn load_form(elem: Elem, size: u8) -> F {
+    match (elem, size) {
+        (Elem::Bool | Elem::U8, 8) => F::Vpmovzxbq,
+        (Elem::Bool | Elem::U8, _) => F::Vpmovzxbd,
+        (Elem::I8, 8) => F::Vpmovsxbq,
+        (Elem::I8, _) => F::Vpmovsxbd,
+        (Elem::U16, 8) => F::Vpmovzxwq,
+        (Elem::U16, _) => F::Vpmovzxwd,
+        (Elem::I16, 8) => F::Vpmovsxwq,
+        (Elem::I16, _) => F::Vpmovsxwd,
+        (Elem::U32 | Elem::F32, 8) => F::Vpmovzxdq,
+        (Elem::I32, 8) => F::Vpmovsxdq,
+        (Elem::I64 | Elem::U64 | Elem::F64, _) => F::Vmovupd,
+        (Elem::I32 | Elem::U32 | Elem::F32, _) => F::Vmovups,
+    }
+}

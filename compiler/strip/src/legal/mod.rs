@@ -1,0 +1,173 @@
+//! From a strip to instructions over virtual registers: every value becomes parts of one register each.
+//!
+//! ```text
+//!        entry: arguments, setup, what does not change       N = 16 doubles on AVX2: 4 parts
+//!               (count of iterations until the stores are aligned -> masked)
+//!  ┌───> check: n - first >= N ? full : tail
+//!  │     full:  body of N lanes, no mask; first += N; again while first <= n - N
+//!  │     tail:  first < n ? masked : exit
+//!  └──── masked: body of one register per value, under `lane < stop - first`; first += lanes
+//!        exit:  lanes of carried values combined, stored to the frame; returns the iterations done
+//! ```
+//!
+//! A fault jumps to `exit` with the carried values as at the start of the block. What a tier has no instruction for is expanded
+//! ([`ops`], [`convert`]); constants are memory operands unless registers are left ([`plan`]).
+
+mod combine;
+mod control;
+mod convert;
+mod ints;
+mod masks;
+mod memory;
+mod ops;
+mod plan;
+mod reps;
+
+use cranelift_entity::SecondaryMap;
+use regalloc2::VReg;
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::Strip;
+use crate::emit::{Func, Tier, Unsupported};
+use crate::encode::Width;
+use crate::ir::Value;
+
+use ints::Linear;
+use plan::Plan;
+use reps::Rep;
+
+/// The registers of a value.
+pub(crate) type Parts = SmallVec<[VReg; 4]>;
+
+/// A strip as instructions.
+pub(crate) struct Lowered {
+    /// The function.
+    pub(crate) func: Func,
+    /// Lanes of a full block.
+    pub(crate) lanes: u32,
+    /// Registers of a value of the widest type.
+    pub(crate) unroll: u32,
+    /// Does a first block align the stores?
+    pub(crate) head: bool,
+}
+
+/// Lowers.
+pub(crate) fn lower(strip: &Strip, tier: Tier) -> Result<Lowered, Unsupported> {
+    let reg_bytes = match tier {
+        Tier::Avx2 => 32,
+        Tier::Avx512 => 64,
+    };
+    let plan = plan::plan(strip, reg_bytes);
+    if plan.lanes > 64 {
+        return Err(Unsupported::new("more than 64 lanes"));
+    }
+    let mut lower = Lower {
+        strip,
+        evex: tier == Tier::Avx512,
+        reg_bytes,
+        lanes: plan.lanes,
+        func: Func::new(tier == Tier::Avx512),
+        reps: SecondaryMap::new(),
+        linear: SecondaryMap::new(),
+        in_setup: SecondaryMap::new(),
+        left: SecondaryMap::new(),
+        depth_of: SecondaryMap::new(),
+        depth: 0,
+        pending: vec![],
+        mask_grain: if plan.wide { 8 } else { 4 },
+        hoisted: FxHashMap::default(),
+        consts: FxHashMap::default(),
+        active: None,
+        block: None,
+        frame: VReg::invalid(),
+        failed: None,
+        plan,
+    };
+    let head = lower.function();
+    if let Some(reason) = lower.failed {
+        return Err(Unsupported::new(reason));
+    }
+    let unit = if lower.plan.wide { reg_bytes / 8 } else { reg_bytes / 4 };
+    Ok(Lowered { func: lower.func, lanes: lower.plan.lanes, unroll: (lower.plan.lanes / unit).max(1), head })
+}
+
+/// The masks of the lanes that are active, by size of lane.
+#[derive(Clone)]
+struct Active {
+    eight: Parts,
+    four: Parts,
+}
+
+/// The block being lowered.
+#[derive(Clone)]
+struct BlockState {
+    /// Number of its first iteration.
+    first: VReg,
+    /// Where a fault goes, and the carried values then.
+    exit: crate::emit::BlockId,
+    carried: Vec<VReg>,
+}
+
+struct Lower<'a> {
+    strip: &'a Strip,
+    plan: Plan,
+    evex: bool,
+    reg_bytes: u32,
+    /// Lanes of the block being lowered.
+    lanes: u32,
+    func: Func,
+    reps: SecondaryMap<Value, Rep>,
+    linear: SecondaryMap<Value, Linear>,
+    in_setup: SecondaryMap<Value, bool>,
+    /// Uses still to come.
+    left: SecondaryMap<Value, u32>,
+    depth_of: SecondaryMap<Value, u32>,
+    /// Loops and branches around.
+    depth: u32,
+    /// Values whose loads wait to be part of an instruction.
+    pending: Vec<Value>,
+    /// Lane size of masks that nothing else decides.
+    mask_grain: u8,
+    /// Sums of what does not change, computed in the entry.
+    hoisted: FxHashMap<ints::Sum, VReg>,
+    /// Constants in registers, defined in the entry.
+    consts: FxHashMap<(u64, u8), VReg>,
+    /// `None` in a full block.
+    active: Option<Active>,
+    block: Option<BlockState>,
+    frame: VReg,
+    /// Why the strip cannot be lowered.
+    failed: Option<&'static str>,
+}
+
+impl Lower<'_> {
+    /// Width of the whole registers.
+    fn full_width(&self) -> Width {
+        if self.evex { Width::Z } else { Width::Y }
+    }
+
+    /// Width of a part of a value with lanes of that size.
+    fn width(&self, size: u8) -> Width {
+        match (self.lanes * u32::from(size)).min(self.reg_bytes) {
+            0..=16 => Width::X,
+            17..=32 => Width::Y,
+            _ => Width::Z,
+        }
+    }
+
+    /// Lanes of a part.
+    fn per_part(&self, size: u8) -> u32 {
+        self.lanes.min(self.reg_bytes / u32::from(size))
+    }
+
+    /// Parts of a value.
+    fn count(&self, size: u8) -> usize {
+        (self.lanes / self.per_part(size)) as usize
+    }
+
+    /// Gives up on the strip.
+    fn fail(&mut self, reason: &'static str) {
+        self.failed.get_or_insert(reason);
+    }
+}

@@ -1,0 +1,269 @@
+//! How many lanes a block gets, and which constants get a register.
+//!
+//! The largest number of lanes for which everything that is alive at once still fits in the registers: a value of `N` lanes takes
+//! `N` times its size of them, a constant none (it is a memory operand), a value that is equal in all lanes one. More registers
+//! in flight hide the latency of each other; that is all the unrolling there is.
+
+use cranelift_entity::SecondaryMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::Strip;
+use crate::ir::{Inst, Op, Place, Region, Step, Ty, Value};
+
+/// What decides.
+pub(crate) struct Plan {
+    /// `N`.
+    pub(crate) lanes: u32,
+    /// Lanes of the masked block.
+    pub(crate) masked_lanes: u32,
+    /// Uses of each value.
+    pub(crate) uses: SecondaryMap<Value, u32>,
+    /// Constants that stay in registers, by bits and size of the lane.
+    pub(crate) resident: FxHashSet<(u64, u8)>,
+    /// Lanes of 4 bytes appear.
+    pub(crate) narrow: bool,
+    /// Lanes of 8 bytes appear.
+    pub(crate) wide: bool,
+}
+
+/// One value's life, in positions of the text.
+struct Life {
+    start: u32,
+    end: u32,
+    /// In registers, at the number of lanes of one register of doubles.
+    weight: f32,
+}
+
+struct Scan<'a> {
+    strip: &'a Strip,
+    position: u32,
+    /// Its life: one more than the number in `all`; 0 for what needs no register.
+    lives: SecondaryMap<Value, u32>,
+    all: Vec<Life>,
+    /// Which values are constants of lanes.
+    constant: SecondaryMap<Value, Option<(u64, u8)>>,
+    /// How often each constant is read, loops counted several times.
+    consts: FxHashMap<(u64, u8), u32>,
+    uses: SecondaryMap<Value, u32>,
+    ops: u32,
+    memory: u32,
+    has_loop: bool,
+    depth: u32,
+    uniform: u32,
+    mask_bytes: u8,
+}
+
+/// Size in bytes of a lane; `mask` for masks, 0 for what is no lane.
+pub(crate) fn lane_bytes(ty: Ty, mask: u8) -> u8 {
+    match ty {
+        Ty::F64 | Ty::I64 => 8,
+        Ty::F32 | Ty::I32 => 4,
+        Ty::Mask => mask,
+        Ty::Int | Ty::Test => 0,
+    }
+}
+
+/// Chooses.
+pub(crate) fn plan(strip: &Strip, reg_bytes: u32) -> Plan {
+    let evex = reg_bytes == 64;
+    let (mut narrow, mut wide) = (false, false);
+    for &ty in strip.values.values() {
+        narrow |= matches!(ty, Ty::F32 | Ty::I32);
+        wide |= matches!(ty, Ty::F64 | Ty::I64);
+    }
+    if !narrow && !wide {
+        narrow = true;
+    }
+    let mut scan = Scan {
+        strip,
+        position: 1,
+        lives: SecondaryMap::new(),
+        all: vec![],
+        constant: SecondaryMap::new(),
+        consts: FxHashMap::default(),
+        uses: SecondaryMap::new(),
+        ops: 0,
+        memory: 0,
+        has_loop: false,
+        depth: 0,
+        uniform: 0,
+        mask_bytes: match (evex, wide) {
+            (true, _) => 0,
+            (false, true) => 8,
+            (false, false) => 4,
+        },
+    };
+    scan.setup();
+    for carried in &strip.carried {
+        scan.define(carried.param);
+    }
+    scan.region(&strip.body);
+    for carried in &strip.carried {
+        scan.read(carried.next);
+        scan.uses[carried.init] += 1;
+        scan.extend(carried.param);
+    }
+    let registers: f32 = if evex { 32.0 } else { 16.0 };
+    let peak = scan.peak().max(0.25);
+    let double_lanes = reg_bytes / 8;
+    let unit = if wide { double_lanes } else { double_lanes * 2 };
+    let per_unit = peak * unit as f32 / double_lanes as f32;
+    let free = registers - 1.0 - scan.uniform as f32;
+    let streaming = !scan.has_loop && scan.ops <= 3 * scan.memory.max(1) + 8;
+    let mut unroll: u32 = if !streaming && !scan.has_loop && scan.ops > 120 { 2 } else { 4 };
+    while unroll > 1 && unroll as f32 * per_unit > free {
+        unroll /= 2;
+    }
+    if narrow && wide {
+        unroll = unroll.max(2);
+    }
+    let lanes = strip.lanes.unwrap_or(unit * unroll);
+    let masked_lanes = match strip.lanes {
+        Some(lanes) => lanes,
+        None => lanes.min(if narrow { double_lanes * 2 } else { double_lanes }),
+    };
+    let used = lanes as f32 / double_lanes as f32 * peak;
+    let spare = (registers - 1.0 - scan.uniform as f32 - used).max(0.0) as usize;
+    let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
+    consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
+    let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
+    Plan { lanes, masked_lanes, uses: scan.uses, resident, narrow, wide }
+}
+
+impl Scan<'_> {
+    fn setup(&mut self) {
+        for inst in &self.strip.setup {
+            if let Inst::Let { value, op } = inst {
+                op.for_each_operand(|v| self.uses[v] += 1);
+                if let Op::Const(bits) = op {
+                    self.constant(*value, *bits);
+                } else if lane_bytes(self.strip.values[*value], 1) > 0 {
+                    self.uniform += 1;
+                }
+            }
+        }
+    }
+
+    fn define(&mut self, value: Value) {
+        let weight = f32::from(lane_bytes(self.strip.values[value], self.mask_bytes)) / 8.0;
+        self.all.push(Life { start: self.position, end: self.position, weight });
+        self.lives[value] = self.all.len() as u32;
+    }
+
+    fn constant(&mut self, value: Value, bits: u64) {
+        let size = lane_bytes(self.strip.values[value], 0);
+        if size > 0 {
+            self.constant[value] = Some((bits, size));
+        }
+    }
+
+    fn read(&mut self, value: Value) {
+        self.uses[value] += 1;
+        if let Some(key) = self.constant[value] {
+            *self.consts.entry(key).or_default() += 1 << (2 * self.depth.min(8));
+        }
+        self.extend(value);
+    }
+
+    fn extend(&mut self, value: Value) {
+        if let Some(life) = self.lives[value].checked_sub(1) {
+            let life = &mut self.all[life as usize];
+            life.end = life.end.max(self.position);
+        }
+    }
+
+    fn region(&mut self, region: &Region) {
+        for inst in region {
+            self.position += 1;
+            match inst {
+                Inst::Let { value, op } => self.operation(*value, op),
+                Inst::Store { elem: _, place, value, mask } => {
+                    self.memory += 1;
+                    place.for_each_operand(|v| self.read(v));
+                    self.read(*value);
+                    mask.iter().for_each(|&mask| self.read(mask));
+                }
+                Inst::Fault { mask } => self.read(*mask),
+                Inst::Loop(inner) => {
+                    self.has_loop = true;
+                    self.depth += 1;
+                    let start = self.position;
+                    for phi in &inner.carried {
+                        self.read(phi.init);
+                        self.define(phi.param);
+                    }
+                    self.position += 1;
+                    self.region(&inner.head);
+                    self.read(inner.cond);
+                    self.region(&inner.body);
+                    inner.carried.iter().for_each(|phi| self.read(phi.next));
+                    self.position += 1;
+                    let end = self.position;
+                    // What comes from outside and is read inside lives as long as the loop; so do the parameters.
+                    for life in &mut self.all {
+                        if life.start <= start && life.end > start {
+                            life.end = life.end.max(end);
+                        }
+                    }
+                    for phi in &inner.carried {
+                        self.extend(phi.param);
+                        self.define(phi.result);
+                    }
+                    self.depth -= 1;
+                }
+                Inst::Branch(branch) => {
+                    self.read(branch.cond);
+                    self.region(&branch.then);
+                    self.region(&branch.orelse);
+                    for &(result, a, b) in &branch.results {
+                        self.read(a);
+                        self.read(b);
+                        self.define(result);
+                    }
+                }
+            }
+        }
+    }
+
+    fn operation(&mut self, value: Value, op: &Op) {
+        op.for_each_operand(|v| self.read(v));
+        let ty = self.strip.values[value];
+        self.ops += u32::from(lane_bytes(ty, 1) > 0);
+        match op {
+            Op::Const(bits) => self.constant(value, *bits),
+            Op::Load { place, .. } => {
+                self.memory += 1;
+                self.define(value);
+                if !is_contiguous(place) {
+                    self.ops += 4;
+                }
+            }
+            _ => self.define(value),
+        }
+    }
+
+    /// Most registers alive at once, in units of one register of doubles.
+    fn peak(&self) -> f32 {
+        let mut change = vec![0.0f32; self.position as usize + 2];
+        for life in &self.all {
+            if life.end > life.start {
+                change[life.start as usize] += life.weight;
+                change[life.end as usize] -= life.weight;
+            }
+        }
+        let (mut now, mut peak) = (0.0f32, 0.0f32);
+        for delta in change {
+            now += delta;
+            peak = peak.max(now);
+        }
+        peak
+    }
+}
+
+/// One load or store for all lanes?
+pub(crate) fn is_contiguous(place: &Place) -> bool {
+    match place {
+        Place::Line { step, .. } => !matches!(step, Step::Bytes(_)),
+        Place::Scattered { .. } => false,
+    }
+}
