@@ -11,6 +11,7 @@ use kjit_compiler::pipeline::{self, Front, Request, Stage};
 use kjit_compiler::types::{ArrayTy, Layout};
 
 use crate::cache::{self, Link, Stored};
+use crate::config::EngineKind;
 use crate::engine::EngineInner;
 use crate::error::Error;
 use crate::exec::float_mode::FloatMode;
@@ -130,7 +131,12 @@ pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specia
     let _mode = FloatMode::enter();
     let mut watch = Stopwatch::start(kernel.parsed.parse_time);
     let (body, origin) = if engine.uses_interpreter() {
-        let Front { program, signature, warnings, .. } = front(kernel, types, &mut watch)?;
+        let mut front = front(kernel, types, &mut watch)?;
+        if let EngineKind::Strips(_) = engine.config.kind {
+            pipeline::optimize(&mut front, None);
+            watch.lap("passes");
+        }
+        let Front { program, signature, warnings, .. } = front;
         (Body::Interp(Box::new(Interpreted { program, signature, warnings })), Origin::Compiled)
     } else {
         if let Some(reason) = &engine.cannot_run {

@@ -18,6 +18,9 @@ pub enum EngineKind {
     Scalar,
     /// The interpreter: slow, every check on, also for integer overflow and uninitialised elements.
     Interp,
+    /// The interpreter after the optimising passes, with loops in vectors of that many lanes (a power of two): for tests of the
+    /// passes that need no machine code.
+    Strips(u32),
 }
 
 /// Where compiled kernels are kept between processes.

@@ -167,7 +167,7 @@ impl EngineInner {
 
     pub(crate) fn uses_interpreter(&self) -> bool {
         match self.config.kind {
-            EngineKind::Interp => true,
+            EngineKind::Interp | EngineKind::Strips(_) => true,
             EngineKind::Scalar => false,
             EngineKind::Auto => !cfg!(target_arch = "x86_64"),
         }

@@ -7,6 +7,7 @@ use kjit_compiler::types::{DType, Ty};
 use smallvec::SmallVec;
 
 use crate::compile::Interpreted;
+use crate::config::EngineKind;
 use crate::engine::EngineInner;
 use crate::error::Error;
 use crate::exec::call::trap_error;
@@ -36,6 +37,10 @@ pub(crate) fn call(
     let limits = Limits {
         steps: engine.config.step_limit.unwrap_or(u64::MAX),
         random_seed: engine.seed(),
+        strip_lanes: match engine.config.kind {
+            EngineKind::Strips(lanes) => lanes,
+            EngineKind::Auto | EngineKind::Scalar | EngineKind::Interp => 0,
+        },
         ..Limits::default()
     };
     let mut host = EngineHost { engine };

@@ -60,6 +60,7 @@ pub const SETUPS: &[Setup] = &[
     setup("scalar, 2 threads, from the cache", 2, CacheUse::Hit),
     setup("scalar, 7 threads, from the cache", 7, CacheUse::Hit),
     Setup { optimize: false, ..setup("scalar, no passes", 2, CacheUse::Off) },
+    Setup { kind: EngineKind::Strips(8), ..setup("strips interpreted, 8 lanes", 1, CacheUse::Off) },
 ];
 
 /// Other layouts of the arguments: for sources that ask for none.

@@ -231,7 +231,13 @@ impl<'p, 'h> Machine<'p, 'h> {
                 Op::Jump(target) => self.frame.at = target,
                 Op::LoopStart { l, slot, exit } => {
                     let (lo, hi) = (self.eval(l.lo)? as i64, self.eval(l.hi)? as i64);
-                    let trip = trip_count(lo, hi, l.step);
+                    let mut trip = trip_count(lo, hi, l.step);
+                    let mut lo = lo;
+                    if let Some(plan) = &l.strip {
+                        let done = self.strip(l, plan, trip)?;
+                        trip -= u128::from(done);
+                        lo = lo.wrapping_add((done as i64).wrapping_mul(l.step));
+                    }
                     self.frame.loops[slot] = (lo, trip);
                     self.frame.locals[l.var.index()] = lo as u64;
                     if trip == 0 {

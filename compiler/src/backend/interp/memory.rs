@@ -192,6 +192,32 @@ impl Memory {
         Ok(())
     }
 
+    /// The bytes at an address (see [`Memory::address`]); nothing if there are none.
+    pub(super) fn load_bytes(&self, address: u64, bytes: u32) -> Option<u64> {
+        let (buffer, offset) = Memory::place_of(address)?;
+        let (info, start) = self.range(buffer, offset, bytes as usize).ok()?;
+        let mut word = [0; 8];
+        word.get_mut(..bytes as usize)?.copy_from_slice(&info.bytes[start..start + bytes as usize]);
+        Some(u64::from_le_bytes(word))
+    }
+
+    /// Stores the low bytes of the word at an address.
+    pub(super) fn store_bytes(&mut self, address: u64, bytes: u32, word: u64) -> Option<()> {
+        let (buffer, offset) = Memory::place_of(address)?;
+        let (_, start) = self.range(buffer, offset, bytes as usize).ok()?;
+        let info = self.buffers.get_mut(buffer.0 as usize)?;
+        info.bytes[start..start + bytes as usize].copy_from_slice(word.to_le_bytes().get(..bytes as usize)?);
+        if let Some(written) = &mut info.written {
+            written[start..start + bytes as usize].fill(true);
+        }
+        Some(())
+    }
+
+    fn place_of(address: u64) -> Option<(BufferId, i64)> {
+        let buffer = (address >> OFFSET_BITS).checked_sub(1)?;
+        Some((BufferId(u32::try_from(buffer).ok()?), (address & ((1 << OFFSET_BITS) - 1)) as i64))
+    }
+
     /// Copies one element of `size` bytes out, with the flags of its bytes.
     pub(super) fn read_raw(
         &self,

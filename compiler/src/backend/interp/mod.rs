@@ -22,6 +22,7 @@ mod machine;
 mod memory;
 mod partials;
 mod services;
+mod strips;
 #[cfg(test)]
 mod tests;
 
@@ -123,11 +124,13 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Seed of `np.random` before the program sets one.
     pub random_seed: u64,
+    /// Loops with strips run them in blocks of that many iterations, a power of two; not at all if it is 0.
+    pub strip_lanes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { steps: u64::MAX, memory_bytes: u64::MAX, random_seed: 0 }
+        Limits { steps: u64::MAX, memory_bytes: u64::MAX, random_seed: 0, strip_lanes: 0 }
     }
 }
 

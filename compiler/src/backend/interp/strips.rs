@@ -1,0 +1,51 @@
+//! Strips of loops: the strip's interpreter on the machine's memory. An oracle for the vectoriser that needs no machine code.
+
+use kjit_strip::interp::{self, Settings};
+
+use super::machine::Machine;
+use super::memory::Memory;
+use super::{Stop, internal};
+use crate::base::EntityRef;
+use crate::ir::eval;
+use crate::ir::{Loop, ReduceOp, StripPlan};
+
+impl Machine<'_, '_> {
+    /// Does what the strip can do of `trip` iterations; how many those are.
+    pub(super) fn strip(&mut self, l: &Loop, plan: &StripPlan, trip: u128) -> Result<u64, Stop> {
+        let lanes = self.limits.strip_lanes;
+        let n = u64::try_from(trip).unwrap_or(0).saturating_sub(u64::from(plan.keeps_last));
+        if lanes == 0 || n == 0 || self.eval(plan.guard)? == 0 {
+            return Ok(0);
+        }
+        let mut frame = vec![0; plan.strip.words as usize];
+        for &(word, arg) in &plan.args {
+            frame[word as usize] = self.eval(arg)?;
+        }
+        // Some loops begin with a short block, as a tier may want to.
+        let head = if plan.strip.lanes.is_some() { lanes } else { 1 + (trip % u128::from(lanes)) as u32 };
+        let lanes = plan.strip.lanes.unwrap_or(lanes);
+        let settings = Settings { lanes, head: Some(head.min(lanes)), max_rounds: 1 << 32 };
+        let done = match interp::run(&plan.strip, &mut frame, n, &settings, &mut self.memory) {
+            Ok(done) => done,
+            Err(error) => return internal(format!("strip of {}: {error}", l.id)),
+        };
+        for output in &plan.outputs {
+            let dtype = self.frame.func.locals[output.local].dtype;
+            let before = self.frame.locals[output.local.index()];
+            let (combined, _) = ReduceOp::combine(output.op, dtype, before, frame[output.word as usize]);
+            self.frame.locals[output.local.index()] =
+                if dtype.is_float() { combined } else { eval::narrow(dtype, combined) };
+        }
+        Ok(done)
+    }
+}
+
+impl interp::Memory for Memory {
+    fn load(&mut self, address: u64, bytes: u32) -> Option<u64> {
+        self.load_bytes(address, bytes)
+    }
+
+    fn store(&mut self, address: u64, bytes: u32, word: u64) -> Option<()> {
+        self.store_bytes(address, bytes, word)
+    }
+}
