@@ -5,6 +5,7 @@
 //! what `fastmath` allows, for every engine. The list is
 //! data: `kjit emit ir --after NAME` stops after the pass of that name.
 
+pub mod addresses;
 pub mod branchless;
 mod build;
 pub mod contract;
@@ -13,6 +14,7 @@ pub mod dead;
 pub mod guard;
 pub mod inline;
 pub mod licm;
+mod linear;
 mod numbering;
 pub mod outline;
 pub mod parallelize;
@@ -21,6 +23,7 @@ pub mod propagate;
 pub mod regroup;
 pub mod repeated;
 pub mod simplify;
+pub mod strength;
 pub mod unroll;
 pub mod vectorize;
 pub mod wraparound;
@@ -83,6 +86,16 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
     Pass { name: "vectorize", line: "independent iterations run many at a time", run: vectorize::vectorize },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
+    Pass {
+        name: "strength",
+        line: "a product with a loop's variable becomes a sum that goes on",
+        run: strength::strength,
+    },
+    Pass {
+        name: "addresses",
+        line: "rows are found before the loops along them, columns step by step",
+        run: addresses::addresses,
+    },
     Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
 ];
 

@@ -43,8 +43,10 @@ struct Bound {
     data: Value,
     owner: Value,
     dims: SmallVec<[Value; 3]>,
-    /// Used if the variable's layout is `Strided`.
+    /// Used if the variable's layout is `Strided`, or if they come from memory.
     strides: SmallVec<[Value; 3]>,
+    /// Are the strides words of the calling convention, so that they need not be computed from the extents?
+    has_strides: bool,
 }
 
 impl ArrayRep {
@@ -138,18 +140,26 @@ impl Emitter<'_> {
         let owner = self.b.ins().load(clif::I64, owner_flags, base, offset + 8);
         let data = self.b.ins().load(clif::I64, flags, base, offset);
         offset += 8 * abi::ARRAY_HEAD_WORDS as i32;
-        let mut load = || {
-            let value = self.b.ins().load(clif::I64, flags, base, offset);
-            offset += 8;
-            value
-        };
-        let dims = (0..ty.rank).map(|_| load()).collect();
-        let strides = if ty.layout == Layout::Strided {
-            (0..ty.rank).map(|_| load()).collect()
-        } else {
-            SmallVec::new()
-        };
-        Bound { data, owner, dims, strides }
+        let dims = (0..ty.rank)
+            .map(|_| {
+                let dim = self.b.ins().load(clif::I64, flags, base, offset);
+                offset += 8;
+                dim
+            })
+            .collect();
+        let strides = (0..ty.rank as usize)
+            .map(|axis| {
+                let item = ty.dtype.size_bytes() as i64;
+                let stride = if unit_axis(ty) == Some(axis) {
+                    self.b.ins().iconst(clif::I64, item)
+                } else {
+                    self.b.ins().load(clif::I64, flags, base, offset)
+                };
+                offset += 8;
+                stride
+            })
+            .collect();
+        Bound { data, owner, dims, strides, has_strides: true }
     }
 
     /// Binds a parameter to the words of an internal call.
@@ -162,6 +172,7 @@ impl Emitter<'_> {
             owner: head[1],
             dims: SmallVec::from_slice(dims),
             strides: SmallVec::from_slice(strides),
+            has_strides: false,
         };
         self.assign(array, &bound);
     }
@@ -200,11 +211,14 @@ impl Emitter<'_> {
         let rank = ty.rank as usize;
         let item = ty.dtype.size_bytes() as i64;
         match ty.layout {
-            Layout::Strided => {
-                for (word, &stride) in rep.strides.iter_mut().zip(&bound.strides) {
-                    *word = self.set(*word, stride);
+            _ if bound.has_strides || ty.layout == Layout::Strided => {
+                for (axis, (word, &stride)) in rep.strides.iter_mut().zip(&bound.strides).enumerate() {
+                    if unit_axis(ty) != Some(axis) {
+                        *word = self.set(*word, stride);
+                    }
                 }
             }
+            Layout::Strided => {}
             Layout::C | Layout::F => {
                 let axes: SmallVec<[usize; 8]> =
                     if ty.layout == Layout::C { (0..rank).rev().collect() } else { (0..rank).collect() };
@@ -212,7 +226,7 @@ impl Emitter<'_> {
                 for pair in axes.windows(2) {
                     let dim = bound.dims[pair[0]];
                     let next = match stride {
-                        None => self.scale(dim, item),
+                        None => self.opaque_product(dim, item),
                         Some(stride) => self.b.ins().imul(stride, dim),
                     };
                     rep.strides[pair[1]] = self.set(rep.strides[pair[1]], next);
@@ -221,6 +235,13 @@ impl Emitter<'_> {
             }
         }
         self.arrays[array.as_u32() as usize] = rep;
+    }
+
+    /// `value * factor` in a form that Cranelift does not look into. It moves an expression with a constant out of one loop
+    /// only, and with it everything that uses the expression: all rows of the array.
+    fn opaque_product(&mut self, value: Value, factor: i64) -> Value {
+        let factor = self.b.ins().iconst(clif::I64, factor);
+        self.b.ins().smul_overflow(value, factor).0
     }
 
     /// `value * factor`, as a shift where possible.
@@ -275,7 +296,13 @@ impl Emitter<'_> {
         let words = self.array_words(base);
         let (head, axes) = words.split_at(abi::ARRAY_HEAD_WORDS);
         let (dims, strides) = axes.split_at(axes.len() / 2);
-        Bound { data: head[0], owner: head[1], dims: dims.into(), strides: strides.into() }
+        Bound {
+            data: head[0],
+            owner: head[1],
+            dims: dims.into(),
+            strides: strides.into(),
+            has_strides: false,
+        }
     }
 
     fn view(&mut self, base: ArrayId, axes: &[ViewAxis]) -> Bound {
@@ -285,6 +312,7 @@ impl Emitter<'_> {
             owner: self.word(rep.owner),
             dims: SmallVec::new(),
             strides: SmallVec::new(),
+            has_strides: false,
         };
         let mut axis = 0;
         for view in axes {
@@ -380,7 +408,7 @@ impl Emitter<'_> {
         let is_none = self.b.ins().icmp_imm_s(IntCC::Equal, owner, 0);
         self.trap_if(is_none, trap, &[]);
         let data = self.b.ins().iadd_imm_s(owner, abi::HEADER_BYTES as i64);
-        Bound { data, owner, dims, strides: SmallVec::new() }
+        Bound { data, owner, dims, strides: SmallVec::new(), has_strides: false }
     }
 
     // Reference counts.

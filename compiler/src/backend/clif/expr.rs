@@ -59,7 +59,8 @@ impl Emitter<'_> {
                 }
             }
             ExprKind::Interrupted => {
-                let flag = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::INTERRUPT);
+                // Loaded where it stands: in a register of its own it would be in the way of the loops inside.
+                let flag = self.b.ins().load(clif::I64, self.fixed, self.ctx, context::INTERRUPT);
                 // Atomic, so that it is read anew each time.
                 let flag = self.b.ins().atomic_load(clif::I32, self.words, flag);
                 self.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
