@@ -308,6 +308,7 @@ fn a_parallel_sum_and_stores() {
         outputs: vec![(s, Combine::Reduce(ReduceOp::Add))],
         array_reductions: vec![(1, ReduceOp::Add)],
         cost_ns: f.f64(1.0),
+        disjoint: Vec::new(),
         uses_random: false,
     };
     f.push(Stmt::Parallel(Box::new(call)));

@@ -67,8 +67,19 @@ pub struct ParallelBody {
     pub outputs: Vec<(DType, Combine)>,
     /// Arrays in `env` that are accumulated into.
     pub array_reductions: Vec<ArrayReductionSlot>,
+    /// Arrays in `env` that must share no memory; if two do, the loop is one chunk.
+    pub disjoint: Vec<(CapturedArray, CapturedArray)>,
     /// Does each iteration draw from a stream of its own?
     pub uses_random: bool,
+}
+
+/// An array among the captures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CapturedArray {
+    /// First word of the array in `env`.
+    pub env_word: u32,
+    /// Element type and rank as in the calls of the table: `dtype_code | rank << 8`.
+    pub code: u32,
 }
 
 /// An accumulated array among the captures.

@@ -91,6 +91,8 @@ pub struct ParallelCall {
     pub array_reductions: Vec<(usize, ReduceOp)>,
     /// Estimated ns per iteration, `f64`: evaluated when the loop starts, so that extents count (see `analysis/cost`).
     pub cost_ns: ExprId,
+    /// Pairs of captures (by position) that must share no memory; if one does, the loop is one chunk.
+    pub disjoint: Vec<(usize, usize)>,
     /// Does the body draw from `np.random`? Then each iteration has a stream of its own.
     pub uses_random: bool,
 }

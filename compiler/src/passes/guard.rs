@@ -14,8 +14,7 @@
 //!
 //! Conservative: which error is raised, and after which stores, does not change. Conditions are exact in 64 bits: values
 //! that they multiply or add are first tested to be small; extents are below 2^48. A check under a branch adds no
-//! condition of its own. Indices that are data stay checked. The serial copy of a parallel loop, for arrays that overlap, is
-//! left as it is: hardly anybody runs it, and two copies of it would take as long to compile as the parallel loop.
+//! condition of its own. Indices that are data stay checked.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -114,8 +113,6 @@ struct Planner<'a> {
     frames: Vec<Frame>,
     frame: Option<usize>,
     depth: u32,
-    /// In what runs only if arrays overlap.
-    is_rare: bool,
     /// First values of loop variables, by counter.
     firsts: FxHashMap<AtomId, Poly>,
     checks: Vec<OpenCheck>,
@@ -129,7 +126,6 @@ fn plan(func: &Func) -> Plan {
         frames: Vec::new(),
         frame: None,
         depth: 0,
-        is_rare: false,
         firsts: FxHashMap::default(),
         checks: Vec::new(),
         wraps: Vec::new(),
@@ -138,15 +134,6 @@ fn plan(func: &Func) -> Plan {
     planner.block(&func.body);
     planner.hoist();
     planner.plan
-}
-
-/// Is it the condition of a parallel loop that arrays share no memory?
-fn asks_for_overlap(func: &Func, cond: ExprId) -> bool {
-    let mut asks = false;
-    walk::for_each_expr(&func.exprs, cond, &mut |_, expr| {
-        asks |= matches!(expr.kind, ExprKind::Overlaps { .. });
-    });
-    asks
 }
 
 impl<'a> Planner<'a> {
@@ -169,10 +156,7 @@ impl<'a> Planner<'a> {
                 let after_then = std::mem::replace(&mut self.values.state, before);
                 self.values.facts.truncate(facts);
                 self.values.assume(*cond, false);
-                let was_rare = self.is_rare;
-                self.is_rare |= asks_for_overlap(self.values.func, *cond);
                 self.block(orelse);
-                self.is_rare = was_rare;
                 self.values.facts.truncate(facts);
                 self.depth -= 1;
                 let after_orelse = self.values.state.clone();
@@ -250,7 +234,7 @@ impl<'a> Planner<'a> {
             let (index, extent) = (self.values.eval(index), self.values.eval(extent));
             if self.is_proven(&index, &index, extent.as_atom()) {
                 self.plan.unwrapped.insert(id);
-            } else if !self.is_rare {
+            } else {
                 self.wraps.push(OpenWrap { id, index, frame: self.frame });
             }
         }
@@ -259,7 +243,6 @@ impl<'a> Planner<'a> {
     fn check(&mut self, check: &Check) {
         let exprs = &self.values.func.exprs;
         match *check {
-            Check::Cond(_) if self.is_rare => {}
             Check::Cond(cond) => self.checks.push(OpenCheck {
                 id: cond,
                 kind: OpenKind::Cond,
@@ -279,9 +262,6 @@ impl<'a> Planner<'a> {
                     is_nonneg || index.add(&dim).is_some_and(|p| self.is_proven(&p, &index, known));
                 if is_above && is_below {
                     self.plan.proven.insert(id);
-                    return;
-                }
-                if self.is_rare {
                     return;
                 }
                 let kind = OpenKind::Index { index, dim, array, is_nonneg, is_below };

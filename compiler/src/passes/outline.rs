@@ -8,23 +8,24 @@
 //!                                             s = fork f_loop0(x, lo, s) trip max(hi - lo, 0) cost 0.9 combine(+)
 //! ```
 //!
-//! A loop with a condition in front of it gets a call `f_loop0(x, lo, s, 0, trip)` as the other branch: the same iterations in
-//! order.
+//! A loop whose iterations may depend on each other if arrays overlap names the pairs: `disjoint(0 1)`. Other conditions
+//! make the cost 0 if they are false: then, too, it is one chunk, which is all iterations in order.
 //!
 //! In: parallel loops as `parallelize` leaves them. Captures are what the body reads before it writes it; arrays are
 //! borrowed from the caller for the loop. What the body binds for itself stays local to it.
 
 use rustc_hash::FxHashMap;
 
-use super::parallelize::Conditional;
+use super::parallelize::{Conditional, condition};
 use super::{PassReport, build};
 use crate::analysis::cost::{self, Cost};
 use crate::analysis::liveness;
+use crate::analysis::race::Requirement;
 use crate::base::PrimaryMap;
 use crate::ir::walk::{self, Renaming};
 use crate::ir::{
-    BinaryOp, Block, Combine, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, LoopOrigin, Operand,
-    Ownership, ParallelCall, Param, Program, Ret, Stmt, Target,
+    BinaryOp, Block, Combine, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, LoopOrigin,
+    Operand, Ownership, ParallelCall, Param, Program, Ret, Stmt,
 };
 use crate::types::DType;
 
@@ -65,22 +66,13 @@ fn outline_in(
     let mut position = 0;
     while position < block.len() {
         let loops = match &mut block[position] {
-            Stmt::Loop(l) if l.kind == LoopKind::Parallel => Some((l.clone(), None)),
-            Stmt::If { cond, then, .. } => match then.as_slice() {
-                [Stmt::Loop(l)] if conditional.contains(&(id, l.id)) => Some((l.clone(), Some(*cond))),
-                _ => None,
-            },
+            Stmt::Loop(l) if l.kind == LoopKind::Parallel => Some(l.clone()),
             _ => None,
         };
-        if let Some((l, condition)) = loops {
-            let mut replacement = outlined(program, id, &l, costs, *count);
+        if let Some(l) = loops {
+            let requirements = conditional.get(&(id, l.id)).map_or(&[][..], Vec::as_slice);
+            let replacement = outlined(program, id, &l, requirements, costs, *count);
             *count += 1;
-            if let Some(cond) = condition
-                && let Some(Stmt::Parallel(call)) = replacement.pop()
-            {
-                let orelse = vec![in_order(&mut program.funcs[id], &call)];
-                replacement.push(Stmt::If { cond, then: vec![Stmt::Parallel(call)], orelse });
-            }
             let added = replacement.len();
             block.splice(position..=position, replacement);
             position += added;
@@ -93,25 +85,14 @@ fn outline_in(
     }
 }
 
-/// A call of the body for all iterations, one after the other.
-fn in_order(func: &mut Func, call: &ParallelCall) -> Stmt {
-    let span = func.loops[call.id].span;
-    let mut args: Vec<Operand> = call
-        .captures
-        .iter()
-        .map(|operand| match *operand {
-            Operand::Scalar(expr) => Operand::Scalar(func.clone_expr(expr)),
-            Operand::Array(array) => Operand::Array(array),
-        })
-        .collect();
-    args.extend(call.outputs.iter().map(|&(local, _)| Operand::Scalar(func.read(local, span))));
-    args.push(Operand::Scalar(func.int(0, span)));
-    args.push(Operand::Scalar(func.clone_expr(call.trip)));
-    let results = call.outputs.iter().map(|&(local, _)| Target::Local(local)).collect();
-    Stmt::Call { callee: call.body, args, results, span }
-}
-
-fn outlined(program: &mut Program, id: FuncId, l: &Loop, costs: &Costs, number: usize) -> Block {
+fn outlined(
+    program: &mut Program,
+    id: FuncId,
+    l: &Loop,
+    requirements: &[Requirement],
+    costs: &Costs,
+    number: usize,
+) -> Block {
     let uses_random = cost::uses_random(program, &l.body);
     let source = &mut program.funcs[id];
     let info = source.loops[l.id].clone();
@@ -221,7 +202,23 @@ fn outlined(program: &mut Program, id: FuncId, l: &Loop, costs: &Costs, number: 
     ];
 
     let trip = trip_count(source, l, lo, hi);
-    let cost_ns = build::cost(source, costs.get(&(id, l.id)).unwrap_or(&Cost::default()), (lo, hi), span);
+    let mut cost_ns = build::cost(source, costs.get(&(id, l.id)).unwrap_or(&Cost::default()), (lo, hi), span);
+    let mut disjoint = Vec::new();
+    let mut conditions = Vec::new();
+    for requirement in requirements {
+        let position = |array| arrays.iter().position(|&captured| captured == array);
+        if let Requirement::Disjoint(a, b) = *requirement
+            && let (Some(a), Some(b)) = (position(a), position(b))
+        {
+            disjoint.push((a, b));
+        } else {
+            conditions.push(condition(source, requirement, span));
+        }
+    }
+    if let Some(cond) = build::all_of(source, &conditions, span) {
+        let orelse = source.expr(ExprKind::Const(Const::f64(0.0)), DType::F64, span);
+        cost_ns = source.expr(ExprKind::Select { cond, then: cost_ns, orelse }, DType::F64, span);
+    }
     let mut captures: Vec<Operand> = arrays.iter().map(|&array| Operand::Array(array)).collect();
     captures.extend(scalars.iter().map(|&local| Operand::Scalar(source.read(local, span))));
     let array_reductions = l
@@ -241,6 +238,7 @@ fn outlined(program: &mut Program, id: FuncId, l: &Loop, costs: &Costs, number: 
             outputs,
             array_reductions,
             cost_ns,
+            disjoint,
             uses_random,
         })),
     ]
@@ -296,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_that_fails_runs_the_body_in_order() {
+    fn arrays_that_must_not_overlap_are_named() {
         let text = "entry func f(x: f64[:], y: f64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  \
                     parallel i in 0 .. n {\n    s = s + x[i]\n    y[i] = x[i]\n  }\n  return s\n}\n";
         let mut program = parse_program(text).unwrap();
@@ -305,9 +303,8 @@ mod tests {
         outline(&mut program, &conditional, &mut PassReport::default());
         assert_eq!(verify(&program), Ok(()));
         let printed = print_program(&program);
-        assert!(printed.contains("if not overlaps(x, y) {\n    s = fork f_loop0(x, y) trip"), "{printed}");
-        let fallback = "} else {\n    s = call f_loop0(x, y, s, 0, select(%lo < %hi, %hi - %lo, 0))\n  }\n";
-        assert!(printed.contains(fallback), "{printed}");
+        assert!(printed.contains("s = fork f_loop0(x, y) trip"), "{printed}");
+        assert!(printed.contains(" combine(+) disjoint(0 1)\n"), "{printed}");
         assert_eq!(printed.matches("for i in").count(), 1, "{printed}");
     }
 

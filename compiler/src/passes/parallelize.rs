@@ -1,20 +1,17 @@
 //! Carries out what the race check decided about each parallel loop.
 //!
 //! ```text
-//! parallel i in 0 .. n {              if not overlaps(x, y) {
-//!   s = s + x[i]                        parallel i in 0 .. n reduce(s +) {
-//!   y[i] = x[i]                           s = s + x[i]
-//! }                            ==>        y[i] = x[i]
-//!                                       }
-//!                                     } else {
-//!                                     }
+//! parallel i in 0 .. n {              parallel i in 0 .. n reduce(s +) {
+//!   s = s + x[i]                        s = s + x[i]
+//!   y[i] = x[i]                ==>      y[i] = x[i]
+//! }                                   }
 //! ```
 //!
-//! The other branch stays empty: `outline` fills it with a call of the loop's body for all iterations in order.
+//! What must hold when the loop starts (arrays share no memory, a stride is not negative) is handed on to `outline`.
 //!
 //! In: the IR that was checked, unchanged since. Conservative: a loop without a decision becomes serial.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::build;
 use crate::analysis::race::{Decision, RaceReport, Requirement};
@@ -24,9 +21,8 @@ use crate::ir::{
 };
 use crate::types::DType;
 
-/// Parallel loops that must run serially if the condition in front of them is false. Each is alone in the first branch of an
-/// `if` with that condition.
-pub type Conditional = FxHashSet<(FuncId, LoopId)>;
+/// What must hold in front of parallel loops; else they run serially. Loops that run in any case are not in it.
+pub type Conditional = FxHashMap<(FuncId, LoopId), Vec<Requirement>>;
 
 /// Applies the decisions and records a remark for each loop.
 pub fn parallelize(program: &mut Program, report: &RaceReport) -> Conditional {
@@ -46,7 +42,7 @@ pub fn parallelize(program: &mut Program, report: &RaceReport) -> Conditional {
                     match by_loop.get(&(id, l.id)) {
                         Some(decision) if decision.is_parallel => {
                             if !decision.requirements.is_empty() {
-                                conditional.insert((id, l.id));
+                                conditional.insert((id, l.id), decision.requirements.clone());
                             }
                             *stmt = decided(func, l, decision);
                         }
@@ -60,9 +56,6 @@ pub fn parallelize(program: &mut Program, report: &RaceReport) -> Conditional {
 }
 
 fn decided(func: &mut Func, l: &Loop, decision: &Decision) -> Stmt {
-    let span = func.loops[l.id].span;
-    let conditions: Vec<ExprId> = decision.requirements.iter().map(|r| condition(func, r, span)).collect();
-    let condition = build::all_of(func, &conditions, span);
     let mut parallel = l.clone();
     parallel.reductions.clone_from(&decision.reductions);
     parallel.array_reductions.clone_from(&decision.array_reductions);
@@ -70,11 +63,7 @@ fn decided(func: &mut Func, l: &Loop, decision: &Decision) -> Stmt {
     for &(local, value) in &decision.flags {
         combine_flag(func, &mut parallel.body, local, value);
     }
-    let parallel = Stmt::Loop(Box::new(parallel));
-    match condition {
-        Some(cond) => Stmt::If { cond, then: vec![parallel], orelse: Vec::new() },
-        None => parallel,
-    }
+    Stmt::Loop(Box::new(parallel))
 }
 
 /// A requirement as an expression.
@@ -114,19 +103,18 @@ mod tests {
     use crate::ir::verify;
 
     #[test]
-    fn requirements_guard_the_parallel_loop() {
+    fn requirements_are_handed_on() {
         let text = "entry func f(x: f64[:], y: f64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  \
                     parallel i in 0 .. n {\n    s = s + x[i]\n    y[i] = x[i]\n  }\n  return s\n}\n";
         let mut program = parse_program(text).unwrap();
         let report = race::check(&program);
         let conditional = parallelize(&mut program, &report);
-        assert_eq!(conditional.len(), 1);
+        assert!(matches!(conditional.values().next().unwrap().as_slice(), [Requirement::Disjoint(..)]));
         assert_eq!(verify(&program), Ok(()));
         assert_eq!(
             print_program(&program),
             "entry func f(x: f64[:], y: f64[:], n: i64) -> f64 {\n  s: f64 = 1.0\n  \
-             if not overlaps(x, y) {\n    parallel i in 0 .. n reduce(s +) {\n      s = s + x[i]\n      y[i] = x[i]\n    }\n  \
-             }\n  return s\n}\n"
+             parallel i in 0 .. n reduce(s +) {\n    s = s + x[i]\n    y[i] = x[i]\n  }\n  return s\n}\n"
         );
     }
 }

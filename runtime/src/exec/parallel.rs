@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
-use kjit_compiler::ir::artifact::{ArrayReductionSlot, ParallelBody};
+use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
 use kjit_compiler::ir::parallel::{Combine, chunk_count, chunk_range};
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use smallvec::SmallVec;
@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::context::Context;
 use super::float_mode::FloatMode;
 use super::memory::Block;
+use super::strided::{self, RawArray};
 
 /// Waking other threads takes some us, so less than this is not worth it.
 const WORTH_A_FORK_NS: f64 = 8_000.0;
@@ -96,7 +97,11 @@ unsafe fn run_loop(
     let function =
         unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(body.entry.offset)) };
     // SAFETY: `env` holds the captures of this loop.
-    let chunks = chunk_count(trip, cost_ns, unsafe { copied_elements(body, env) });
+    let mut chunks = chunk_count(trip, cost_ns, unsafe { copied_elements(body, env) });
+    // SAFETY: likewise.
+    if chunks > 1 && unsafe { shares_memory(body, env) } {
+        chunks = 1;
+    }
     if chunks == 1 {
         // SAFETY: same context, same thread, initial values already in `outputs`.
         return unsafe { function(ctx, env, 0, trip, outputs) };
@@ -201,6 +206,19 @@ unsafe fn copied_elements(body: &ParallelBody, env: *const u64) -> Option<u64> {
             shape.iter().fold(1_u64, |n, &dim| n.saturating_mul(dim))
         })
         .reduce(u64::saturating_add)
+}
+
+/// Do two arrays overlap that must not?
+///
+/// # Safety
+/// `env` holds the captures of the loop.
+unsafe fn shares_memory(body: &ParallelBody, env: *const u64) -> bool {
+    let array = |captured: CapturedArray| {
+        let (dtype, rank) = strided::decode(captured.code);
+        // SAFETY: the words of the array are part of the captures.
+        unsafe { RawArray::read(env.add(captured.env_word as usize), dtype, rank) }
+    };
+    body.disjoint.iter().any(|&(a, b)| array(a).overlaps(&array(b)))
 }
 
 fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {

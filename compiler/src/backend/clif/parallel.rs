@@ -3,8 +3,8 @@
 use cranelift_codegen::ir::{InstBuilder, types as clif};
 
 use super::func::Emitter;
-use crate::ir::abi::table;
-use crate::ir::artifact::ArrayReductionSlot;
+use crate::ir::abi::{dtype_code, table};
+use crate::ir::artifact::{ArrayReductionSlot, CapturedArray};
 use crate::ir::{EntryPoint, Operand, ParallelBody, ParallelCall};
 
 impl Emitter<'_> {
@@ -30,6 +30,14 @@ impl Emitter<'_> {
                 Some(ArrayReductionSlot { env_word, dtype: ty.dtype, rank: ty.rank, op })
             })
             .collect();
+        let captured = |capture: usize| {
+            let Operand::Array(array) = *call.captures.get(capture)? else { return None };
+            let ty = self.func.arrays[array].ty;
+            let env_word = self.operand_words(&call.captures[..capture]) as u32;
+            Some(CapturedArray { env_word, code: dtype_code(ty.dtype) | u32::from(ty.rank) << 8 })
+        };
+        let disjoint =
+            call.disjoint.iter().filter_map(|&(a, b)| Some((captured(a)?, captured(b)?))).collect();
         let body = ParallelBody {
             entry: EntryPoint { offset: 0 },
             env_words: env_words as u32,
@@ -39,6 +47,7 @@ impl Emitter<'_> {
                 .map(|&(local, combine)| (self.func.locals[local].dtype, combine))
                 .collect(),
             array_reductions,
+            disjoint,
             uses_random: call.uses_random,
         };
         self.unit.parallels.push((call.body, body));

@@ -4,6 +4,7 @@ use super::machine::{Machine, Then, Word};
 use super::memory::Array;
 use super::{Failure, Stop, internal};
 use crate::base::EntityRef;
+use crate::ir::Operand;
 use crate::ir::func::{Param, Ret};
 use crate::ir::parallel::{Combine, ParallelCall, ReduceOp, chunk_count, chunk_range};
 use crate::numerics::random::KernelRandom;
@@ -48,10 +49,20 @@ impl<'p> Machine<'p, '_> {
         }
         let initial: Vec<u64> =
             call.outputs.iter().map(|&(local, _)| self.frame.locals[local.index()]).collect();
+        let cost_ns = f64::from_bits(self.eval(call.cost_ns)?);
+        let mut chunks = chunk_count(trip, cost_ns, copied);
+        for &(a, b) in &call.disjoint {
+            let (Operand::Array(a), Operand::Array(b)) = (call.captures[a], call.captures[b]) else {
+                return internal("a number that shares memory");
+            };
+            if self.overlap(a, b)? {
+                chunks = 1;
+            }
+        }
         let fork = Box::new(Fork {
             call,
             trip,
-            chunks: chunk_count(trip, f64::from_bits(self.eval(call.cost_ns)?), copied),
+            chunks,
             chunk: 0,
             captures,
             totals: initial.clone(),

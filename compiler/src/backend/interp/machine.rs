@@ -593,6 +593,16 @@ impl<'p, 'h> Machine<'p, 'h> {
         }
     }
 
+    /// Do the arrays share memory?
+    pub(super) fn overlap(&self, a: ArrayId, b: ArrayId) -> Result<bool, Stop> {
+        let (x, y) = (self.array(a)?, self.array(b)?);
+        let size = |array: ArrayId| self.frame.func.arrays[array].ty.dtype.size_bytes();
+        Ok(match (x.extent(size(a)), y.extent(size(b))) {
+            (Some((x0, x1)), Some((y0, y1))) => x.buffer == y.buffer && x0 < y1 && y0 < x1,
+            _ => false,
+        })
+    }
+
     fn span(&self, expr: ExprId) -> Span {
         self.frame.func.exprs[expr].span
     }
@@ -617,15 +627,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             ExprKind::Dim { array, axis } => self.array(*array)?.shape[usize::from(*axis)] as u64,
             ExprKind::Stride { array, axis } => self.array(*array)?.strides[usize::from(*axis)] as u64,
             ExprKind::Base { array } => Memory::address(self.array(*array)?) as u64,
-            ExprKind::Overlaps { a, b } => {
-                let (x, y) = (self.array(*a)?, self.array(*b)?);
-                let size = |array: ArrayId| func.arrays[array].ty.dtype.size_bytes();
-                let overlap = match (x.extent(size(*a)), y.extent(size(*b))) {
-                    (Some((x0, x1)), Some((y0, y1))) => x.buffer == y.buffer && x0 < y1 && y0 < x1,
-                    _ => false,
-                };
-                u64::from(overlap)
-            }
+            ExprKind::Overlaps { a, b } => u64::from(self.overlap(*a, *b)?),
             ExprKind::Unary { op, arg } => {
                 let value = self.eval(*arg)?;
                 let may_overflow = matches!(op, UnaryOp::Neg | UnaryOp::Abs) && ty == DType::I64;

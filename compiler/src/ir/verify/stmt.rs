@@ -256,6 +256,10 @@ impl Checker<'_> {
         outputs.extend([Ret::Scalar(DType::I64), Ret::Scalar(DType::I64)]);
         let fits = params[captures..] == outputs;
         self.require("C3", fits, || format!("`{name}` does not take captures, outputs, first, end"));
+        for slot in call.disjoint.iter().flat_map(|&(a, b)| [a, b]) {
+            let is_array = matches!(call.captures.get(slot), Some(Operand::Array(_)));
+            self.require("C3", is_array, || format!("capture {slot} is not an array"));
+        }
         for &(slot, op) in &call.array_reductions {
             match call.captures.get(slot) {
                 Some(&Operand::Array(array)) => {

@@ -263,9 +263,24 @@ impl Parser {
                 Ok((usize::from(slot), p.reduce_op()?))
             })?;
         }
+        let mut disjoint = Vec::new();
+        if self.eat_word("disjoint") {
+            self.expect("(")?;
+            disjoint = self.list(")", |p| Ok((usize::from(p.small()?), usize::from(p.small()?))))?;
+        }
         let uses_random = self.eat_word("random");
         self.origin(id)?;
-        let call = ParallelCall { id, body, captures, trip, outputs, array_reductions, cost_ns, uses_random };
+        let call = ParallelCall {
+            id,
+            body,
+            captures,
+            trip,
+            outputs,
+            array_reductions,
+            cost_ns,
+            disjoint,
+            uses_random,
+        };
         Ok(Stmt::Parallel(Box::new(call)))
     }
 

@@ -242,6 +242,10 @@ impl<'a> Printer<'a> {
                         call.array_reductions.iter().map(|(slot, op)| format!("{slot} {}", op.symbol()));
                     let _ = write!(out, " accumulate({})", joined(slots));
                 }
+                if !call.disjoint.is_empty() {
+                    let pairs = call.disjoint.iter().map(|(a, b)| format!("{a} {b}"));
+                    let _ = write!(out, " disjoint({})", joined(pairs));
+                }
                 if call.uses_random {
                     out.push_str(" random");
                 }
