@@ -66,7 +66,7 @@ impl Machine {
     /// A machine with this code and memory; registers are full of rubbish.
     pub fn new(code: &[u8], mut memory: Memory) -> Machine {
         memory.add(Region { start: CODE, bytes: code.to_vec(), writable: false });
-        memory.add(Region { start: STACK - 0x4000, bytes: vec![0xa5; 0x4000], writable: true });
+        memory.add(Region { start: STACK - 0x40000, bytes: vec![0xa5; 0x40000], writable: true });
         let mut general = [0; 16];
         for (number, register) in general.iter_mut().enumerate() {
             *register = 0xbad0_0000_0000_0000 | number as u64;

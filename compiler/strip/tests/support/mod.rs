@@ -6,3 +6,4 @@ pub mod host;
 pub mod oracle;
 pub mod random;
 pub mod rng;
+pub mod shrink;

@@ -996,3 +996,24 @@ impl Generator<'_> {
         }
     }
 }
+
+/// A strip that copies one array to another of each element type, adding a constant where that makes sense: for tests of places.
+pub fn copies(elem: Elem, ty: Ty) -> Case {
+    let mut b = Builder::new("copy");
+    let (from, to) = (b.word(0), b.word(1));
+    let place = b.element_of_block(elem, from);
+    let value = b.load(ty, elem, place);
+    let value = match ty {
+        Ty::Mask => b.not(value),
+        Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Int | Ty::Test => b.add(value, value),
+    };
+    let place = b.element_of_block(elem, to);
+    b.store(elem, place, value);
+    let role = Role::Line { before: 0, behind: 0 };
+    Case {
+        strip: b.finish(),
+        arrays: vec![Array { word: 0, elem, role }, Array { word: 1, elem, role }],
+        scalars: Vec::new(),
+        outputs: Vec::new(),
+    }
+}
