@@ -38,7 +38,7 @@ enum Place {
 
 /// Runs code in the emulator.
 fn emulate(case: &Case, instance: &Instance, code: &Code) -> Result<Outcome, String> {
-    let addresses = far_addresses(instance);
+    let addresses = far_addresses(case, instance);
     let mut memory = emulator::Memory::default();
     for ((bytes, _), &start) in instance.arrays.iter().zip(&addresses) {
         memory.add(Region { start, bytes: bytes.clone(), writable: true });
@@ -142,7 +142,7 @@ fn run_at(
 
 /// Is the outcome one that the strip may have with this many lanes?
 fn check(case: &Case, instance: &Instance, code: &Code, found: &Outcome) -> Result<(), String> {
-    let addresses = far_addresses(instance);
+    let addresses = far_addresses(case, instance);
     let lanes = |lanes| Settings { lanes, ..Settings::default() };
     let one = interpret(case, instance, &addresses, instance.n, &lanes(1))
         .map_err(|error| format!("interpreter: {error}"))?;
@@ -199,7 +199,7 @@ fn with_strip(case: &Case, strip: &Strip) -> Case {
 fn emulated_failure(case: &Case, instance: &Instance, tier: Tier) -> Option<String> {
     let code = emit(&case.strip, tier).ok()?;
     let settings = Settings { lanes: 1, ..Settings::default() };
-    interpret(case, instance, &far_addresses(instance), instance.n, &settings).ok()?;
+    interpret(case, instance, &far_addresses(case, instance), instance.n, &settings).ok()?;
     let outcome = emulate(case, instance, &code).and_then(|found| check(case, instance, &code, &found));
     // A loop that lost its end is another failure.
     outcome.err().filter(|error| !error.starts_with("interpreter") && error != "too many instructions")
@@ -248,7 +248,7 @@ fn code_of(case: &Case, tier: Tier, refused: &mut BTreeMap<String, u32>) -> Opti
 #[test]
 fn random_strips_in_the_emulator() {
     let mut refused = BTreeMap::new();
-    let total = cases(150);
+    let total = cases(120);
     for seed in 0..total {
         let mut rng = Rng::new(seed);
         let case = random::case(&mut rng);
@@ -284,7 +284,7 @@ fn random_strips_on_this_host() {
     host::report_crashes();
     let mut slots = host::Slots::new(64);
     let mut refused = BTreeMap::new();
-    let total = cases(400);
+    let total = cases(250);
     for tier in TIERS {
         if !host_has(tier) {
             eprintln!(

@@ -74,7 +74,7 @@ fn random_strips_do_what_the_interpreter_does() {
                 let whole = interpret(
                     &case,
                     &instance,
-                    &far_addresses(&instance),
+                    &far_addresses(&case, &instance),
                     n,
                     &Settings { lanes: case.strip.lanes.unwrap_or(1), ..one },
                 )
@@ -100,7 +100,7 @@ fn random_strips_do_what_the_interpreter_does() {
                     Some(lanes) => Settings { lanes, ..Settings::default() },
                     None => one,
                 };
-                let expected = interpret(&case, &instance, &far_addresses(&instance), done, &settings)
+                let expected = interpret(&case, &instance, &far_addresses(&case, &instance), done, &settings)
                     .unwrap_or_else(|error| panic!("seed {seed}, n {n}: {error}\n{text}"));
                 assert_eq!(got, expected, "seed {seed}, n {n}, {tier:?}, {:?}\n{text}", code.remarks);
                 for ((place, &start), (bytes, _)) in places.iter().zip(&starts).zip(&instance.arrays) {

@@ -34,7 +34,7 @@ fn results_do_not_depend_on_the_lanes() {
         let n = rng.below(71) as u64;
         let fault = rng.one_in(2).then(|| rng.below(80) as u64);
         let instance = case.instance(&mut rng, n, fault);
-        let addresses = far_addresses(&instance);
+        let addresses = far_addresses(&case, &instance);
         let interpret = |n, settings: &Settings| {
             interpret(&case, &instance, &addresses, n, settings)
                 .unwrap_or_else(|error| panic!("seed {seed}, n {n}: {error}\n{text}"))

@@ -46,9 +46,15 @@ pub fn frame(case: &Case, instance: &Instance, addresses: &[u64]) -> Vec<u64> {
     frame
 }
 
-/// Addresses far from each other.
-pub fn far_addresses(instance: &Instance) -> Vec<u64> {
-    (1..=instance.arrays.len() as u64).map(|number| number << 32).collect()
+/// Addresses far from each other: multiples of the element's size after a multiple of 64, and now and then any.
+pub fn far_addresses(case: &Case, instance: &Instance) -> Vec<u64> {
+    let mut addresses = Vec::new();
+    for (number, array) in (1..).zip(&case.arrays) {
+        let mixed = (instance.n + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let unit = if mixed % 4 == 0 { 1 } else { u64::from(array.elem.bytes()) };
+        addresses.push((number << 32) + mixed / 4 * unit % 64);
+    }
+    addresses
 }
 
 /// Makes all NaNs one.
