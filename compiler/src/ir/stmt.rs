@@ -301,6 +301,9 @@ pub struct StripPlan {
     pub outputs: Vec<StripOutput>,
     /// Is the last iteration left to the loop, because locals that it assigns are read later?
     pub keeps_last: bool,
+    /// Does the strip count only if it does all iterations? If not, the loop begins at its first one; what the strip stored
+    /// it stores again.
+    pub is_whole: bool,
 }
 
 /// `local = local op word`.

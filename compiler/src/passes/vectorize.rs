@@ -211,6 +211,7 @@ fn apply(
             args,
             outputs,
             keeps_last: built.keeps_last,
+            is_whole: false,
         }));
     }
     func.body = body;

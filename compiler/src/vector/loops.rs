@@ -87,6 +87,9 @@ impl<'a> Builder<'a> {
                 Stmt::Loop(l) => (&[], None, &l.body, Some(l)),
                 _ => return self.refuse("no loop"),
             };
+        if counted.is_some_and(|l| !l.reductions.is_empty()) {
+            return self.refuse("an inner loop with a regrouped sum");
+        }
         let exits = walk::exits(body);
         if walk::contains_exit(head) && counted.is_none() {
             let found = walk::exits(head);

@@ -107,6 +107,8 @@ pub(super) struct Emitter<'a> {
     depth: Option<Value>,
     /// Two areas for words on their way into or out of calls; their sizes grow until the end.
     pub slots: [Option<(StackSlot, u32)>; 2],
+    /// The frame of strips, as large as the largest.
+    pub strip_slot: Option<StackSlot>,
     sigs: Vec<(SigKey, SigRef)>,
     funcs: Vec<(FuncId, cranelift_codegen::ir::FuncRef)>,
     /// Memory that arrays are in.
@@ -239,6 +241,7 @@ impl<'a> Emitter<'a> {
             result: None,
             depth: None,
             slots: [None, None],
+            strip_slot: None,
             sigs: Vec::new(),
             funcs: Vec::new(),
             elements: notrap.with_alias_region(Some(elements)),

@@ -17,9 +17,20 @@ pub(super) struct Unit {
     pub parallels: Vec<(FuncId, ParallelBody)>,
     /// Bodies of parallel loops: a call enters them as the runtime does.
     pub bodies: EntitySet<FuncId>,
+    /// Which wide vector code the processor runs.
+    pub tier: Option<kjit_strip::Tier>,
+    /// Code of strips by number.
+    pub strips: Vec<Vec<u8>>,
     /// Places in the source by number, if asked for.
     pub lines: Option<Vec<Span>>,
 }
+
+/// Name space of functions of the program in Cranelift's names.
+const FUNCS: u32 = 0;
+/// Name space of strips.
+pub(super) const STRIPS: u32 = 1;
+/// Code of strips begins at multiples of this.
+const STRIP_ALIGNMENT: usize = 64;
 
 /// Code of functions, with the calls between them still open.
 #[derive(Default)]
@@ -27,16 +38,25 @@ pub(super) struct Image {
     pub code: Vec<u8>,
     /// Start of each function.
     starts: Vec<(FuncId, u32)>,
+    /// Start of each strip.
+    strip_starts: Vec<(u32, u32)>,
     calls: Vec<Call>,
     /// Offset in the image and number of a place, in order.
     pub lines: Vec<(u32, u32)>,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+enum Callee {
+    Func(FuncId),
+    Strip(u32),
 }
 
 /// A call from one function of the image to another.
 struct Call {
     offset: u32,
     kind: Reloc,
-    callee: FuncId,
+    callee: Callee,
     addend: i64,
 }
 
@@ -66,7 +86,11 @@ impl Image {
             let callee = match &reloc.target {
                 FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
                     let name = &names.params.user_named_funcs()[*name];
-                    FuncId::from_u32(name.index)
+                    if name.namespace == STRIPS {
+                        Callee::Strip(name.index)
+                    } else {
+                        Callee::Func(FuncId::from_u32(name.index))
+                    }
                 }
                 other => return Err(format!("relocation to {other:?} in {}", names.name)),
             };
@@ -100,10 +124,26 @@ impl Image {
         found.map(|(_, start)| *start).ok_or_else(|| format!("{id} is not in the image"))
     }
 
+    /// Appends the code of a strip.
+    pub(super) fn push_strip(&mut self, number: u32, code: &[u8]) -> Result<(), String> {
+        self.code.resize(self.code.len().next_multiple_of(STRIP_ALIGNMENT), 0);
+        let start = u32::try_from(self.code.len()).map_err(|_| "the image is too large")?;
+        self.code.extend_from_slice(code);
+        self.strip_starts.push((number, start));
+        Ok(())
+    }
+
     /// Resolves the calls.
     pub(super) fn link(&mut self) -> Result<(), String> {
         for call in std::mem::take(&mut self.calls) {
-            let target = i64::from(self.start_of(call.callee)?);
+            let target = match call.callee {
+                Callee::Func(id) => self.start_of(id)?,
+                Callee::Strip(number) => {
+                    let found = self.strip_starts.iter().find(|(known, _)| *known == number);
+                    found.map(|&(_, start)| start).ok_or("a strip is not in the image")?
+                }
+            };
+            let target = i64::from(target);
             let distance = target + call.addend - i64::from(call.offset);
             let at = call.offset as usize;
             let bytes: &mut [u8] = self.code.get_mut(at..at + 4).ok_or("a call outside the image")?;
@@ -166,5 +206,5 @@ fn best_shift(code: &[u8], start: usize, alignment: usize) -> usize {
 
 /// Cranelift's name of a function of the program.
 pub(super) fn name_of(id: FuncId) -> UserFuncName {
-    UserFuncName::user(0, id.as_u32())
+    UserFuncName::user(FUNCS, id.as_u32())
 }

@@ -19,6 +19,7 @@ mod isa;
 mod parallel;
 mod partials;
 mod stmt;
+mod strips;
 #[cfg(test)]
 mod tests;
 
@@ -133,6 +134,9 @@ pub fn compile_with(
     // After an error the builder is in the middle of a function; a fresh one takes its place.
     let (unit, reach) = result?;
     scratch.builder = builder;
+    for (number, code) in unit.strips.iter().enumerate() {
+        image.push_strip(number as u32, code)?;
+    }
     image.link()?;
     let mut parallels = Vec::with_capacity(unit.parallels.len());
     for (id, mut body) in unit.parallels {
@@ -194,6 +198,8 @@ fn build(
         abilities: isa::abilities(isa, target),
         frontend_config: isa.frontend_config(),
         parallels: Vec::new(),
+        tier: strips::tier(target),
+        strips: Vec::new(),
         bodies: reach.is_body.clone(),
         lines: options.lines.then(Vec::new),
     };

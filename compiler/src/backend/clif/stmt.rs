@@ -277,18 +277,24 @@ impl Emitter<'_> {
             return Err("loop with step 0".to_string());
         }
         let (const_lo, const_hi) = (self.const_int(l.lo), self.const_int(l.hi));
-        let (lo, hi) = (self.expr(l.lo), self.expr(l.hi));
+        let (mut lo, hi) = (self.expr(l.lo), self.expr(l.hi));
         let hi = self.pinned(hi);
         let is_up = l.step > 0;
         let code = if is_up { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
         let (body, exit) = (self.b.create_block(), self.b.create_block());
         let var = self.b.append_block_param(body, clif::I64);
-        let is_entered = match (const_lo, const_hi) {
+        let mut is_entered = match (const_lo, const_hi) {
             (Some(lo), Some(hi)) => Some(if is_up { lo < hi } else { lo > hi }),
             _ => None,
         };
         if is_entered == Some(false) {
             return Ok(true);
+        }
+        let after = self.b.create_block();
+        let mut may_end_early = false;
+        if let Some(from) = self.strip(l, lo, hi, after) {
+            (lo, is_entered) = (from, None);
+            may_end_early = l.strip.as_ref().is_some_and(|plan| plan.is_whole);
         }
         let held = self.hold_floats(l);
         let partials = self.start_partials(l);
@@ -338,6 +344,13 @@ impl Emitter<'_> {
         if is_exit_reached {
             self.start(exit);
             self.combine_partials(&partials);
+        }
+        if may_end_early {
+            if is_exit_reached {
+                self.b.ins().jump(after, &[]);
+            }
+            self.start(after);
+            return Ok(true);
         }
         Ok(is_exit_reached)
     }

@@ -29,6 +29,9 @@ impl Machine<'_, '_> {
             Ok(done) => done,
             Err(error) => return internal(format!("strip of {}: {error}", l.id)),
         };
+        if plan.is_whole && done < n {
+            return Ok(0);
+        }
         for output in &plan.outputs {
             let dtype = self.frame.func.locals[output.local].dtype;
             let before = self.frame.locals[output.local.index()];

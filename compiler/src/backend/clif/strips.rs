@@ -1,0 +1,167 @@
+//! Loops with strips: a test, a frame of words on the stack, a call of the strip's code, and the scalar loop for the rest.
+//!
+//! ```text
+//!   brif lo < hi, count, scalar(lo)
+//! count:
+//!   n = hi - lo
+//!   brif n worth a call & guard, vector, scalar(lo)
+//! vector:
+//!   frame = words
+//!   done = call strip(frame, n)
+//!   outputs into locals
+//!   jump scalar(lo + done)
+//! scalar(from):
+//!   the loop from there
+//! ```
+//!
+//! The strip's code comes from `kjit_strip` and stands behind the functions in the image.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AbiParam, Block, ExtFuncData, ExternalName, InstBuilder, Signature, StackSlotData, StackSlotKind,
+    UserExternalName, Value, types as clif,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::Variable;
+
+use super::func::{Emitter, machine_type};
+use super::image::STRIPS;
+use crate::base::target::{Target, Tier};
+use crate::ir::{BinaryOp, Loop, ReduceOp, StripPlan};
+
+/// Iterations from which on a call pays: it takes about as long as these take one by one.
+const MIN_TRIP: i64 = 8;
+/// Longer loops than this are not counted in vectors: no array is that long.
+const MAX_TRIP: i64 = 1 << 47;
+
+/// The tier of wide vector code for a target.
+pub(super) fn tier(target: &Target) -> Option<kjit_strip::Tier> {
+    if !target.triple.starts_with("x86_64") {
+        return None;
+    }
+    match target.tier {
+        Tier::Scalar | Tier::V128 => None,
+        Tier::Avx2 => Some(kjit_strip::Tier::Avx2),
+        Tier::Avx512 => Some(kjit_strip::Tier::Avx512),
+    }
+}
+
+impl Emitter<'_> {
+    /// What the strip does of a loop; the first value that is left, and where control goes if nothing is left (only for strips
+    /// that count as a whole).
+    pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, after: Block) -> Option<Value> {
+        let plan = l.strip.as_deref()?;
+        let tier = self.unit.tier?;
+        let code = kjit_strip::emit(&plan.strip, tier).ok()?;
+        let number = self.unit.strips.len() as u32;
+        self.unit.strips.push(code.bytes);
+
+        let (count, worth, vector, scalar) =
+            (self.b.create_block(), self.b.create_block(), self.b.create_block(), self.b.create_block());
+        let not_worth = self.b.create_block();
+        let from = self.b.append_block_param(scalar, clif::I64);
+        let up = if l.step > 0 { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
+        let is_some = self.b.ins().icmp(up, lo, hi);
+        self.b.ins().brif(is_some, count, &[], scalar, &[lo.into()]);
+        self.start(count);
+        let n = self.trip(l, lo, hi);
+        let n = if plan.keeps_last { self.b.ins().iadd_imm_s(n, -1) } else { n };
+        let above = self.b.ins().iadd_imm_s(n, -MIN_TRIP);
+        let is_worth = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, above, MAX_TRIP);
+        self.b.ins().brif(is_worth, worth, &[], scalar, &[lo.into()]);
+        self.start(worth);
+        self.branch(plan.guard, vector, not_worth);
+        self.start(not_worth);
+        self.b.ins().jump(scalar, &[lo.into()]);
+        self.start(vector);
+        let done = self.call_strip(plan, number, n);
+        if plan.is_whole {
+            let all = self.b.create_block();
+            let is_all = self.b.ins().icmp(IntCC::Equal, done, n);
+            self.b.ins().brif(is_all, all, &[], scalar, &[lo.into()]);
+            self.start(all);
+            self.take_outputs(plan);
+            self.b.ins().jump(after, &[]);
+        } else {
+            self.take_outputs(plan);
+            let passed = if l.step == 1 { done } else { self.b.ins().imul_imm_s(done, l.step) };
+            let next = self.b.ins().iadd(lo, passed);
+            self.b.ins().jump(scalar, &[next.into()]);
+        }
+        self.start(scalar);
+        Some(from)
+    }
+
+    /// Number of iterations of a range that is not empty.
+    fn trip(&mut self, l: &Loop, lo: Value, hi: Value) -> Value {
+        let (from, to) = if l.step > 0 { (lo, hi) } else { (hi, lo) };
+        let length = self.b.ins().isub(to, from);
+        match l.step.unsigned_abs() {
+            1 => length,
+            step => {
+                let length = self.b.ins().iadd_imm_s(length, -1);
+                let step = self.b.ins().iconst(clif::I64, step as i64);
+                let steps = self.b.ins().udiv(length, step);
+                self.b.ins().iadd_imm_s(steps, 1)
+            }
+        }
+    }
+
+    /// The number of iterations that were done. The frame stays where it is for the outputs.
+    fn call_strip(&mut self, plan: &StripPlan, number: u32, n: Value) -> Value {
+        let words = self.frame_words(plan);
+        for &(word, arg) in &plan.args {
+            let dtype = self.func.exprs[arg].ty;
+            let value = self.expr(arg);
+            self.store_word(dtype, value, words, 8 * word as i32);
+        }
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params.extend([AbiParam::new(clif::I64), AbiParam::new(clif::I64)]);
+        signature.returns.push(AbiParam::new(clif::I64));
+        let signature = self.b.import_signature(signature);
+        let name = UserExternalName::new(STRIPS, number);
+        let name = self.b.func.declare_imported_user_function(name);
+        let function = self.b.import_function(ExtFuncData {
+            name: ExternalName::User(name),
+            signature,
+            colocated: true,
+            patchable: false,
+        });
+        let call = self.b.ins().call(function, &[words, n]);
+        self.b.inst_results(call)[0]
+    }
+
+    fn frame_words(&mut self, plan: &StripPlan) -> Value {
+        let size = 8 * plan.strip.words.max(1);
+        let slot = *self.strip_slot.get_or_insert_with(|| {
+            self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3))
+        });
+        let info = &mut self.b.func.sized_stack_slots[slot];
+        info.size = info.size.max(size);
+        self.b.ins().stack_addr(clif::I64, slot, 0)
+    }
+
+    /// What leaves the strip is combined with the locals.
+    fn take_outputs(&mut self, plan: &StripPlan) {
+        if plan.outputs.is_empty() {
+            return;
+        }
+        let words = self.frame_words(plan);
+        for output in &plan.outputs {
+            let dtype = self.func.locals[output.local].dtype;
+            let before = self.read_local(output.local);
+            let value = self.b.ins().load(machine_type(dtype), self.words, words, 8 * output.word as i32);
+            let op = match output.op {
+                ReduceOp::Add => BinaryOp::Add,
+                ReduceOp::Mul => BinaryOp::Mul,
+                ReduceOp::Min => BinaryOp::Min,
+                ReduceOp::Max => BinaryOp::Max,
+                ReduceOp::And => BinaryOp::And,
+                ReduceOp::Or => BinaryOp::Or,
+                ReduceOp::Xor => BinaryOp::Xor,
+            };
+            let value = self.binary_values(op, before, value, dtype);
+            self.b.def_var(Variable::from_u32(output.local.as_u32()), value);
+        }
+    }
+}
