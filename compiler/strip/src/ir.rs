@@ -152,6 +152,8 @@ pub enum Combine {
     },
     /// Decided by the value that names it.
     Companion,
+    /// Not at all: lane `k` goes to word `word + k`. Only where [`Strip::lanes`] pins the number of lanes.
+    Each,
 }
 
 /// Instructions in order.

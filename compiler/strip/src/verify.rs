@@ -313,13 +313,21 @@ impl Checker<'_> {
                     | Combine::And
                     | Combine::Or
                     | Combine::Xor
-                    | Combine::Companion => false,
+                    | Combine::Companion
+                    | Combine::Each => false,
                 };
                 let users = self.strip.carried.iter().filter(names).count();
                 if users != 1 {
                     self.fail("S2", format!("{users} values have {param} as their companion"));
                 }
                 ty == Ty::I64
+            }
+            Combine::Each => {
+                let last = self.strip.lanes.map(|lanes| u64::from(word) + u64::from(lanes) - 1);
+                if last.is_none_or(|last| last >= u64::from(self.strip.words)) {
+                    self.fail("S2", format!("the lanes of {param} go to words that are not there"));
+                }
+                !matches!(ty, Ty::Int | Ty::Test)
             }
         };
         if !suits {

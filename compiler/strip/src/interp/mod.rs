@@ -101,7 +101,13 @@ pub fn run(
         Err(Stop::Error(error)) => return Err(error),
     };
     for carried in &strip.carried {
-        machine.frame[carried.word as usize] = machine.combined(carried);
+        let word = carried.word as usize;
+        if carried.combine == Combine::Each {
+            let lanes = machine.all_lanes(carried.param);
+            machine.frame[word..word + lanes.len()].copy_from_slice(&lanes);
+        } else {
+            machine.frame[word] = machine.combined(carried);
+        }
     }
     Ok(done)
 }
@@ -357,7 +363,8 @@ impl Machine<'_> {
                 | Combine::And
                 | Combine::Or
                 | Combine::Xor
-                | Combine::Companion => false,
+                | Combine::Companion
+                | Combine::Each => false,
             }),
             Combine::ArgMin { .. } | Combine::ArgMax { .. } => Some(carried),
             Combine::Add
@@ -366,7 +373,8 @@ impl Machine<'_> {
             | Combine::Max
             | Combine::And
             | Combine::Or
-            | Combine::Xor => None,
+            | Combine::Xor
+            | Combine::Each => None,
         };
         let ty = self.strip.values[carried.param];
         let mut words = self.all_lanes(carried.param);

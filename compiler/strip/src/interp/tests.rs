@@ -248,6 +248,39 @@ fn a_pinned_sum_is_a_tree_over_lanes() {
 }
 
 #[test]
+fn lanes_that_are_not_combined_leave_one_by_one() {
+    let text = r#"
+strip "each" words 17 lanes 16 {
+  setup {
+    v0: int = word 0
+    v1: f64 = 0.5
+    v2: int = 3
+  }
+  carried {
+    v3: f64 = v1 next v8 each word 1
+  }
+  body {
+    v4: int = first
+    v5: int = v4 << v2
+    v6: int = v0 + v5
+    v7: f64 = load f64 [v6]
+    v8: f64 = v3 + v7
+  }
+}
+"#;
+    let x: Vec<f64> = (0..18).map(f64::from).collect();
+    let words = [0; 16];
+
+    let (done, _, frame) = call(text, &[&x], &words, 18, lanes(16));
+    assert_eq!(done, Ok(18));
+    let sums: Vec<f64> = frame[1..].iter().map(|&word| f64::from_bits(word)).collect();
+    // Lanes 0 and 1 have a second element, 16 and 17; all start from 0.5.
+    let expected: Vec<f64> =
+        (0..16).map(|k| f64::from(k) + 0.5 + if k < 2 { f64::from(k + 16) } else { 0.0 }).collect();
+    assert_eq!(sums, expected);
+}
+
+#[test]
 fn the_first_of_the_smallest_wins() {
     let text = r#"strip "argmin" words 3 {
   setup {

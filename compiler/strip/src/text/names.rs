@@ -107,6 +107,7 @@ pub(super) const COMBINES: &[(Combine, &str)] = &[
     (Combine::Or, "or"),
     (Combine::Xor, "xor"),
     (Combine::Companion, "companion"),
+    (Combine::Each, "each"),
 ];
 
 /// What a thing is called; each table is complete.

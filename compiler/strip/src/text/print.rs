@@ -64,7 +64,8 @@ impl Printer<'_> {
                     | Combine::And
                     | Combine::Or
                     | Combine::Xor
-                    | Combine::Companion => name_of(COMBINES, carried.combine).to_owned(),
+                    | Combine::Companion
+                    | Combine::Each => name_of(COMBINES, carried.combine).to_owned(),
                 };
                 let param = self.typed(carried.param);
                 let (init, next, word) = (carried.init, carried.next, carried.word);
