@@ -327,7 +327,7 @@ impl Checker<'_> {
                 if last.is_none_or(|last| last >= u64::from(self.strip.words)) {
                     self.fail("S2", format!("the lanes of {param} go to words that are not there"));
                 }
-                !matches!(ty, Ty::Int | Ty::Test)
+                types::is_number(ty)
             }
         };
         if !suits {

@@ -39,6 +39,7 @@ impl Lower<'_> {
             let (ty, size, parts) = regs[number].clone();
             match c.combine {
                 Combine::Companion => {}
+                Combine::Each => self.output_each(ty, parts, c.word),
                 Combine::ArgMin { with } | Combine::ArgMax { with } => {
                     let Some((_, with_size, companions)) = regs.get(with as usize).cloned() else {
                         self.fail("a companion that does not exist");
@@ -185,6 +186,24 @@ impl Lower<'_> {
             (Ty::F64, true) => self.func.rvm_k(F::VcmppdK, width, a, b, Some(0x11), None),
             (_, false) => self.func.rvm(F::Vpcmpgtq, width, b, a),
             (_, true) => self.func.rvm_k(F::VpcmpqK, width, a, b, Some(1), None),
+        }
+    }
+
+    /// Every lane to a word of its own, zero-extended.
+    fn output_each(&mut self, ty: Ty, parts: Parts, word: u32) {
+        let parts = match ty {
+            Ty::F64 | Ty::I64 => parts,
+            Ty::F32 | Ty::I32 => self.widen_lanes(F::Vpmovzxdq, &parts),
+            Ty::Mask | Ty::Int | Ty::Test => {
+                self.fail("lanes that do not leave one by one");
+                return;
+            }
+        };
+        let (width, per_part) = (self.width(8), self.per_part(8));
+        for (number, &part) in parts.iter().enumerate() {
+            let at = word as i32 + number as i32 * per_part as i32;
+            let to = Addr::reg(self.frame).plus(at * 8);
+            self.func.store(F::VmovupdSt, width, part, to, None, None);
         }
     }
 

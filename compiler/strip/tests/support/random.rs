@@ -896,7 +896,7 @@ impl Generator<'_> {
                     Combine::ArgMax { with: 0 },
                 ]),
                 Ty::F64 | Ty::F32 if self.pinned => {
-                    self.rng.pick(&[Combine::Add, Combine::Mul, Combine::Min, Combine::Max])
+                    self.rng.pick(&[Combine::Add, Combine::Mul, Combine::Min, Combine::Max, Combine::Each])
                 }
                 Ty::F64 | Ty::F32 | Ty::Int | Ty::Test => self.rng.pick(&[
                     Combine::Min,
@@ -905,6 +905,12 @@ impl Generator<'_> {
                     Combine::ArgMax { with: 0 },
                 ]),
             };
+            if combine == Combine::Each {
+                for _ in 1..self.b.strip().lanes.unwrap_or(1) {
+                    let word = self.new_word();
+                    self.outputs.push((word, ty));
+                }
+            }
             let init = self.neutral(combine, ty);
             let with = self.b.strip().carried.len() as u32 + 1;
             let combine = match combine {
@@ -930,9 +936,9 @@ impl Generator<'_> {
     fn neutral(&mut self, combine: Combine, ty: Ty) -> Value {
         let is_low = matches!(combine, Combine::Min | Combine::ArgMin { .. });
         match (ty, combine) {
-            (Ty::F64, Combine::Add) => self.b.f64(0.0),
+            (Ty::F64, Combine::Add | Combine::Each) => self.b.f64(0.0),
             (Ty::F64, Combine::Mul) => self.b.f64(1.0),
-            (Ty::F32, Combine::Add) => self.b.f32(0.0),
+            (Ty::F32, Combine::Add | Combine::Each) => self.b.f32(0.0),
             (Ty::F32, Combine::Mul) => self.b.f32(1.0),
             (Ty::F64, _) => self.b.f64(if is_low { f64::INFINITY } else { f64::NEG_INFINITY }),
             (Ty::F32, _) => self.b.f32(if is_low { f32::INFINITY } else { f32::NEG_INFINITY }),
@@ -984,7 +990,7 @@ impl Generator<'_> {
                     }
                     self.b.select(wins, new, param)
                 }
-                Some(Combine::Add | Combine::Companion) | None => self.b.add(param, new),
+                Some(Combine::Add | Combine::Companion | Combine::Each) | None => self.b.add(param, new),
             };
             let next = if self.rng.one_in(3) && companion.is_none() {
                 let mask = self.any(Ty::Mask);
