@@ -61,12 +61,19 @@ pub const SETUPS: &[Setup] = &[
     setup("scalar, 7 threads, from the cache", 7, CacheUse::Hit),
     Setup { optimize: false, ..setup("scalar, no passes", 2, CacheUse::Off) },
     Setup { kind: EngineKind::Strips(8), ..setup("strips interpreted, 8 lanes", 1, CacheUse::Off) },
+    Setup { kind: EngineKind::Auto, ..setup("vectors, 1 thread", 1, CacheUse::Off) },
 ];
 
 /// Other layouts of the arguments: for sources that ask for none.
 pub const LAYOUTS: &[Setup] = &[
     Setup { form: Form::Reversed, ..setup("scalar, reversed arrays", 2, CacheUse::Off) },
     Setup { form: Form::F, ..setup("scalar, Fortran order", 2, CacheUse::Off) },
+    Setup {
+        kind: EngineKind::Auto,
+        form: Form::Reversed,
+        ..setup("vectors, reversed arrays", 2, CacheUse::Off)
+    },
+    Setup { kind: EngineKind::Auto, form: Form::F, ..setup("vectors, Fortran order", 2, CacheUse::Off) },
 ];
 
 /// What a line gave.
