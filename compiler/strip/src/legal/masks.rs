@@ -199,7 +199,8 @@ impl Lower<'_> {
             let no = self.logic(Logic::NotAnd, mask, orelse);
             self.logic(Logic::Or, yes, no)
         } else {
-            self.func.blend(F::Vblendvpd, Width::Y, orelse, then, mask)
+            // Lanes of masks are ones or zeros throughout, so that the smaller grain suits the larger one too.
+            self.func.blend(F::Vblendvps, Width::Y, orelse, then, mask)
         }
     }
 

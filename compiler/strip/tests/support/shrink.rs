@@ -72,29 +72,52 @@ fn instructions(strip: &Strip) -> usize {
 
 fn apply(strip: &mut Strip, at: usize, edit: Edit) -> bool {
     let values = strip.values.clone();
+    let kept = reductions(strip);
     let mut left = at;
     let mut setup = std::mem::take(&mut strip.setup);
     let mut body = std::mem::take(&mut strip.body);
     let ty = |value: Value| values[value];
-    let done = edit_region(&mut setup, &mut left, edit, &ty)
-        .or_else(|| edit_region(&mut body, &mut left, edit, &ty));
+    let done = edit_region(&mut setup, &mut left, edit, &ty, &kept)
+        .or_else(|| edit_region(&mut body, &mut left, edit, &ty, &kept));
     (strip.setup, strip.body) = (setup, body);
     done == Some(true)
 }
 
+/// What is computed from carried values: these stay reductions only as they are.
+fn reductions(strip: &Strip) -> BTreeSet<Value> {
+    let mut kept: BTreeSet<Value> =
+        strip.carried.iter().flat_map(|carried| [carried.param, carried.init]).collect();
+    for_each_inst(&strip.body, &mut |inst| {
+        if let Inst::Let { value, op } = inst {
+            let mut depends = false;
+            op.for_each_operand(|operand| depends |= kept.contains(&operand));
+            if depends {
+                kept.insert(*value);
+            }
+        }
+    });
+    kept
+}
+
 /// Nothing if the instruction is further on.
-fn edit_region(region: &mut Region, left: &mut usize, edit: Edit, ty: &dyn Fn(Value) -> Ty) -> Option<bool> {
+fn edit_region(
+    region: &mut Region,
+    left: &mut usize,
+    edit: Edit,
+    ty: &dyn Fn(Value) -> Ty,
+    kept: &BTreeSet<Value>,
+) -> Option<bool> {
     let mut at = 0;
     while at < region.len() {
         if *left == 0 {
-            return Some(edit_at(region, at, edit, ty));
+            return Some(edit_at(region, at, edit, ty, kept));
         }
         *left -= 1;
         let within = match &mut region[at] {
-            Inst::Loop(inner) => edit_region(&mut inner.head, left, edit, ty)
-                .or_else(|| edit_region(&mut inner.body, left, edit, ty)),
-            Inst::Branch(branch) => edit_region(&mut branch.then, left, edit, ty)
-                .or_else(|| edit_region(&mut branch.orelse, left, edit, ty)),
+            Inst::Loop(inner) => edit_region(&mut inner.head, left, edit, ty, kept)
+                .or_else(|| edit_region(&mut inner.body, left, edit, ty, kept)),
+            Inst::Branch(branch) => edit_region(&mut branch.then, left, edit, ty, kept)
+                .or_else(|| edit_region(&mut branch.orelse, left, edit, ty, kept)),
             Inst::Let { .. } | Inst::Store { .. } | Inst::Fault { .. } => None,
         };
         if within.is_some() {
@@ -105,10 +128,19 @@ fn edit_region(region: &mut Region, left: &mut usize, edit: Edit, ty: &dyn Fn(Va
     None
 }
 
-fn edit_at(region: &mut Region, at: usize, edit: Edit, ty: &dyn Fn(Value) -> Ty) -> bool {
+fn edit_at(
+    region: &mut Region,
+    at: usize,
+    edit: Edit,
+    ty: &dyn Fn(Value) -> Ty,
+    kept: &BTreeSet<Value>,
+) -> bool {
     let replacement: Vec<Inst> = match (&region[at], edit) {
         (Inst::Store { .. } | Inst::Fault { .. }, Edit::Drop) => vec![],
         (Inst::Let { value, op }, Edit::Zero | Edit::One) => {
+            if kept.contains(value) || matches!(op, Op::First | Op::LaneNumber) {
+                return false;
+            }
             let one = u64::from(edit == Edit::One);
             let new = match ty(*value) {
                 Ty::Int => Op::Int(one as i64),
