@@ -14,13 +14,27 @@
 //! with the same bits (`getexp`, `scalef`, `fnmadd`).
 //!
 //! Methods take `&self`, so that calls nest; a builder keeps its state in a `RefCell`. Nothing here branches on data except
-//! [`Lanes::rare`] and [`Lanes::either`].
+//! [`Lanes::rare`] and, for one lane, the macro `either!`.
 
 #[cfg(test)]
 pub(crate) mod probes;
 mod scalar;
 
 pub use scalar::Scalar;
+
+/// The first value where the mask is set, else the second; both happen often. Vectors compute both, one lane the one
+/// that counts.
+macro_rules! either {
+    ($l:expr, $mask:expr, $a:expr, $b:expr) => {{
+        let mask = $mask;
+        match $l.known(mask) {
+            Some(true) => $a,
+            Some(false) => $b,
+            None => $l.select(mask, $a, $b),
+        }
+    }};
+}
+pub(crate) use either;
 
 /// 1.5 * 2^52: adding it to a number below 2^51 in size leaves the nearest whole number in the low bits.
 const WHOLE: f64 = 6_755_399_441_055_744.0;
@@ -115,13 +129,12 @@ pub trait Lanes {
         slow: impl FnOnce() -> [Self::F; N],
     ) -> [Self::F; N];
 
-    /// `a()` where the mask is set, else `b()`. Both happen often: a vector implementation computes both and selects.
-    fn either<const N: usize>(
-        &self,
-        mask: Self::M,
-        a: impl FnOnce() -> [Self::F; N],
-        b: impl FnOnce() -> [Self::F; N],
-    ) -> [Self::F; N];
+    /// What the mask is, where that is known while the program is made: for one lane always, for vectors never.
+    /// The macro `either!` asks.
+    #[inline(always)]
+    fn known(&self, _mask: Self::M) -> Option<bool> {
+        None
+    }
 
     /// `-a`, by the sign bit.
     #[inline(always)]
@@ -185,6 +198,13 @@ pub trait Lanes {
         (self.sub(shifted, self.f(WHOLE)), self.bits(shifted))
     }
 
+    /// `2^n` for whole `n` from -1022 to 1023, and 0 for -1023.
+    #[inline(always)]
+    fn power_of_two(&self, n: Self::F) -> Self::F {
+        // The low bits of the shifted number are a biased exponent.
+        self.from_bits(self.shl(self.bits(self.add(n, self.f(WHOLE + 1023.0))), 52))
+    }
+
     /// `a * 2^n`, rounded once, for whole `n` up to 2000 in size and `a` that is 0, NaN, or between 2^-80 and 2^80 in size
     /// (`vscalefpd`).
     #[inline(always)]
@@ -216,13 +236,11 @@ pub trait Lanes {
 /// [`Lanes::scale`] from the required methods.
 #[inline(always)]
 fn scale<L: Lanes + ?Sized>(l: &L, a: L::F, n: L::F) -> L::F {
-    // Two factors, since one may be out of range. The low bits of the shifted number are a biased exponent.
+    // Two factors, since one may be out of range.
     let shifted = l.fma(n, l.f(0.5), l.f(WHOLE + 1023.0));
     let half = l.sub(shifted, l.f(WHOLE + 1023.0));
-    let rest = l.add(l.sub(n, half), l.f(WHOLE + 1023.0));
     let first = l.from_bits(l.shl(l.bits(shifted), 52));
-    let second = l.from_bits(l.shl(l.bits(rest), 52));
-    l.mul(l.mul(a, first), second)
+    l.mul(l.mul(a, first), l.power_of_two(l.sub(n, half)))
 }
 
 /// [`Lanes::split`] from the required methods.

@@ -45,6 +45,7 @@ pub(crate) enum Probe {
     ToFloat,
     Whole,
     WholeBits,
+    PowerOfTwo,
     Scale,
     SplitM,
     SplitN,
@@ -53,12 +54,12 @@ pub(crate) enum Probe {
 static TABLE: [f64; 8] = [1.5, -2.0, 0.0, f64::INFINITY, 5e-324, 7.0, -0.0, 1e300];
 
 impl Probe {
-    pub(crate) const ALL: [Probe; 42] = {
+    pub(crate) const ALL: [Probe; 43] = {
         use Probe::*;
         [
             Add, Sub, Mul, Div, Sqrt, Fma, Fms, Fnma, Min, Max, Round, Floor, Ceil, Trunc, Lt, Le, Eq, Both,
             AnyOf, Not, Iadd, Isub, And, Or, Xor, Shl, Shr, TestBit, Lookup, Rare, Either, Neg, Abs,
-            WithSign, FlipSign, ToInt, ToFloat, Whole, WholeBits, Scale, SplitM, SplitN,
+            WithSign, FlipSign, ToInt, ToFloat, Whole, WholeBits, PowerOfTwo, Scale, SplitM, SplitN,
         ]
     };
 
@@ -97,7 +98,7 @@ impl Probe {
             Probe::TestBit => flag(l.test_bit(l.bits(x), 52)),
             Probe::Lookup => l.lookup(&TABLE, l.shr(l.bits(x), 52)),
             Probe::Rare => l.rare(l.lt(l.f(1e9), l.abs(x)), [x, y], || [l.sqrt(y), x])[0],
-            Probe::Either => l.either(l.lt(x, y), || [x], || [l.add(y, y)])[0],
+            Probe::Either => super::either!(l, l.lt(x, y), x, l.add(y, y)),
             Probe::Neg => l.neg(x),
             Probe::Abs => l.abs(x),
             Probe::WithSign => l.with_sign(l.abs(x), y),
@@ -109,6 +110,7 @@ impl Probe {
             Probe::WholeBits => {
                 l.from_bits(l.and(l.whole(l.add(small(l, x), l.f(0.375)), 2.75).1, l.i(0xffff_ffff)))
             }
+            Probe::PowerOfTwo => l.power_of_two(l.max(l.f(-1023.0), l.min(l.f(1023.0), small(l, x)))),
             Probe::Scale => l.scale(mantissa(l, x), l.max(l.f(-1900.0), l.min(l.f(1900.0), small(l, y)))),
             Probe::SplitM => l.split(l.abs(x)).0,
             Probe::SplitN => l.split(l.abs(x)).1,
@@ -174,6 +176,8 @@ impl Probe {
             Probe::WholeBits => {
                 f64::from_bits(libm::rint((whole + 0.375) * 2.75) as i64 as u64 & 0xffff_ffff)
             }
+            Probe::PowerOfTwo if whole <= -1023.0 => 0.0,
+            Probe::PowerOfTwo => libm::scalbn(1.0, whole.min(1023.0) as i32),
             Probe::Scale => {
                 let n = small(&super::Scalar, y).clamp(-1900.0, 1900.0);
                 libm::scalbn(mantissa(&super::Scalar, x), n as i32)

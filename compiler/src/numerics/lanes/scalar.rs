@@ -152,13 +152,8 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn either<const N: usize>(
-        &self,
-        mask: bool,
-        a: impl FnOnce() -> [f64; N],
-        b: impl FnOnce() -> [f64; N],
-    ) -> [f64; N] {
-        if mask { a() } else { b() }
+    fn known(&self, mask: bool) -> Option<bool> {
+        Some(mask)
     }
 
     #[inline(always)]

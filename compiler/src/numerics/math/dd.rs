@@ -112,16 +112,4 @@ impl Dd {
         let rest = ((self.hi - product.hi) - product.lo) + (self.lo - quotient * other.lo);
         fast_two_sum(quotient, rest / other.hi)
     }
-
-    /// The square root of a positive number; relative error about 2^-102.
-    #[inline(always)]
-    pub(super) fn sqrt(self) -> Dd {
-        let root = self.hi.sqrt();
-        if root == 0.0 {
-            return Dd::from(root);
-        }
-        let square = two_prod(root, root);
-        let rest = ((self.hi - square.hi) - square.lo) + self.lo;
-        fast_two_sum(root, rest / (2.0 * root))
-    }
 }

@@ -1,100 +1,158 @@
-//! The error functions. Up to 1.25 they are libm's; beyond, the exponential is taken of a pair, which removes
-//! the two ULP that rounding `x*x` costs. From 0.25 to 3 `erfc` has a table of its own.
+//! The error functions.
 //!
-//! Rational approximations: FreeBSD msun `s_erf.c`, Copyright (C) 1993 by Sun Microsystems, Inc. All rights
-//! reserved. Permission to use, copy, modify, and distribute this software is freely granted, provided that
-//! this notice is preserved.
+//! `erf` up to 1 is `x` times a polynomial in `x^2`, beyond it is `1 - exp(polynomial)`. `erfc` from 0.8 on is
+//! `exp(-x^2)`, taken of a pair, times `(1 + 2x) exp(x^2) erfc(x)`, which is nearly constant (M. M. Shepherd,
+//! J. G. Laframboise, Math. Comp. 36, 1981): a polynomial in `(x - 3.5) / (x + 3.5)`. Coefficients: weighted minimax
+//! (`tests/oracle/math_fit.py`).
 
-use super::dd::{Dd, fast_two_sum, two_prod};
-use super::explog::{exp_parts, scale};
-use super::tables;
+use super::exp::exp_parts;
+use super::pair::{Pair, fast_two_sum, poly, quotient, two_prod};
+use crate::numerics::lanes::{Lanes, either};
 
-/// Error function.
-pub(super) fn erf(x: f64) -> f64 {
-    let size = x.abs();
-    if size < 1.25 || size.is_nan() {
-        return libm::erf(x);
-    }
-    if size >= 6.0 {
-        return 1.0f64.copysign(x);
-    }
-    (1.0 - erfc_positive(size)).copysign(x)
+/// `erf(x) / x` in `x^2` up to 1: the first coefficient as a pair.
+const SMALL: ((f64, f64), [f64; 12]) = (
+    (1.1283791670955126, 1.52087629434526e-17),
+    [
+        -0.3761263890318375,
+        0.11283791670954887,
+        -0.026866170645078343,
+        0.005223977624832359,
+        -0.0008548326981625267,
+        0.0001205533113952449,
+        -1.492559591659664e-05,
+        1.646101062117945e-06,
+        -1.6350417431550633e-07,
+        1.466046280506824e-08,
+        -1.137544565101175e-09,
+        5.961472410705303e-11,
+    ],
+);
+/// `-log erfc(x)` in `x - 1` for x from 1 to 6; the absolute error of `erfc` is below 2^-57.
+const TAIL: ((f64, f64), [f64; 17]) = (
+    (1.8496055099332482, 5.385554717829615e-17),
+    [
+        2.6389675142347757,
+        0.8431072563594132,
+        0.041561098025084876,
+        -0.010033825179203412,
+        0.0019779012162902195,
+        -0.0002373164365178995,
+        -2.62963226955105e-05,
+        2.719896563022783e-05,
+        -9.671369000231042e-06,
+        2.131933927799614e-06,
+        -2.048093949296979e-07,
+        -5.8011873340354024e-08,
+        3.339091548254405e-08,
+        -8.518552611435515e-09,
+        1.319040737541679e-09,
+        -1.193168855660641e-10,
+        4.864482602636747e-12,
+    ],
+);
+/// `(1 + 2x) exp(x^2) erfc(x)` in `(x - 3.5) / (x + 3.5)` for x from 1/2 to 28.
+const MIDDLE: ((f64, f64), [f64; 21]) = (
+    (1.2423492448711544, -1.0510441478580664e-17),
+    [
+        -0.14000918013761943,
+        -0.010555596332218318,
+        0.09751909515325922,
+        -0.11508959816019011,
+        0.08798315382484544,
+        -0.048823325827943,
+        0.01909933094276089,
+        -0.004215019907414226,
+        -0.0003022678814064066,
+        0.0005643844166037265,
+        -0.00012151239323426508,
+        -4.278223501361352e-05,
+        2.426081105300933e-05,
+        2.328341866042589e-06,
+        -3.814070671148327e-06,
+        -4.432006774177499e-08,
+        5.996807486247456e-07,
+        -7.838995583691696e-09,
+        -9.262837259761518e-08,
+        5.347108800474943e-10,
+        1.0264271549529632e-08,
+    ],
+);
+
+/// `erf(x)` as a pair for `|x| <= 1`.
+#[inline(always)]
+fn erf_small<L: Lanes>(l: &L, x: L::F) -> Pair<L> {
+    let ((first, first_low), [second, terms @ ..]) = SMALL;
+    let (z, z_low) = two_prod(l, x, x);
+    // The first three sums are pairs: up to 1 the terms are nearly as large as the result.
+    let (slope, slope_low) = fast_two_sum(l, l.f(second), l.mul(z, poly(l, z, terms)));
+    let (tail, tail_low) = two_prod(l, z, slope);
+    let tail_low = l.fma(z, slope_low, l.fma(z_low, slope, tail_low));
+    let (sum, sum_low) = fast_two_sum(l, l.f(first), tail);
+    let sum_low = l.add(sum_low, l.add(tail_low, l.f(first_low)));
+    let (value, low) = two_prod(l, x, sum);
+    (value, l.fma(x, sum_low, low))
 }
 
-/// 1 - erf(x).
-pub(super) fn erfc(x: f64) -> f64 {
-    let size = x.abs();
-    // Also true for NaN.
-    if !(x >= 0.25 || size >= 1.25) {
-        return libm::erfc(x);
-    }
-    if x < 0.0 {
-        return if size >= 6.0 { 2.0 } else { 2.0 - erfc_positive(size) };
-    }
-    if x >= 28.0 { 0.0 } else { erfc_positive(x) }
+/// `erf(x)` for `x` from 1 on.
+#[inline(always)]
+fn erf_tail<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let ((first, first_low), terms) = TAIL;
+    let t = l.sub(l.min(l.f(6.0), x), l.f(1.0));
+    let power = l.mul(t, poly(l, t, terms));
+    let (power, low) = fast_two_sum(l, l.f(-first), l.neg(power));
+    let ((hi, lo), n) = exp_parts(l, power, l.sub(low, l.f(first_low)));
+    l.fnma(l.add(hi, lo), l.power_of_two(n), l.f(1.0))
 }
 
-/// erfc(x) for x from 0.25 to 28. The table takes half the time of the tail.
-fn erfc_positive(x: f64) -> f64 {
-    if x < 3.0 { erfc_middle(x) } else { erfc_tail(x) }
+/// `erfc(x)` for `x` from 0.8 on.
+#[inline(always)]
+fn erfc_tail<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let ((first, first_low), terms) = MIDDLE;
+    let x = l.min(l.f(28.0), x);
+    let t = l.div(l.sub(x, l.f(3.5)), l.add(x, l.f(3.5)));
+    let (factor, factor_low) = fast_two_sum(l, l.f(first), l.mul(t, poly(l, t, terms)));
+    let below = fast_two_sum(l, l.add(x, x), l.f(1.0));
+    let (factor, factor_low) = quotient(l, (factor, l.add(factor_low, l.f(first_low))), below);
+    let (square, square_low) = two_prod(l, x, x);
+    let ((hi, lo), n) = exp_parts(l, l.neg(square), l.neg(square_low));
+    let (hi, lo) = fast_two_sum(l, hi, lo);
+    let (value, low) = two_prod(l, hi, factor);
+    let low = l.fma(hi, factor_low, l.fma(lo, factor, low));
+    l.scale(l.add(value, low), n)
 }
 
-/// erfc(x) for x from 0.25 to 3: exp(-x^2) times a Taylor polynomial about the nearest point of a table.
-fn erfc_middle(x: f64) -> f64 {
-    let index = ((x - 0.25) * 8.0) as usize;
-    let (hi, lo, terms) = tables::ERFCX[index.min(21)];
-    let t = x - (index as f64 * 0.125 + 0.3125);
-    let slope = terms.iter().rev().fold(0.0, |sum, term| sum * t + term);
-    let (power, exponent) = exp_parts(two_prod(x, x).neg());
-    scale(power.mul(fast_two_sum(hi, lo + t * slope)), exponent)
+/// Error function. At most 0.8 ULP.
+#[inline(always)]
+pub(super) fn erf<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let size = l.abs(x);
+    let value = either!(l, l.le(size, l.f(1.0)), erf_small_sum(l, size), erf_tail(l, size));
+    l.with_sign(value, x)
 }
 
-/// erfc(x) for x from 1.25 to 28, relative error about 1 ULP below 2 and less beyond.
-fn erfc_tail(x: f64) -> f64 {
-    const RA: [f64; 8] = [
-        -0.009864944034847148,
-        -0.6938585727071818,
-        -10.558626225323291,
-        -62.375332450326006,
-        -162.39666946257347,
-        -184.60509290671104,
-        -81.2874355063066,
-        -9.814329344169145,
-    ];
-    const SA: [f64; 9] = [
-        1.0,
-        19.651271667439257,
-        137.65775414351904,
-        434.56587747522923,
-        645.3872717332679,
-        429.00814002756783,
-        108.63500554177944,
-        6.570249770319282,
-        -0.0604244152148581,
-    ];
-    const RB: [f64; 7] = [
-        -0.0098649429247001,
-        -0.799283237680523,
-        -17.757954917754752,
-        -160.63638485582192,
-        -637.5664433683896,
-        -1025.0951316110772,
-        -483.5191916086514,
-    ];
-    const SB: [f64; 8] = [
-        1.0,
-        30.33806074348246,
-        325.7925129965739,
-        1536.729586084437,
-        3199.8582195085955,
-        2553.0504064331644,
-        474.52854120695537,
-        -22.44095244658582,
-    ];
-    let s = 1.0 / (x * x);
-    let poly = |terms: &[f64]| terms.iter().rev().fold(0.0, |sum, term| sum * s + term);
-    let ratio = if x < 1.0 / 0.35 { poly(&RA) / poly(&SA) } else { poly(&RB) / poly(&SB) };
-    let power = two_prod(x, x).neg().add_f64(-0.5625).add_f64(ratio);
-    let (value, exponent) = exp_parts(power);
-    scale(value.div(Dd::from(x)), exponent)
+/// The sum of [`erf_small`].
+#[inline(always)]
+fn erf_small_sum<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (hi, lo) = erf_small(l, x);
+    l.add(hi, lo)
+}
+
+/// `1 - erf(x)` for `|x| <= 0.8`.
+#[inline(always)]
+fn erfc_small<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (hi, lo) = erf_small(l, x);
+    let (sum, error) = fast_two_sum(l, l.f(1.0), l.neg(hi));
+    l.add(sum, l.sub(error, lo))
+}
+
+/// `erfc(x)` for `|x| >= 0.8`, on the left from that of the opposite number.
+#[inline(always)]
+fn erfc_both<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let value = erfc_tail(l, l.abs(x));
+    l.select(l.lt(x, l.f(0.0)), l.sub(l.f(2.0), value), value)
+}
+
+/// `1 - erf(x)`. At most 0.9 ULP.
+#[inline(always)]
+pub(super) fn erfc<L: Lanes>(l: &L, x: L::F) -> L::F {
+    either!(l, l.le(l.abs(x), l.f(0.8)), erfc_small(l, x), erfc_both(l, x))
 }

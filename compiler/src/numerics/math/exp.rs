@@ -3,7 +3,7 @@
 //! The rounding errors of `r` and of `1 + r` are carried along, so that about 60 bits are good before the last rounding.
 //! Coefficients: weighted minimax, rounded one at a time (`tests/oracle/math_fit.py`).
 
-use super::pair::{Pair, fast_two_sum, poly};
+use super::pair::{Pair, fast_two_sum, mul_const, poly, two_sum};
 use crate::numerics::lanes::Lanes;
 
 /// log 2 as a pair.
@@ -28,12 +28,12 @@ const TAIL: [f64; 10] = [
 /// `e^(r + rest) - 1 - r` for `|r| <= log(2) / 2` and `rest` below the last bit of `r`.
 #[inline(always)]
 fn tail<L: Lanes>(l: &L, r: L::F, rest: L::F) -> L::F {
-    l.fma(l.mul(r, r), poly(l, r, TAIL), rest)
+    l.fma(l.mul(r, r), poly(l, r, TAIL), l.fma(r, rest, rest))
 }
 
 /// `x + low = n log 2 + r + rest`, as `(n, r, rest)` with `rest` below the last bit of `r`, for `|x|` up to 2^10.
 #[inline(always)]
-fn reduce<L: Lanes>(l: &L, x: L::F, low: L::F) -> (L::F, L::F, L::F) {
+pub(super) fn reduce<L: Lanes>(l: &L, x: L::F, low: L::F) -> (L::F, L::F, L::F) {
     let (n, _) = l.whole(x, LOG2_E.0);
     // Exact: both sides are multiples of 2^-54, and the difference is below 1/2.
     let first = l.fnma(n, l.f(LN2.0), x);
@@ -65,4 +65,63 @@ pub(super) fn exp_of_pair<L: Lanes>(l: &L, x: L::F, low: L::F) -> L::F {
     let x = l.min(l.f(710.0), l.max(l.f(-746.0), x));
     let ((hi, lo), n) = exp_parts(l, x, low);
     l.scale(l.add(hi, lo), n)
+}
+
+/// `2^x`. At most 0.8 ULP.
+#[inline(always)]
+pub(super) fn exp2<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let x = l.min(l.f(1025.0), l.max(l.f(-1077.0), x));
+    let (n, _) = l.whole(x, 1.0);
+    // The difference is exact; its product with log 2 is a pair.
+    let (r, rest) = mul_const(l, (l.sub(x, n), l.f(0.0)), LN2);
+    let (sum, error) = fast_two_sum(l, l.f(1.0), r);
+    l.scale(l.add(sum, l.add(tail(l, r, rest), error)), n)
+}
+
+/// `(e^r - 1 - r - r^2/2) / r^3` for `|r| <= 0.42`, relative error of `e^r - 1` 2^-63.2.
+const TAIL_OF_EXPM1: [f64; 11] = [
+    0.16666666666666666,
+    0.041666666666666755,
+    0.008333333333333944,
+    0.0013888888888832001,
+    0.00019841269839852401,
+    2.4801587430401758e-05,
+    2.75573207379865e-06,
+    2.755718668571602e-07,
+    2.5051332846933643e-08,
+    2.094019535847839e-09,
+    1.6226265307957174e-10,
+];
+
+/// `e^x - 1` as a normalised pair that is to be multiplied by 2 to the third number, for `x` from -40 to 710.
+/// Up to 0.42 nothing is split off, so that the error is relative to the result.
+#[inline(always)]
+pub(super) fn expm1_parts<L: Lanes>(l: &L, x: L::F) -> (L::F, L::F, L::F) {
+    let zero = l.f(0.0);
+    let (n, r, rest) = reduce(l, x, zero);
+    let is_small = l.lt(l.abs(x), l.f(0.42));
+    let n = l.select(is_small, zero, n);
+    let (r, rest) = (l.select(is_small, x, r), l.select(is_small, zero, rest));
+    let half = l.mul(r, l.f(0.5));
+    let half_square = l.mul(half, r);
+    let tail = l.mul(l.mul(half_square, l.f(2.0)), l.mul(r, poly(l, r, TAIL_OF_EXPM1)));
+    let tail = l.add(tail, l.add(l.fms(half, r, half_square), l.fma(r, rest, rest)));
+    // 2^n ((1 - 2^-n) + r + tail); 2^-n does not count where it would be out of range.
+    let inverse = l.power_of_two(l.max(l.f(-1000.0), l.neg(n)));
+    let (one, one_low) = fast_two_sum(l, l.f(1.0), l.neg(inverse));
+    let (sum, error) = two_sum(l, one, r);
+    let (sum, error_2) = fast_two_sum(l, sum, half_square);
+    let (hi, lo) = fast_two_sum(l, sum, l.add(l.add(l.add(error, error_2), one_low), tail));
+    (hi, lo, n)
+}
+
+/// `e^x - 1` without cancellation. At most 0.8 ULP.
+#[inline(always)]
+pub(super) fn expm1<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let bounded = l.min(l.f(710.0), l.max(l.f(-40.0), x));
+    let (value, _, n) = expm1_parts(l, bounded);
+    // Half of 2^n, since that may be out of range.
+    let value = l.mul(value, l.power_of_two(l.sub(n, l.f(1.0))));
+    // The zero keeps its sign.
+    l.select(l.lt(l.abs(x), l.f(1e-17)), x, l.add(value, value))
 }

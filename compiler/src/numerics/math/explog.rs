@@ -18,12 +18,6 @@ const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
 pub(super) const LN2_PAIR: Dd = Dd { hi: std::f64::consts::LN_2, lo: 2.3190468138462996e-17 };
 /// 1 / log 2.
 const LOG2_E: Dd = Dd { hi: std::f64::consts::LOG2_E, lo: 2.0355273740931033e-17 };
-/// 1 / log 10.
-const LOG10_E: Dd = Dd { hi: std::f64::consts::LOG10_E, lo: 1.098319650216765e-17 };
-/// Above this the exponential overflows.
-const EXP_MAX: f64 = 709.782_712_893_384;
-/// Below this the exponential is less than half the smallest subnormal number.
-const EXP_MIN: f64 = -745.133_219_101_941_2;
 
 /// 2^exponent for an exponent of a normal number.
 #[inline(always)]
@@ -88,56 +82,6 @@ pub(super) fn exp_of(x: Dd) -> f64 {
     }
     let (value, exponent) = exp_parts(x);
     scale(value, exponent)
-}
-
-/// e^x.
-pub(super) fn exp(x: f64) -> f64 {
-    // Also false for NaN.
-    if !(EXP_MIN..=EXP_MAX).contains(&x) {
-        return if x > 0.0 {
-            f64::INFINITY
-        } else if x < 0.0 {
-            0.0
-        } else {
-            x
-        };
-    }
-    let (value, exponent) = exp_parts(Dd::from(x));
-    scale(value, exponent)
-}
-
-/// e^x - 1. Near 0 a Taylor polynomial, else from the pair of `exp_parts`.
-pub(super) fn expm1(x: f64) -> f64 {
-    if x.abs() < 0.09375 {
-        // The zero keeps its sign.
-        return if x == 0.0 { x } else { expm1_small(x).round() };
-    }
-    if x > 40.0 || x.is_nan() {
-        return exp(x);
-    }
-    if x < -40.0 {
-        return -1.0;
-    }
-    exp_dd(Dd::from(x)).add_f64(-1.0).round()
-}
-
-/// e^x - 1 for |x| < 0.1, relative error about 2^-60.
-pub(super) fn expm1_small(x: f64) -> Dd {
-    const TERMS: [f64; 9] = [
-        1.0 / 6.0,
-        1.0 / 24.0,
-        1.0 / 120.0,
-        1.0 / 720.0,
-        1.0 / 5040.0,
-        1.0 / 40320.0,
-        1.0 / 362880.0,
-        1.0 / 3628800.0,
-        1.0 / 39916800.0,
-    ];
-    let tail = TERMS.iter().rev().fold(0.0, |sum, term| sum * x + term);
-    let square = two_prod(x, x).scale(0.5);
-    let sum = fast_two_sum(x, square.hi);
-    fast_two_sum(sum.hi, sum.lo + (square.lo + x * x * (x * tail)))
 }
 
 /// A positive number as `2^exponent * (z_hi + z_lo)`; `-log(c)` and the exponent give `whole + rest`.
@@ -208,54 +152,6 @@ fn log_reduced<const HAS_LOW: bool>(parts: &Reduced, low: f64) -> Dd {
     fast_two_sum(second.hi, second.lo + (first.lo + rest))
 }
 
-/// What every logarithm does with an argument that is not positive and finite.
-#[inline(always)]
-fn log_special(x: f64) -> Option<f64> {
-    if x > 0.0 && x < f64::INFINITY {
-        None
-    } else if x == 0.0 {
-        Some(f64::NEG_INFINITY)
-    } else if x < 0.0 {
-        Some(f64::NAN)
-    } else {
-        Some(x)
-    }
-}
-
-/// Natural logarithm: `log_dd` with only the pairs that its rounding needs.
-pub(super) fn log(x: f64) -> f64 {
-    if let Some(value) = log_special(x) {
-        return value;
-    }
-    let parts = reduce(x);
-    let first = parts.z_hi * parts.c - 1.0;
-    let second = parts.z_lo * parts.c;
-    let t = first + second;
-    let t_lo = (first - t) + second;
-    let sum = fast_two_sum(parts.whole, t);
-    let square = t * t;
-    let tail = square * (-0.5 + t * log_tail(t));
-    sum.hi + (tail + (sum.lo + (parts.rest + t_lo)))
-}
-
-/// Logarithm to base 2; exact for powers of two.
-pub(super) fn log2(x: f64) -> f64 {
-    log_special(x).unwrap_or_else(|| log_reduced::<false>(&reduce(x), 0.0).mul(LOG2_E).round())
-}
-
-/// Logarithm to base 10; exact for powers of ten.
-pub(super) fn log10(x: f64) -> f64 {
-    log_special(x).unwrap_or_else(|| log_reduced::<false>(&reduce(x), 0.0).mul(LOG10_E).round())
-}
-
-/// log(1 + x): the sum is kept as a pair.
-pub(super) fn log1p(x: f64) -> f64 {
-    if x.abs() < 1e-300 {
-        return x;
-    }
-    log_special(1.0 + x).unwrap_or_else(|| log_dd(two_sum(1.0, x)).round())
-}
-
 /// log(sqrt(x^2 + y^2)) with about 60 good bits, also where the root is near 1.
 pub(in crate::numerics) fn log_hypot(x: f64, y: f64) -> f64 {
     if x.is_infinite() || y.is_infinite() {
@@ -277,49 +173,6 @@ pub(in crate::numerics) fn log_hypot(x: f64, y: f64) -> f64 {
     let (large, small) = (large * pow2(-shift), small * pow2(-shift));
     let half_log = log_dd(two_prod(large, large).add(two_prod(small, small))).scale(0.5);
     if shift == 0 { half_log.round() } else { half_log.add(LN2_PAIR.mul_f64(shift as f64)).round() }
-}
-
-/// x^y: `exp(y * log(x))` on pairs, with the special cases of C99 Annex F.
-pub(super) fn pow(x: f64, y: f64) -> f64 {
-    if y == 0.0 || x == 1.0 {
-        return 1.0;
-    }
-    if x.is_nan() || y.is_nan() {
-        return f64::NAN;
-    }
-    if y.is_infinite() {
-        let size = x.abs();
-        return if size == 1.0 {
-            1.0
-        } else if (size > 1.0) == (y > 0.0) {
-            f64::INFINITY
-        } else {
-            0.0
-        };
-    }
-    let y_is_whole = y.trunc() == y;
-    // Above 2^53 every number is even.
-    let y_is_odd = y_is_whole && y.abs() < 9_007_199_254_740_992.0 && (y as i64) & 1 == 1;
-    let sign = if y_is_odd && x.is_sign_negative() { -1.0 } else { 1.0 };
-    if x == 0.0 || x.is_infinite() {
-        return if (x == 0.0) == (y < 0.0) { sign * f64::INFINITY } else { sign * 0.0 };
-    }
-    if x < 0.0 && !y_is_whole {
-        return f64::NAN;
-    }
-    let log = log_reduced::<false>(&reduce(x.abs()), 0.0);
-    let estimate = y * log.hi;
-    if estimate > 710.0 {
-        return sign * f64::INFINITY;
-    }
-    if estimate < -746.0 {
-        return sign * 0.0;
-    }
-    if estimate.abs() < 1e-18 {
-        return sign;
-    }
-    let product = two_prod(y, log.hi);
-    sign * exp_of(fast_two_sum(product.hi, product.lo + y * log.lo))
 }
 
 /// log(e^x + e^y): the larger argument plus `log(1 + e^-difference)`, on pairs, since the two may cancel.

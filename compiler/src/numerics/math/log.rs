@@ -3,7 +3,7 @@
 //!
 //! Coefficients: weighted minimax, rounded one at a time (`tests/oracle/math_fit.py`).
 
-use super::pair::{Pair, fast_two_sum, poly};
+use super::pair::{Pair, fast_two_sum, mul_const, poly, two_sum};
 use crate::numerics::lanes::Lanes;
 
 /// log 2 as a multiple of 2^-42 and the rest, so that the multiples of the first part are exact.
@@ -95,4 +95,77 @@ pub(super) fn log_parts<L: Lanes>(l: &L, f: L::F, f_low: L::F, k: L::F) -> Pair<
 pub(super) fn log_pair<L: Lanes>(l: &L, x: L::F) -> Pair<L> {
     let (m, k) = l.split(x);
     log_parts(l, l.sub(m, l.f(1.0)), l.f(0.0), k)
+}
+
+/// `1 / log 2` and `1 / log 10` as pairs.
+const LOG2_E: (f64, f64) = super::exp::LOG2_E;
+const LOG10_E: (f64, f64) = (std::f64::consts::LOG10_E, 1.098_319_650_216_765e-17);
+/// `log10 2` as a multiple of 2^-44 and the rest.
+const LOG10_2: (f64, f64) = (0.301_029_995_663_952_83, 2.836_339_455_104_496_4e-14);
+
+/// `log(1 + f + f_low)` as a normalised pair, relative error about 2^-56, for `f` in -0.25..0.5.
+#[inline(always)]
+fn log1p_parts<L: Lanes>(l: &L, f: L::F, f_low: L::F) -> Pair<L> {
+    let s = l.div(f, l.add(f, l.f(2.0)));
+    let z = l.mul(s, s);
+    let half = l.mul(f, l.f(0.5));
+    let half_square = l.mul(half, f);
+    let rest = l.mul(s, l.fma(z, poly(l, z, SERIES), half_square));
+    let (hi, error) = fast_two_sum(l, f, l.neg(half_square));
+    let low = l.sub(error, l.fms(half, f, half_square));
+    // The slope is 1 / (1 + f), near enough 1 - f + f^2.
+    let f_low = l.fma(f_low, l.fms(f, f, f), f_low);
+    fast_two_sum(l, hi, l.add(l.add(low, f_low), rest))
+}
+
+/// `(f + f_low, k)` with `x + low = (1 + f + f_low) 2^k`, for positive finite `x` and small `low`.
+#[inline(always)]
+fn reduce_pair<L: Lanes>(l: &L, x: L::F, low: L::F) -> (Pair<L>, L::F) {
+    let (m, k) = l.split(x);
+    let low = l.mul(low, l.power_of_two(l.max(l.f(-1023.0), l.neg(k))));
+    (fast_two_sum(l, l.sub(m, l.f(1.0)), low), k)
+}
+
+/// `log(x + low) + k log 2` rounded, relative error about 2^-56 before, also near 1.
+#[inline(always)]
+pub(super) fn log_of_pair<L: Lanes>(l: &L, x: L::F, low: L::F, more: L::F) -> L::F {
+    let ((f, f_low), k) = reduce_pair(l, x, low);
+    let (hi, lo) = log1p_parts(l, f, f_low);
+    let k = l.add(k, more);
+    let (sum, error) = fast_two_sum(l, l.mul(k, l.f(LN2.0)), hi);
+    l.add(sum, l.add(l.fma(k, l.f(LN2.1), lo), error))
+}
+
+/// Logarithm to base 2, exact for powers of two. At most 0.7 ULP.
+#[inline(always)]
+pub(super) fn log2<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (m, k) = l.split(x);
+    let (hi, lo) = mul_const(l, log1p_parts(l, l.sub(m, l.f(1.0)), l.f(0.0)), LOG2_E);
+    let (sum, error) = fast_two_sum(l, k, hi);
+    fix_ends(l, x, l.add(sum, l.add(error, lo)))
+}
+
+/// Logarithm to base 10, exact for powers of ten. At most 0.7 ULP.
+#[inline(always)]
+pub(super) fn log10<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (m, k) = l.split(x);
+    let (hi, lo) = mul_const(l, log1p_parts(l, l.sub(m, l.f(1.0)), l.f(0.0)), LOG10_E);
+    let (sum, error) = fast_two_sum(l, l.mul(k, l.f(LOG10_2.0)), hi);
+    fix_ends(l, x, l.add(sum, l.add(l.fma(k, l.f(LOG10_2.1), lo), error)))
+}
+
+/// `log(1 + x)` without cancellation. At most 0.7 ULP.
+#[inline(always)]
+pub(super) fn log1p<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (sum, low) = two_sum(l, l.f(1.0), x);
+    let value = log_of_pair(l, sum, low, l.f(0.0));
+    // The zero keeps its sign.
+    l.select(l.eq(x, l.f(0.0)), x, fix_ends(l, sum, value))
+}
+
+/// `artanh s` for `|s| <= 0.2`.
+#[inline(always)]
+pub(super) fn atanh_series<L: Lanes>(l: &L, s: L::F) -> L::F {
+    let z = l.mul(s, s);
+    l.fma(l.mul(l.mul(s, l.f(0.5)), z), poly(l, z, SERIES), s)
 }

@@ -5,7 +5,7 @@
 //! `f64` result rounded once, so at most 0.501 ULP. An argument outside the domain gives NaN or an infinity as in
 //! NumPy, never an error. The sign and payload of a NaN are not specified.
 
-mod angle;
+mod arc;
 mod dd;
 mod erf;
 mod eval;
@@ -18,12 +18,16 @@ mod log;
 mod on_lanes;
 mod pair;
 mod pow;
+mod roots;
+mod simple;
 mod tables;
 mod trig;
 mod two_over_pi;
 
 pub(super) use explog::log_hypot;
 
+#[cfg(target_arch = "x86_64")]
+pub use on_lanes::{FastOne, FastTwo, fast_one, fast_two};
 pub use on_lanes::{one_on_lanes, two_on_lanes};
 
 macro_rules! functions {

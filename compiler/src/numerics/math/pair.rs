@@ -63,3 +63,9 @@ pub(super) fn poly<L: Lanes, const N: usize>(l: &L, x: L::F, c: [f64; N]) -> L::
     }
     sums[0]
 }
+/// A pair times a constant pair.
+#[inline(always)]
+pub(super) fn mul_const<L: Lanes>(l: &L, a: Pair<L>, b: (f64, f64)) -> Pair<L> {
+    let (hi, lo) = two_prod(l, a.0, l.f(b.0));
+    (hi, l.fma(a.0, l.f(b.1), l.fma(a.1, l.f(b.0), lo)))
+}
