@@ -102,7 +102,8 @@ pub struct Strip {
     /// One block.
     pub body: Region,
     /// `N`, where the result depends on it (sums that may be regrouped); a power of two from 16 on.
-    /// Such a strip's first block is full if `n >= N`.
+    /// Such a strip's first block is full if `n >= N`. A tier may go through a block in pieces of lanes, each of which counts as a
+    /// block where a fault is concerned; lane `i % N` of a carried value still receives iteration `i`.
     pub lanes: Option<u32>,
 }
 

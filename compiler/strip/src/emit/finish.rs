@@ -125,6 +125,11 @@ impl Writer<'_> {
         if self.frame > 0 {
             self.asm.push(RBP);
             self.asm.general(G::Mov, RBP, Rm::Reg(RSP), 0);
+            // Every page is touched in turn, so that the one that guards the stack is not stepped over.
+            for page in 1..=self.frame / 4096 {
+                let below = Mem { base: MemBase::Reg(RSP), index: None, disp: -(page as i32 * 4096) };
+                self.asm.general(G::MovSt, RSP, Rm::Mem(below), 0);
+            }
             self.asm.general(G::SubI, 0, Rm::Reg(RSP), self.frame as i32);
             self.asm.general(G::AndI, 0, Rm::Reg(RSP), -64);
         }

@@ -71,15 +71,33 @@ impl std::error::Error for Unsupported {}
 /// # Errors
 /// [`Unsupported`] names what the tier cannot do; the loop stays scalar then.
 pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
-    let lowered = crate::legal::lower(strip, tier)?;
-    let evex = lowered.func.evex;
-    let (flat, pool) = alloc::flatten(lowered.func);
-    let output =
-        alloc::allocate(&flat).map_err(|error| Unsupported::new(format!("register allocation: {error}")))?;
-    let (bytes, code_bytes, spills) = finish::finish(&flat, &output, &pool, evex);
-    Ok(Code {
-        bytes,
-        lanes: lowered.lanes,
-        remarks: Remarks { unroll: lowered.unroll, spills, code_bytes, head: lowered.head },
-    })
+    let mut at_most = u32::MAX;
+    loop {
+        let lowered = crate::legal::lower(strip, tier, at_most)?;
+        let evex = lowered.func.evex;
+        let (flat, pool) = alloc::flatten(lowered.func);
+        let output = alloc::allocate(&flat)
+            .map_err(|error| Unsupported::new(format!("register allocation: {error}")))?;
+        let frame_bytes = output.num_spillslots * 8;
+        // The estimate was wrong by far: fewer lanes.
+        let crowded = frame_bytes > MOST_SPILLED * if evex { 64 } else { 32 };
+        if crowded && lowered.divisible {
+            at_most = lowered.at_once / 2;
+            continue;
+        }
+        if frame_bytes > MOST_FRAME {
+            return Err(Unsupported::new("too many values are alive at once"));
+        }
+        let (bytes, code_bytes, spills) = finish::finish(&flat, &output, &pool, evex);
+        return Ok(Code {
+            bytes,
+            lanes: lowered.lanes,
+            remarks: Remarks { unroll: lowered.unroll, spills, code_bytes, head: lowered.head },
+        });
+    }
 }
+
+/// Registers on the stack from which on fewer lanes are tried.
+const MOST_SPILLED: usize = 12;
+/// Bytes of stack that a function may take.
+const MOST_FRAME: usize = 1 << 15;

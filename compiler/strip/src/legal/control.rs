@@ -23,8 +23,8 @@ impl Lower<'_> {
         self.left = self.plan.uses.clone();
         self.region(&strip.setup);
         let inits: Vec<VReg> = strip.carried.iter().flat_map(|carried| self.carry(carried.init)).collect();
-        let (full_lanes, masked_lanes) = (self.plan.lanes, self.plan.masked_lanes);
-        let limit = self.func.lea(Addr::reg(n).plus(-(full_lanes as i32)));
+        let lanes = self.plan.lanes;
+        let limit = self.func.lea(Addr::reg(n).plus(-(lanes as i32)));
         let zero = self.func.imm(0);
 
         let check = self.func.block();
@@ -55,8 +55,12 @@ impl Lower<'_> {
 
         self.func.begin(full);
         self.func.blocks[full.0 as usize].aligned = true;
-        let nexts = self.body(full_first, &full_carried, exit, None);
-        let first = self.func.g_ri(G::AddI, full_first, full_lanes as i32);
+        self.lanes = self.plan.full_lanes;
+        let mut nexts = full_carried;
+        for offset in (0..lanes).step_by(self.lanes as usize) {
+            nexts = self.body(full_first, offset, &nexts, exit, None);
+        }
+        let first = self.func.g_ri(G::AddI, full_first, lanes as i32);
         self.func.g_flags(G::Cmp, first, limit);
         let again = (full, with(first, &nexts, None));
         let to_tail = (tail, with(first, &nexts, None));
@@ -69,9 +73,20 @@ impl Lower<'_> {
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
 
         self.func.begin(masked);
-        self.lanes = masked_lanes;
-        let nexts = self.body(masked_first, &masked_carried, exit, Some(stop));
-        let after = self.func.lea(Addr::reg(masked_first).plus(masked_lanes as i32));
+        self.lanes = self.plan.masked_lanes;
+        let mut nexts = self.body(masked_first, 0, &masked_carried, exit, Some(stop));
+        let mut done = self.lanes;
+        // Each lane keeps its carried values: those of pinned lanes go on in other registers.
+        while self.strip.lanes.is_some() && done < lanes {
+            let reached = self.func.lea(Addr::reg(masked_first).plus(done as i32));
+            self.func.g_flags(G::Cmp, reached, stop);
+            let more = self.func.block();
+            self.func.end(Term::Cond(Cond::L, (more, vec![]), (exit, with(n, &nexts, None))));
+            self.func.begin(more);
+            nexts = self.body(masked_first, done, &nexts, exit, Some(stop));
+            done += self.lanes;
+        }
+        let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
         self.func.g_flags(G::Cmp, stop, after);
         let first = self.func.g_rr(G::CmovL, after, stop);
         self.func.g_flags(G::Cmp, first, n);
@@ -79,7 +94,7 @@ impl Lower<'_> {
         let to_exit = (exit, with(n, &nexts, None));
         self.func.end(Term::Cond(Cond::L, again, to_exit));
 
-        self.lanes = full_lanes;
+        self.lanes = lanes;
         let (done, exit_carried) = self.block_params(exit);
         self.func.begin(exit);
         self.block = None;
@@ -105,7 +120,7 @@ impl Lower<'_> {
         }
         let Some((address, disp, bytes)) = self.first_store() else { return false };
         let registers = self.reg_bytes as i32;
-        let at_zero = BlockState { first: zero, exit: check, carried: vec![] };
+        let at_zero = BlockState { first: zero, offset: 0, exit: check, carried: vec![] };
         let block = self.block.replace(at_zero);
         let addr = self.address(address, disp);
         self.block = block;
@@ -139,47 +154,54 @@ impl Lower<'_> {
         })
     }
 
-    /// One block: returns the carried values after it.
-    fn body(&mut self, first: VReg, carried: &[VReg], exit: BlockId, stop: Option<VReg>) -> Vec<VReg> {
+    /// The body for the lanes from an offset on: returns the carried values after it.
+    fn body(
+        &mut self,
+        first: VReg,
+        offset: u32,
+        carried: &[VReg],
+        exit: BlockId,
+        stop: Option<VReg>,
+    ) -> Vec<VReg> {
         let strip = self.strip;
-        self.block = Some(BlockState { first, exit, carried: carried.to_vec() });
+        self.block = Some(BlockState { first, offset, exit, carried: carried.to_vec() });
         self.left = self.plan.uses.clone();
-        self.active = stop.map(|stop| self.active_lanes(first, stop));
+        self.active = stop.map(|stop| self.active_lanes(first, offset, stop));
         let mut at = 0;
-        let mut ranges = vec![];
+        let mut starts = vec![];
         for c in &strip.carried {
-            let count = self.whole_count(c.param);
-            self.bind(c.param, &carried[at..at + count]);
-            ranges.push((at, count));
-            at += count;
+            let (all, skipped) = self.carried_parts(c.param, offset);
+            self.bind(c.param, &carried[at + skipped..at + all]);
+            starts.push(at + skipped);
+            at += all;
         }
         self.region(&strip.body);
-        let mut nexts = Vec::with_capacity(carried.len());
-        for (c, &(at, count)) in strip.carried.iter().zip(&ranges) {
-            let mut next = self.carry(c.next);
-            if self.active.is_some() {
-                for (part, next) in next.iter_mut().enumerate() {
-                    *next = self.keep_inactive(c.param, carried[at + part], *next, part);
-                }
+        let mut nexts = carried.to_vec();
+        for (c, start) in strip.carried.iter().zip(starts) {
+            for (part, new) in self.carry(c.next).into_iter().enumerate() {
+                let old = carried[start + part];
+                nexts[start + part] = self.keep_inactive(c.param, old, new, part);
             }
-            next.extend_from_slice(&carried[at + next.len()..at + count]);
-            nexts.extend(next);
         }
         nexts
     }
 
-    /// Parts of a carried value in a full block.
-    fn whole_count(&self, value: Value) -> usize {
+    /// Parts of a carried value in all, and before the lane with that number.
+    fn carried_parts(&self, value: Value, lane: u32) -> (usize, usize) {
         let size = match self.ty(value) {
             crate::ir::Ty::Mask => self.mask_grain,
             ty => size_of(ty),
         };
-        (self.plan.lanes / self.plan.lanes.min(self.reg_bytes / u32::from(size.max(1)))) as usize
+        let per_part = self.plan.lanes.min(self.reg_bytes / u32::from(size.max(1)));
+        ((self.plan.lanes / per_part) as usize, (lane / per_part) as usize)
     }
 
     /// Which lanes are active: those with a number below `stop - first`.
-    fn active_lanes(&mut self, first: VReg, stop: VReg) -> Active {
-        let count = self.func.g_rr(G::Sub, stop, first);
+    fn active_lanes(&mut self, first: VReg, offset: u32, stop: VReg) -> Active {
+        let mut count = self.func.g_rr(G::Sub, stop, first);
+        if offset > 0 {
+            count = self.func.lea(Addr::reg(count).plus(-(offset as i32)));
+        }
         let mut active = Active { eight: Parts::new(), four: Parts::new() };
         for (size, wanted) in [(8, self.plan.wide), (4, self.plan.narrow)] {
             if !wanted {
@@ -284,7 +306,11 @@ impl Lower<'_> {
         let go_on = self.func.block();
         self.func.end(Term::Cond(cond, (leave, vec![]), (go_on, vec![])));
         self.func.begin(leave);
-        self.func.jump(block.exit, with(block.first, &block.carried, None));
+        let done = match block.offset {
+            0 => block.first,
+            offset => self.func.lea(Addr::reg(block.first).plus(offset as i32)),
+        };
+        self.func.jump(block.exit, with(done, &block.carried, None));
         self.func.begin(go_on);
     }
 

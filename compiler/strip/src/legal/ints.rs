@@ -230,10 +230,12 @@ impl Lower<'_> {
     }
 
     fn sum_address(&mut self, linear: &Linear) -> Addr {
+        let offset = self.block.as_ref().map_or(0, |block| i64::from(block.offset));
+        let add = linear.add.wrapping_add(linear.first.wrapping_mul(offset));
         // Leave room for the parts of a block.
-        let (disp, rest) = match i32::try_from(linear.add) {
+        let (disp, rest) = match i32::try_from(add) {
             Ok(add) if add.unsigned_abs() < 1 << 30 => (add, 0),
-            _ => (0, linear.add),
+            _ => (0, add),
         };
         let (fixed, mut local): (Sum, Sum) =
             linear.terms.iter().copied().partition(|&(v, _)| self.in_setup[v]);

@@ -46,21 +46,25 @@ pub(crate) struct Lowered {
     pub(crate) func: Func,
     /// Lanes of a full block.
     pub(crate) lanes: u32,
+    /// Lanes that go through the body at once.
+    pub(crate) at_once: u32,
     /// Registers of a value of the widest type.
     pub(crate) unroll: u32,
     /// Does a first block align the stores?
     pub(crate) head: bool,
+    /// Fewer lanes are possible.
+    pub(crate) divisible: bool,
 }
 
-/// Lowers.
-pub(crate) fn lower(strip: &Strip, tier: Tier) -> Result<Lowered, Unsupported> {
+/// Lowers; at most so many lanes go through the body at once.
+pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, Unsupported> {
     let reg_bytes = match tier {
         Tier::Avx2 => 32,
         Tier::Avx512 => 64,
     };
-    let plan = plan::plan(strip, reg_bytes);
-    if plan.lanes > 64 {
-        return Err(Unsupported::new("more than 64 lanes"));
+    let plan = plan::plan(strip, reg_bytes, at_most);
+    if plan.lanes > 128 {
+        return Err(Unsupported::new("more than 128 lanes"));
     }
     let mut lower = Lower {
         strip,
@@ -89,7 +93,16 @@ pub(crate) fn lower(strip: &Strip, tier: Tier) -> Result<Lowered, Unsupported> {
         return Err(Unsupported::new(reason));
     }
     let unit = if lower.plan.wide { reg_bytes / 8 } else { reg_bytes / 4 };
-    Ok(Lowered { func: lower.func, lanes: lower.plan.lanes, unroll: (lower.plan.lanes / unit).max(1), head })
+    let at_once = lower.plan.full_lanes;
+    let smallest = reg_bytes / if lower.plan.narrow { 4 } else { 8 };
+    Ok(Lowered {
+        func: lower.func,
+        lanes: lower.plan.lanes,
+        at_once,
+        unroll: (at_once / unit).max(1),
+        head,
+        divisible: at_once > smallest,
+    })
 }
 
 /// The masks of the lanes that are active, by size of lane.
@@ -104,6 +117,8 @@ struct Active {
 struct BlockState {
     /// Number of its first iteration.
     first: VReg,
+    /// Added to it.
+    offset: u32,
     /// Where a fault goes, and the carried values then.
     exit: crate::emit::BlockId,
     carried: Vec<VReg>,

@@ -9,12 +9,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Strip;
 use crate::ir::{Inst, Op, Place, Region, Step, Ty, Value};
+use crate::walk::for_each_inst;
 
 /// What decides.
 pub(crate) struct Plan {
     /// `N`.
     pub(crate) lanes: u32,
-    /// Lanes of the masked block.
+    /// Lanes that go through the body at once in a full block, a fraction of `N`.
+    pub(crate) full_lanes: u32,
+    /// The same in a masked block.
     pub(crate) masked_lanes: u32,
     /// Uses of each value.
     pub(crate) uses: SecondaryMap<Value, u32>,
@@ -63,8 +66,8 @@ pub(crate) fn lane_bytes(ty: Ty, mask: u8) -> u8 {
     }
 }
 
-/// Chooses.
-pub(crate) fn plan(strip: &Strip, reg_bytes: u32) -> Plan {
+/// Chooses, at most so many lanes unless the strip pins them.
+pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let evex = reg_bytes == 64;
     let (mut narrow, mut wide) = (false, false);
     for &ty in strip.values.values() {
@@ -93,6 +96,7 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32) -> Plan {
             (false, false) => 4,
         },
     };
+    scan.count_uses();
     scan.setup();
     for carried in &strip.carried {
         scan.define(carried.param);
@@ -100,7 +104,6 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32) -> Plan {
     scan.region(&strip.body);
     for carried in &strip.carried {
         scan.read(carried.next);
-        scan.uses[carried.init] += 1;
         scan.extend(carried.param);
     }
     let registers: f32 = if evex { 32.0 } else { 16.0 };
@@ -114,27 +117,64 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32) -> Plan {
     while unroll > 1 && unroll as f32 * per_unit > free {
         unroll /= 2;
     }
-    if narrow && wide {
+    if scan.has_loop {
+        // Rounds wait for each other: a second vector hides that even if some values are spilled.
         unroll = unroll.max(2);
     }
-    let lanes = strip.lanes.unwrap_or(unit * unroll);
-    let masked_lanes = match strip.lanes {
-        Some(lanes) => lanes,
-        None => lanes.min(if narrow { double_lanes * 2 } else { double_lanes }),
-    };
-    let used = lanes as f32 / double_lanes as f32 * peak;
+    let unit = if narrow { double_lanes * 2 } else { double_lanes };
+    let wanted = (if wide { double_lanes } else { double_lanes * 2 } * unroll).min(at_most).max(unit);
+    // A strip that pins its lanes may still go through the body in pieces: lanes do not know of each other.
+    let lanes = strip.lanes.unwrap_or(wanted);
+    let full_lanes = wanted.min(lanes);
+    let masked_lanes = if strip.lanes.is_some() { full_lanes } else { unit.min(lanes) };
+    let used = full_lanes as f32 / double_lanes as f32 * peak;
     let spare = (registers - 1.0 - scan.uniform as f32 - used).max(0.0) as usize;
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
-    Plan { lanes, masked_lanes, uses: scan.uses, resident, narrow, wide }
+    Plan { lanes, full_lanes, masked_lanes, uses: scan.uses, resident, narrow, wide }
 }
 
 impl Scan<'_> {
+    fn count_uses(&mut self) {
+        let strip = self.strip;
+        for carried in &strip.carried {
+            self.uses[carried.next] += 1;
+            self.uses[carried.init] += 1;
+        }
+        for region in [&strip.setup, &strip.body] {
+            for_each_inst(region, &mut |inst| {
+                let mut used = |value: Value| self.uses[value] += 1;
+                match inst {
+                    Inst::Let { op, .. } => op.for_each_operand(used),
+                    Inst::Store { place, value, mask, .. } => {
+                        place.for_each_operand(&mut used);
+                        used(*value);
+                        mask.iter().for_each(|&mask| used(mask));
+                    }
+                    Inst::Fault { mask } => used(*mask),
+                    Inst::Loop(inner) => {
+                        used(inner.cond);
+                        inner.carried.iter().for_each(|phi| {
+                            used(phi.init);
+                            used(phi.next);
+                        });
+                    }
+                    Inst::Branch(branch) => {
+                        used(branch.cond);
+                        branch.results.iter().for_each(|&(_, a, b)| {
+                            used(a);
+                            used(b);
+                        });
+                    }
+                }
+            });
+        }
+    }
+
     fn setup(&mut self) {
         for inst in &self.strip.setup {
             if let Inst::Let { value, op } = inst {
-                op.for_each_operand(|v| self.uses[v] += 1);
                 if let Op::Const(bits) = op {
                     self.constant(*value, *bits);
                 } else if lane_bytes(self.strip.values[*value], 1) > 0 {
@@ -158,7 +198,6 @@ impl Scan<'_> {
     }
 
     fn read(&mut self, value: Value) {
-        self.uses[value] += 1;
         if let Some(key) = self.constant[value] {
             *self.consts.entry(key).or_default() += 1 << (2 * self.depth.min(8));
         }
@@ -233,7 +272,11 @@ impl Scan<'_> {
             Op::Const(bits) => self.constant(value, *bits),
             Op::Load { place, .. } => {
                 self.memory += 1;
-                self.define(value);
+                // One that is read once is an operand of what reads it.
+                let is_operand = is_contiguous(place) && self.uses[value] == 1;
+                if !is_operand {
+                    self.define(value);
+                }
                 if !is_contiguous(place) {
                     self.ops += 4;
                 }
