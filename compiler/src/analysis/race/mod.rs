@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 
 use super::affine::{AtomId, Poly};
 use super::liveness::{self, LiveAfter};
-use super::values::{RootAxis, RootId, Source, Sum, Values};
+use super::values::{RootAxis, RootId, Source, Sum, Values, Walk, branches};
 use crate::base::{Diagnostic, Span};
 use crate::ir::runtime_fn::RuntimeFn;
 use crate::ir::walk;
@@ -159,6 +159,16 @@ pub(crate) struct Walker<'a, 's> {
     lockstep: Option<&'s mut lockstep::Search>,
 }
 
+impl<'a> Walk<'a> for Walker<'a, '_> {
+    fn values(&mut self) -> &mut Values<'a> {
+        &mut self.values
+    }
+
+    fn walk(&mut self, block: &'a [Stmt]) {
+        self.block(block);
+    }
+}
+
 impl<'a> Walker<'a, '_> {
     fn block(&mut self, block: &'a [Stmt]) {
         for stmt in block {
@@ -172,25 +182,9 @@ impl<'a> Walker<'a, '_> {
         }
         match stmt {
             Stmt::If { cond, then, orelse } => {
-                let (before, facts) = (self.values.state.clone(), self.values.facts.len());
                 self.depth += 1;
-                self.values.assume(*cond, true);
-                self.block(then);
-                let after_then = std::mem::replace(&mut self.values.state, before);
-                self.values.facts.truncate(facts);
-                self.values.assume(*cond, false);
-                self.block(orelse);
-                self.values.facts.truncate(facts);
+                branches(self, *cond, then, orelse);
                 self.depth -= 1;
-                let after_orelse = self.values.state.clone();
-                match (ends_in_jump(then), ends_in_jump(orelse)) {
-                    (true, false) => self.values.assume(*cond, false),
-                    (false, true) => {
-                        self.values.state = after_then;
-                        self.values.assume(*cond, true);
-                    }
-                    (true, true) | (false, false) => self.values.merge(&after_then, &after_orelse),
-                }
                 // What follows a branch that may leave the iteration is conditional itself.
                 if walk::contains_exit(then) || walk::contains_exit(orelse) {
                     self.depth += 1;
@@ -482,8 +476,4 @@ pub(crate) struct Region<'a> {
     /// What can be read in front of it.
     sources: FxHashMap<AtomId, Source>,
     info: &'a crate::ir::LoopInfo,
-}
-
-fn ends_in_jump(block: &[Stmt]) -> bool {
-    block.last().is_some_and(Stmt::is_jump)
 }

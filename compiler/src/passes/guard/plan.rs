@@ -1,79 +1,13 @@
-//! Puts the index checks of a loop nest into one condition in front of it.
-//!
-//! ```text
-//! for i in lo .. hi {                   if lo >= 0 & hi <= dim(x, 0) {
-//!   check index(i, x, 0) else index       for i in lo .. hi { x[i] = 0.0 }
-//!   x[wrap(i, dim(x, 0))] = 0.0   ==>   } else {
-//! }                                       the loop as it was, so that the error is exact
-//!                                       }
-//! ```
-//!
-//! A check goes to the outermost loop in front of which the range of its index can be computed; what is proven without a
-//! test is dropped. In the fast copy no index is negative, so nothing wraps. Checks of conditions that do not change in the
-//! loop (a divisor is not 0) are hoisted likewise.
-//!
-//! Conservative: which error is raised, and after which stores, does not change. Conditions are exact in 64 bits: values
-//! that they multiply or add are first tested to be small; extents are below 2^48. A check under a branch adds no
-//! condition of its own. Indices that are data stay checked.
+//! What is to be tested in front of which loop: facts only, nothing is edited here.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{PassReport, build};
+use super::{Condition, Plan};
 use crate::analysis::affine::{Atom, AtomId, Poly, Side};
-use crate::analysis::values::{Factor, Source, Sum, Values};
+use crate::analysis::values::{Factor, Source, Sum, Values, Walk, branches};
 use crate::base::Span;
 use crate::ir::walk;
-use crate::ir::{
-    ArrayId, BinaryOp, Block, Check, CompareOp, ExprId, ExprKind, Func, Loop, LoopId, Program, Remark,
-    RemarkKind, Stmt,
-};
-use crate::types::DType;
-
-/// Guards the loops of every function.
-pub fn guard(program: &mut Program, report: &mut PassReport) {
-    let mut remarks = Vec::new();
-    for func in program.funcs.values_mut() {
-        let mut has_checks = false;
-        walk::for_each_stmt(&func.body, &mut |stmt| has_checks |= matches!(stmt, Stmt::Check { .. }));
-        if !has_checks {
-            continue;
-        }
-        let plan = plan(func);
-        report.add(plan.proven.len() + plan.guards.values().map(|g| g.checks.len()).sum::<usize>());
-        remarks.extend(plan.remarks.iter().cloned());
-        apply(func, &plan);
-    }
-    program.remarks.extend(remarks);
-}
-
-/// What is to be done.
-#[derive(Default)]
-struct Plan {
-    /// Checks (by their condition or index) that always hold.
-    proven: FxHashSet<ExprId>,
-    /// `Wrap`s that never wrap.
-    unwrapped: FxHashSet<ExprId>,
-    guards: FxHashMap<LoopId, Guard>,
-    remarks: Vec<Remark>,
-}
-
-/// What is tested in front of a loop.
-#[derive(Default)]
-struct Guard {
-    conditions: Vec<Condition>,
-    checks: Vec<ExprId>,
-    wraps: Vec<ExprId>,
-}
-
-#[derive(Clone, PartialEq)]
-enum Condition {
-    /// `left >= right`.
-    AtLeast(Sum, Sum),
-    /// Below 2^bits in size.
-    Small(Factor, u32),
-    /// Something that does not change in the loop.
-    Holds(ExprId),
-}
+use crate::ir::{ArrayId, Check, ExprId, ExprKind, Func, Loop, LoopId, Remark, RemarkKind, Stmt};
 
 /// A loop on the way to a check.
 struct Frame {
@@ -98,7 +32,17 @@ struct OpenCheck {
 }
 
 enum OpenKind {
-    Index { index: Poly, dim: Poly, array: ArrayId, is_nonneg: bool, is_below: bool },
+    /// An index that must not be negative so that it need not be wrapped.
+    Wrap {
+        index: Poly,
+    },
+    Index {
+        index: Poly,
+        dim: Poly,
+        array: ArrayId,
+        is_nonneg: bool,
+        is_below: bool,
+    },
     Cond,
 }
 
@@ -106,6 +50,7 @@ struct OpenWrap {
     id: ExprId,
     index: Poly,
     frame: Option<usize>,
+    depth: u32,
 }
 
 struct Planner<'a> {
@@ -120,7 +65,19 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-fn plan(func: &Func) -> Plan {
+/// Plans for a function; `None` if there is nothing in it to guard.
+pub(super) fn plan(func: &Func) -> Option<Plan> {
+    let (mut has_checks, mut has_wraps) = (false, false);
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        has_checks |= matches!(stmt, Stmt::Check { .. });
+        walk::for_each_expr_root(stmt, &mut |root| {
+            has_wraps |=
+                walk::any_expr(&func.exprs, root, &mut |expr| matches!(expr.kind, ExprKind::Wrap { .. }));
+        });
+    });
+    if !has_checks && !has_wraps {
+        return None;
+    }
     let mut planner = Planner {
         values: Values::new(func),
         frames: Vec::new(),
@@ -132,8 +89,22 @@ fn plan(func: &Func) -> Plan {
         plan: Plan::default(),
     };
     planner.block(&func.body);
+    if !has_checks {
+        // Without checks (`boundscheck=False`) it is the wraps that want a condition.
+        planner.check_wraps();
+    }
     planner.hoist();
-    planner.plan
+    Some(planner.plan)
+}
+
+impl<'a> Walk<'a> for Planner<'a> {
+    fn values(&mut self) -> &mut Values<'a> {
+        &mut self.values
+    }
+
+    fn walk(&mut self, block: &'a [Stmt]) {
+        self.block(block);
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -149,26 +120,9 @@ impl<'a> Planner<'a> {
         }
         match stmt {
             Stmt::If { cond, then, orelse } => {
-                let (before, facts) = (self.values.state.clone(), self.values.facts.len());
                 self.depth += 1;
-                self.values.assume(*cond, true);
-                self.block(then);
-                let after_then = std::mem::replace(&mut self.values.state, before);
-                self.values.facts.truncate(facts);
-                self.values.assume(*cond, false);
-                self.block(orelse);
-                self.values.facts.truncate(facts);
+                branches(self, *cond, then, orelse);
                 self.depth -= 1;
-                let after_orelse = self.values.state.clone();
-                let ends = |block: &[Stmt]| block.last().is_some_and(Stmt::is_jump);
-                match (ends(then), ends(orelse)) {
-                    (true, false) => self.values.assume(*cond, false),
-                    (false, true) => {
-                        self.values.state = after_then;
-                        self.values.assume(*cond, true);
-                    }
-                    (true, true) | (false, false) => self.values.merge(&after_then, &after_orelse),
-                }
                 if walk::contains_exit(then) || walk::contains_exit(orelse) {
                     self.depth += 1;
                 }
@@ -235,7 +189,7 @@ impl<'a> Planner<'a> {
             if self.is_proven(&index, &index, extent.as_atom()) {
                 self.plan.unwrapped.insert(id);
             } else {
-                self.wraps.push(OpenWrap { id, index, frame: self.frame });
+                self.wraps.push(OpenWrap { id, index, frame: self.frame, depth: self.depth });
             }
         }
     }
@@ -293,6 +247,19 @@ impl<'a> Planner<'a> {
         })
     }
 
+    /// Makes every wrap of an integer something to find a loop for.
+    fn check_wraps(&mut self) {
+        for wrap in &self.wraps {
+            self.checks.push(OpenCheck {
+                id: wrap.id,
+                kind: OpenKind::Wrap { index: wrap.index.clone() },
+                frame: wrap.frame,
+                depth: wrap.depth,
+                span: Span::default(),
+            });
+        }
+    }
+
     /// Finds a loop for each open check: unconditional ones first, since they bring the conditions.
     fn hoist(&mut self) {
         let mut checks = std::mem::take(&mut self.checks);
@@ -323,8 +290,10 @@ impl<'a> Planner<'a> {
                             guard.conditions.push(condition);
                         }
                     }
-                    guard.checks.push(check.id);
-                    if let OpenKind::Index { index, .. } = &check.kind {
+                    if !matches!(check.kind, OpenKind::Wrap { .. }) {
+                        guard.checks.push(check.id);
+                    }
+                    if let OpenKind::Index { index, .. } | OpenKind::Wrap { index } = &check.kind {
                         nonneg.insert((id, index.clone()));
                     }
                 }
@@ -346,6 +315,9 @@ impl<'a> Planner<'a> {
         }
         for (id, guard) in &self.plan.guards {
             let span = self.values.func.loops[*id].span;
+            if guard.checks.is_empty() {
+                continue;
+            }
             let text = format!("{} checks are one test before the loop", guard.checks.len());
             self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, is_done: true, text });
         }
@@ -363,6 +335,7 @@ impl<'a> Planner<'a> {
                     "the index of `{name}` is checked in every iteration: its range is not known before the loop"
                 )
             }
+            OpenKind::Wrap { .. } => return,
             OpenKind::Cond => "checked in every iteration: it depends on the iteration".to_owned(),
         };
         self.plan.remarks.push(Remark { span: check.span, kind: RemarkKind::Checks, is_done: false, text });
@@ -373,7 +346,7 @@ impl<'a> Planner<'a> {
         let Planner { values, frames, .. } = self;
         let frame = &frames[frame_number];
         let mut assumptions = Vec::new();
-        if let OpenKind::Index { index, .. } = &check.kind {
+        if let OpenKind::Index { index, .. } | OpenKind::Wrap { index } = &check.kind {
             // What multiplies a counter is tested not to be negative.
             for (monomial, _) in index.terms() {
                 if monomial.len() > 1 && monomial.iter().any(|&a| values.atoms.is_newer(a, frame.mark)) {
@@ -400,6 +373,16 @@ impl<'a> Planner<'a> {
                     return None;
                 }
                 vec![Condition::Holds(check.id)]
+            }
+            OpenKind::Wrap { index } => {
+                let is_new = |atom: AtomId| self.values.atoms.is_newer(atom, frame.mark);
+                let mut conditions = assumptions;
+                if !self.values.atoms.is_exact(index, None) && !self.is_loop_variable(index, frame) {
+                    self.all_small(index, &Poly::int(0), frame, &mut conditions)?;
+                }
+                let lowest = self.values.atoms.bounds(index, Side::Lower, &is_new);
+                conditions.extend(lowest.iter().find_map(|p| self.at_least_zero(p, frame, None))?);
+                conditions
             }
             OpenKind::Index { index, dim, is_nonneg, is_below, .. } => {
                 let is_new = |atom: AtomId| self.values.atoms.is_newer(atom, frame.mark);
@@ -588,166 +571,5 @@ fn small_factors(sum: &Sum, degree: usize, bits: u32, conditions: &mut Vec<Condi
                 }
             }
         }
-    }
-}
-
-fn apply(func: &mut Func, plan: &Plan) {
-    let mut body = std::mem::take(&mut func.body);
-    walk::for_each_block_mut(&mut body, &mut |block| {
-        block.retain(|stmt| check_id(stmt).is_none_or(|id| !plan.proven.contains(&id)));
-    });
-    for &wrap in &plan.unwrapped {
-        unwrap(func, wrap);
-    }
-    insert_guards(func, &mut body, plan);
-    func.body = body;
-}
-
-fn check_id(stmt: &Stmt) -> Option<ExprId> {
-    match stmt {
-        Stmt::Check { check: Check::Cond(id) | Check::Index { index: id, .. }, .. } => Some(*id),
-        _ => None,
-    }
-}
-
-fn unwrap(func: &mut Func, wrap: ExprId) {
-    if let ExprKind::Wrap { index, .. } = func.exprs[wrap].kind {
-        func.exprs[wrap].kind = func.exprs[index].kind.clone();
-    }
-}
-
-fn insert_guards(func: &mut Func, block: &mut Block, plan: &Plan) {
-    for stmt in block.iter_mut() {
-        let guard = match stmt {
-            Stmt::Loop(l) => plan.guards.get(&l.id),
-            _ => None,
-        };
-        if let Some(guard) = guard {
-            let span = match stmt {
-                Stmt::Loop(l) => func.loops[l.id].span,
-                _ => Span::default(),
-            };
-            // The copy has expressions of its own: what follows changes the original only.
-            let slow = if guard.conditions.is_empty() {
-                Vec::new()
-            } else {
-                walk::clone_block(func, std::slice::from_ref(stmt))
-            };
-            let conditions: Vec<ExprId> = guard.conditions.iter().map(|c| condition(func, c, span)).collect();
-            let checks: FxHashSet<ExprId> = guard.checks.iter().copied().collect();
-            for inner in stmt.blocks_mut() {
-                walk::for_each_block_mut(inner, &mut |block| {
-                    block.retain(|stmt| check_id(stmt).is_none_or(|id| !checks.contains(&id)));
-                });
-            }
-            for &wrap in &guard.wraps {
-                unwrap(func, wrap);
-            }
-            for inner in stmt.blocks_mut() {
-                insert_guards(func, inner, plan);
-            }
-            if let Some(cond) = build::all_of(func, &conditions, span) {
-                let fast = std::mem::replace(stmt, Stmt::Break);
-                *stmt = Stmt::If { cond, then: vec![fast], orelse: slow };
-            }
-        } else {
-            for inner in stmt.blocks_mut() {
-                insert_guards(func, inner, plan);
-            }
-        }
-    }
-}
-
-fn condition(func: &mut Func, condition: &Condition, span: Span) -> ExprId {
-    match condition {
-        Condition::AtLeast(left, right) => {
-            let (left, right) = (build::sum(func, left, span), build::sum(func, right, span));
-            build::compare(func, CompareOp::Ge, left, right, span)
-        }
-        Condition::Small(factor, bits) => {
-            // -2^bits <= x < 2^bits as one unsigned comparison.
-            let value = build::sum(func, &Sum { terms: vec![(1, vec![factor.clone()])] }, span);
-            let shift = func.int(1 << bits, span);
-            let shifted = build::int_binary(func, BinaryOp::Add, value, shift, span);
-            let unsigned = func.expr(ExprKind::Cast { arg: shifted }, DType::U64, span);
-            let limit = func.expr(ExprKind::Const(crate::ir::Const::int(2 << bits)), DType::U64, span);
-            build::compare(func, CompareOp::Lt, unsigned, limit, span)
-        }
-        Condition::Holds(expr) => func.clone_expr(*expr),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ir::text::{parse_program, print_program};
-    use crate::ir::verify;
-
-    fn guarded(body: &str) -> String {
-        let head = "trap0 = K701 IndexError \"bad\"\n\nentry func f(x: f64[:], a: f64[:, :], p: i64[:], lo: i64, hi: i64, n: i64) {\n";
-        let mut program = parse_program(&format!("{head}{body}}}\n")).unwrap_or_else(|e| panic!("{e}"));
-        guard(&mut program, &mut PassReport::default());
-        assert_eq!(verify(&program), Ok(()));
-        print_program(&program).strip_prefix(head).unwrap().to_owned()
-    }
-
-    #[test]
-    fn a_range_is_tested_once() {
-        let slow = "    for i in lo .. hi {\n      check index(i, x, 0) else trap0\n      x[wrap(i, dim(x, 0))] = 0.0\n    }\n";
-        let body = "  for i in lo .. hi {\n    check index(i, x, 0) else trap0\n    x[wrap(i, dim(x, 0))] = 0.0\n  }\n";
-        let fast = "    for i in lo .. hi {\n      x[i] = 0.0\n    }\n";
-        assert_eq!(
-            guarded(body),
-            format!("  if (lo >= 0) & (dim(x, 0) >= hi) {{\n{fast}  }} else {{\n{slow}  }}\n}}\n")
-        );
-    }
-
-    #[test]
-    fn whole_ranges_need_no_test() {
-        let body = "  for i in 1 .. dim(a, 0) - 1 {\n    for j in 0 .. dim(a, 1) {\n      check index(i - 1, a, 0) else trap0\n      \
-                    check index(j, a, 1) else trap0\n      a[wrap(i - 1, dim(a, 0)), j] = 0.0\n    }\n  }\n";
-        let after = "  for i in 1 .. dim(a, 0) - 1 {\n    for j in 0 .. dim(a, 1) {\n      a[i - 1, j] = 0.0\n    }\n  }\n}\n";
-        assert_eq!(guarded(body), after);
-    }
-
-    #[test]
-    fn data_dependent_bounds_are_tested_before_the_inner_loop() {
-        let body = "  for i in 0 .. dim(p, 0) - 1 {\n    for k in p[i] .. p[i + 1] {\n      check index(k, x, 0) else trap0\n      x[k] = 0.0\n    }\n  }\n";
-        assert!(!guarded(body).contains("if"), "a load cannot be read before it is loaded");
-        let body = "  for i in 0 .. dim(p, 0) - 1 {\n    %b: i64 = p[i]\n    %e: i64 = p[i + 1]\n    for k in %b .. %e {\n      check index(k, x, 0) else trap0\n      x[k] = 0.0\n    }\n  }\n";
-        assert!(guarded(body).contains(
-            "    if (%b >= 0) & (dim(x, 0) >= %e) {\n      for k in %b .. %e {\n        x[k] = 0.0\n"
-        ));
-    }
-
-    #[test]
-    fn products_are_tested_to_be_small() {
-        let body = "  for i in 0 .. n {\n    check index(i * n, x, 0) else trap0\n    x[i * n] = 0.0\n  }\n";
-        let text = guarded(body);
-        assert!(text.contains("u64(n + 67108864) < 134217728_u64"), "{text}");
-    }
-
-    #[test]
-    fn branches_bring_facts_but_no_conditions() {
-        let body = "  for i in 0 .. dim(x, 0) {\n    if i > 0 {\n      check index(i - 1, x, 0) else trap0\n      x[wrap(i - 1, dim(x, 0))] = 0.0\n    }\n  }\n";
-        assert_eq!(
-            guarded(body),
-            "  for i in 0 .. dim(x, 0) {\n    if i > 0 {\n      x[i - 1] = 0.0\n    }\n  }\n}\n"
-        );
-        let body = "  for i in 0 .. n {\n    if p[0] > 0 {\n      check index(i, x, 0) else trap0\n      x[i] = 0.0\n    }\n  }\n";
-        assert!(guarded(body).contains("check"));
-    }
-
-    #[test]
-    fn conditions_of_while_loops_prove_indices() {
-        let body = "  var i: i64\n  i = 0\n  while i < dim(x, 0) {\n    check index(i, x, 0) else trap0\n    x[wrap(i, dim(x, 0))] = 0.0\n    i = i + 1\n  }\n";
-        let text = guarded(body);
-        assert!(!text.contains("check") && text.contains("x[i] = 0.0"), "{text}");
-    }
-
-    #[test]
-    fn a_second_check_of_the_same_index_goes() {
-        let body = "  check index(n, x, 0) else trap0\n  x[wrap(n, dim(x, 0))] = 1.0\n  check index(n, x, 0) else trap0\n  x[wrap(n, dim(x, 0))] = 2.0\n";
-        assert_eq!(guarded(body).matches("check").count(), 1);
     }
 }
