@@ -315,4 +315,8 @@ pub struct StripOutput {
     pub word: u32,
     /// How.
     pub op: ReduceOp,
+    /// If the word is a zero, its sign is not known: the loop begins at its first iteration. (Such a strip stores nothing.)
+    pub zero_is_open: bool,
+    /// A local, and the word that it takes where the word above is strictly better.
+    pub companion: Option<(LocalId, u32)>,
 }

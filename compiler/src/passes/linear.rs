@@ -359,10 +359,13 @@ pub(super) fn counter(
     Some(Counter { local, first, step: Stmt::Set { local, value } })
 }
 
-/// Can something be added at the end of every iteration? Not if some of them do not get there, and go on.
+/// Can something be added at the end of every iteration? Not if some of them do not get there, and go on, or if a strip may do
+/// the first ones.
 pub(super) fn can_count(l: &Loop) -> bool {
     use crate::ir::LoopKind;
-    matches!(l.kind, LoopKind::Serial | LoopKind::Vector) && !walk::exits(&l.body).continues
+    matches!(l.kind, LoopKind::Serial | LoopKind::Vector)
+        && l.strip.is_none()
+        && !walk::exits(&l.body).continues
 }
 
 /// Is there no loop in it?

@@ -24,7 +24,7 @@ use crate::analysis::race::lockstep::{self, Lockstep};
 use crate::base::Span;
 use crate::ir::{
     BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, Program, Remark,
-    RemarkKind, Stmt, StripOutput, StripPlan, walk,
+    RemarkKind, Stmt, StripPlan, walk,
 };
 use crate::types::DType;
 use crate::vector::{self, Arg, Built, Need, Obstacle, Request};
@@ -203,8 +203,7 @@ fn apply(
             None => func.expr(ExprKind::Const(Const(1)), DType::Bool, span),
         };
         let args = built.args.iter().map(|&(word, arg)| (word, argument(func, l, arg, span))).collect();
-        let outputs =
-            built.outputs.iter().map(|o| StripOutput { local: o.local, word: o.word, op: o.op }).collect();
+        let outputs = built.outputs;
         l.strip = Some(Box::new(StripPlan {
             strip: built.strip,
             guard,

@@ -1,9 +1,10 @@
 //! Expressions: the same numbers as in the scalar code, bit for bit.
 
-use kjit_strip::ir::{Binary, FmaKind, Op, Ty, Unary, Value};
+use kjit_strip::ir::{Binary, Convert, FmaKind, Op, Ty, Unary, Value};
 
 use super::int::compare_op;
 use super::linear::Linear;
+use super::math;
 use super::value::{Builder, Result, Val};
 use crate::ir::{BinaryOp, CompareOp, Const, ExprId, ExprKind, UnaryOp};
 use crate::numerics::math::{MathFn1, MathFn2};
@@ -202,7 +203,17 @@ impl Builder<'_> {
                 let factor = self.graph.bits(Ty::F64, factor.to_bits());
                 return Ok(Val::Lanes(self.graph.binary(Binary::Mul, arg, factor)));
             }
-            _ => return self.refuse(format!("`{}` has no form for vectors", function.name())),
+            _ => {
+                let found = if function.is_on_lanes() {
+                    self.in_f64(&[arg], |builder, args| math::one(builder, function, args[0]))
+                } else {
+                    None
+                };
+                return match found {
+                    Some(value) => Ok(Val::Lanes(value)),
+                    None => self.refuse(format!("`{}` has no form for vectors", function.name())),
+                };
+            }
         };
         Ok(Val::Lanes(self.graph.unary(op, arg)))
     }
@@ -215,17 +226,40 @@ impl Builder<'_> {
                     _ => (Ty::I64, 1 << 63),
                 };
                 let ty = self.graph.ty(a);
-                let (x, y) = (
-                    self.graph.convert(kjit_strip::ir::Convert::Bits, a, int),
-                    self.graph.convert(kjit_strip::ir::Convert::Bits, b, int),
-                );
+                let (x, y) =
+                    (self.graph.convert(Convert::Bits, a, int), self.graph.convert(Convert::Bits, b, int));
                 let sign = self.graph.bits(int, sign);
                 let size = self.graph.binary(Binary::AndNot, x, sign);
                 let sign = self.graph.binary(Binary::And, y, sign);
                 let bits = self.graph.binary(Binary::Or, size, sign);
-                Ok(Val::Lanes(self.graph.convert(kjit_strip::ir::Convert::Bits, bits, ty)))
+                Ok(Val::Lanes(self.graph.convert(Convert::Bits, bits, ty)))
             }
-            _ => self.refuse(format!("`{}` has no form for vectors", function.name())),
+            _ => {
+                let found = if function.is_on_lanes() {
+                    self.in_f64(&[a, b], |builder, args| math::two(builder, function, args[0], args[1]))
+                } else {
+                    None
+                };
+                match found {
+                    Some(value) => Ok(Val::Lanes(value)),
+                    None => self.refuse(format!("`{}` has no form for vectors", function.name())),
+                }
+            }
         }
+    }
+
+    /// A function computed in doubles and rounded to the type of its arguments.
+    fn in_f64(
+        &mut self,
+        args: &[Value],
+        compute: impl FnOnce(&mut Self, &[Value]) -> Option<Value>,
+    ) -> Option<Value> {
+        if self.graph.ty(args[0]) == Ty::F64 {
+            return compute(self, args);
+        }
+        let wide: Vec<Value> =
+            args.iter().map(|&arg| self.graph.convert(Convert::Widen, arg, Ty::F64)).collect();
+        let value = compute(self, &wide)?;
+        Some(self.graph.convert(Convert::Narrow, value, Ty::F32))
     }
 }

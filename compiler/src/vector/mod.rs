@@ -26,14 +26,16 @@ mod graph;
 mod int;
 mod linear;
 mod loops;
+mod math;
 mod place;
+mod reduce;
 mod stmt;
 mod value;
 
 use crate::ir::{Program, Stmt, walk};
 
 pub use crate::analysis::race::lockstep::Obstacle;
-pub use value::{Arg, Built, Need, Output, Request, build};
+pub use value::{Arg, Built, Need, Request, build};
 
 /// The strips of a program as text, by function.
 #[must_use]

@@ -7,15 +7,17 @@ use kjit_strip::ir::{Carried, Combine, Compare, IntOp, Op, Strip, Ty, Value};
 use rustc_hash::FxHashMap;
 
 use super::Obstacle;
+use super::expr::lane_ty;
 use super::graph::Graph;
 use super::linear::Linear;
 use super::place::{ArrayRef, PendingStore};
+use super::reduce;
 use crate::analysis::alias::Aliases;
 use crate::analysis::liveness::{self, LiveAfter};
 use crate::analysis::race::Requirement;
 use crate::analysis::race::lockstep::Lockstep;
 use crate::base::Span;
-use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp};
+use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp, StripOutput};
 use crate::types::DType;
 
 /// The loop and what is known of it.
@@ -59,17 +61,6 @@ pub enum Need {
     SmallRange,
 }
 
-/// A scalar that leaves the strip: `local = local op word`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Output {
-    /// The variable.
-    pub local: LocalId,
-    /// Of the frame.
-    pub word: u32,
-    /// How.
-    pub op: ReduceOp,
-}
-
 /// A strip and what it needs.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Built {
@@ -80,7 +71,7 @@ pub struct Built {
     /// What must hold.
     pub needs: Vec<Need>,
     /// What it leaves.
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<StripOutput>,
     /// Are there variables whose last value only the loop knows?
     pub keeps_last: bool,
     /// What it is made of.
@@ -175,9 +166,20 @@ pub(super) type Result<T> = std::result::Result<T, Obstacle>;
 /// What stands in the way.
 pub fn build(request: &Request<'_>) -> std::result::Result<Built, Obstacle> {
     let mut builder = Builder::new(*request);
-    let outputs = builder.carry()?;
+    let carried = builder.carry()?;
     builder.block(&request.l.body)?;
-    builder.end(outputs)
+    builder.end(carried)
+}
+
+/// A variable that goes from block to block.
+struct CarriedLocal {
+    local: LocalId,
+    param: Value,
+    init: Value,
+    word: u32,
+    combine: Combine,
+    /// How it leaves, unless with another one.
+    output: Option<StripOutput>,
 }
 
 impl<'a> Builder<'a> {
@@ -206,7 +208,6 @@ impl<'a> Builder<'a> {
             tally: Tally::default(),
             span: request.func.loops[request.l.id].span,
         };
-        builder.graph.strip.words = request.facts.reductions.len() as u32;
         let l = request.l;
         let mut var = match request.func.exprs[l.lo].kind {
             crate::ir::ExprKind::Const(value) => Linear::constant(value.as_int()),
@@ -307,54 +308,39 @@ impl<'a> Builder<'a> {
     }
 
     /// Values carried from block to block for the loop's reductions.
-    fn carry(&mut self) -> Result<Vec<(Output, Value, Value)>> {
+    fn carry(&mut self) -> Result<Vec<CarriedLocal>> {
         let mut carried = Vec::new();
-        for (position, reduction) in self.request.facts.reductions.iter().enumerate() {
-            let local = reduction.local;
-            let name = &self.request.func.locals[local].name;
-            let dtype = self.request.func.locals[local].dtype;
-            let ty = match (dtype, reduction.op) {
-                (DType::F64 | DType::F32, ReduceOp::Add | ReduceOp::Mul) => {
+        let Request { func, l, facts, .. } = self.request;
+        for reduction in &facts.reductions {
+            let (local, op) = (reduction.local, reduction.op);
+            let name = &func.locals[local].name;
+            let dtype = func.locals[local].dtype;
+            let mut output =
+                StripOutput { local, word: self.graph.strip.words, op, zero_is_open: false, companion: None };
+            self.graph.strip.words += 1;
+            let ty = match (dtype, op) {
+                (DType::F64 | DType::F32, ReduceOp::Min | ReduceOp::Max) => {
+                    let Some(found) = reduce::extremum(func, l, local, op) else {
+                        return self.refuse(format!("`{name}` may become a NaN"));
+                    };
+                    output.zero_is_open = found.zero_is_open && reduction.companions.is_empty();
+                    lane_ty(dtype)
+                }
+                (DType::F64 | DType::F32, _) => {
                     return self.refuse(format!(
                         "the order of the additions or products in `{name}` decides how they are rounded (`fastmath` may change it)"
                     ));
-                }
-                (DType::F64 | DType::F32, ReduceOp::Min | ReduceOp::Max) => {
-                    return self.refuse(format!("`{name}` is the smallest or largest of floats"));
                 }
                 (DType::I64, _) | (DType::U64, ReduceOp::Add | ReduceOp::Mul) => Ty::I64,
                 (DType::U64, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::I64,
                 (DType::Bool, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::Mask,
                 _ => return self.refuse(format!("`{name}` is combined at a narrow type")),
             };
-            if !reduction.companions.is_empty() {
-                return self.refuse(format!("`{name}` takes other variables along"));
-            }
-            let init = self.graph.bits(ty, reduction.op.identity(dtype));
+            let init = self.graph.bits(ty, op.identity(dtype));
             let param = self.graph.fresh(ty);
             self.set(local, Val::Lanes(param));
-            carried.push((Output { local, word: position as u32, op: reduction.op }, param, init));
-        }
-        Ok(carried)
-    }
-
-    fn end(mut self, outputs: Vec<(Output, Value, Value)>) -> Result<Built> {
-        self.flush_stores()?;
-        // Lanes that have gone on to the next iteration, and those that have reached the end.
-        let exits = std::mem::take(&mut self.exits);
-        for &(output, param, init) in &outputs {
-            let key = Key::Local(output.local);
-            let mut next = match self.frame().env.get(&key).cloned() {
-                Some(value) => self.lanes(&value),
-                None => param,
-            };
-            for exit in &exits {
-                if let Some(value) = exit.env.get(&key).cloned() {
-                    let value = self.lanes(&value);
-                    next = self.graph.select(exit.mask, value, next);
-                }
-            }
-            let combine = match output.op {
+            let position = carried.len() as u32;
+            let mut combine = match op {
                 ReduceOp::Add => Combine::Add,
                 ReduceOp::Mul => Combine::Mul,
                 ReduceOp::Min => Combine::Min,
@@ -363,7 +349,63 @@ impl<'a> Builder<'a> {
                 ReduceOp::Or => Combine::Or,
                 ReduceOp::Xor => Combine::Xor,
             };
-            self.graph.strip.carried.push(Carried { param, init, next, combine, word: output.word });
+            let mut second = None;
+            match reduction.companions.as_slice() {
+                [] => {}
+                [companion]
+                    if func.locals[*companion].dtype == DType::I64
+                        && reduce::is_position(func, l, local, *companion, op) =>
+                {
+                    let word = self.graph.strip.words;
+                    self.graph.strip.words += 1;
+                    output.companion = Some((*companion, word));
+                    // Later than every iteration.
+                    let init = self.graph.i64(i64::MAX);
+                    let param = self.graph.fresh(Ty::I64);
+                    self.set(*companion, Val::Lanes(param));
+                    let with = position + 1;
+                    combine =
+                        if op == ReduceOp::Min { Combine::ArgMin { with } } else { Combine::ArgMax { with } };
+                    second = Some(CarriedLocal {
+                        local: *companion,
+                        param,
+                        init,
+                        word,
+                        combine: Combine::Companion,
+                        output: None,
+                    });
+                }
+                _ => return self.refuse(format!("`{name}` takes other variables along")),
+            }
+            let word = output.word;
+            carried.push(CarriedLocal { local, param, init, word, combine, output: Some(output) });
+            carried.extend(second);
+        }
+        Ok(carried)
+    }
+
+    fn end(mut self, carried: Vec<CarriedLocal>) -> Result<Built> {
+        self.flush_stores()?;
+        // Lanes that have gone on to the next iteration, and those that have reached the end.
+        let exits = std::mem::take(&mut self.exits);
+        for item in &carried {
+            let key = Key::Local(item.local);
+            let mut next = match self.frame().env.get(&key).cloned() {
+                Some(value) => self.lanes(&value),
+                None => item.param,
+            };
+            for exit in &exits {
+                if let Some(value) = exit.env.get(&key).cloned() {
+                    let value = self.lanes(&value);
+                    next = self.graph.select(exit.mask, value, next);
+                }
+            }
+            let CarriedLocal { param, init, combine, word, .. } = *item;
+            self.graph.strip.carried.push(Carried { param, init, next, combine, word });
+        }
+        if self.has_stored && carried.iter().any(|c| c.output.is_some_and(|output| output.zero_is_open)) {
+            return self
+                .refuse("the sign of a smallest or largest zero depends on the order, and the loop stores");
         }
         let span = self.span;
         let strip = self.graph.finish();
@@ -375,7 +417,7 @@ impl<'a> Builder<'a> {
             strip,
             args: self.args,
             needs: self.needs,
-            outputs: outputs.into_iter().map(|(output, ..)| output).collect(),
+            outputs: carried.into_iter().filter_map(|item| item.output).collect(),
             keeps_last: !self.request.facts.last_values.is_empty(),
             tally: self.tally,
         })

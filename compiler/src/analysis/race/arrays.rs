@@ -41,14 +41,24 @@ enum Proof {
 pub(super) fn check(values: &Values<'_>, region: &Region<'_>, accesses: &[Access]) -> Arrays {
     let mut result = Arrays::default();
     let mut accesses: Vec<&Access> = accesses.iter().filter(|a| !is_private(values, region, a)).collect();
-    let mut unique: Vec<&Access> = Vec::new();
-    let mut seen = rustc_hash::FxHashSet::default();
+    let mut unique: Vec<Access> = Vec::new();
+    let mut seen = rustc_hash::FxHashMap::default();
     accesses.sort_by_key(|a| a.depth);
     for access in accesses {
-        if seen.insert((access.root, access.via, access.index.clone(), kind_code(access.kind))) {
-            unique.push(access);
+        let key = (access.root, access.via, access.index.clone(), kind_code(access.kind));
+        let position = *seen.entry(key).or_insert(unique.len());
+        match unique.get_mut(position) {
+            // The last read and the first write of an element are those that may come in the wrong order.
+            Some(known) => {
+                let is_read = known.kind == AccessKind::Read;
+                known.order =
+                    if is_read { known.order.max(access.order) } else { known.order.min(access.order) };
+                known.loops = known.loops.max(access.loops);
+            }
+            None => unique.push(access.clone()),
         }
     }
+    let unique: Vec<&Access> = unique.iter().collect();
     let writes: Vec<&Access> = unique.iter().copied().filter(|a| a.kind != AccessKind::Read).collect();
     if writes.len() * unique.len() > MAX_PAIRS {
         result.warnings.push(report::not_provable(values.func, region, writes[0], unique[0]));
@@ -105,6 +115,9 @@ fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result
                 (AccessKind::Read, _) => (b, a),
                 _ => (a, b),
             };
+            if region.is_lockstep && is_read_before(values, region, write, other) {
+                continue;
+            }
             match apart(values, region, write, other) {
                 Proof::Apart(needed) => {
                     let readable = needed
@@ -194,6 +207,40 @@ fn two_memories(
     } else if result.warnings.is_empty() {
         result.warnings.push(report::not_provable(values.func, region, write, other));
     }
+}
+
+/// In lockstep: is every element that the write changes read by the same or an earlier iteration, and by an earlier statement?
+/// Then all lanes have read before one writes.
+///
+/// ```text
+/// a[i] = a[i] + a[i + 1]
+/// ```
+fn is_read_before(values: &Values<'_>, region: &Region<'_>, write: &Access, read: &Access) -> bool {
+    let (Some(left), Some(right), Some(counter)) = (&write.index, &read.index, region.counter) else {
+        return false;
+    };
+    let is_in_order = read.kind == AccessKind::Read && read.order < write.order;
+    let is_direct = read.loops == region.loops + 1 && write.loops == region.loops + 1;
+    if !is_in_order
+        || !is_direct
+        || write.via != read.via
+        || !write.assumed.is_empty()
+        || !read.assumed.is_empty()
+    {
+        return false;
+    }
+    let atoms = &values.atoms;
+    let facts = &values.facts[..region.facts.min(values.facts.len())];
+    let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
+    left.iter().zip(right).any(|(x, y)| {
+        // c p + r is the element c q + s for p - q = (s - r) / c.
+        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return false };
+        let Some(factor) = c.as_int().filter(|&factor| factor != 0 && c == d) else { return false };
+        let (later, earlier) = if factor > 0 { (&s, &r) } else { (&r, &s) };
+        let lowest = atoms.bounds(later, Side::Lower, &is_new);
+        let highest = atoms.bounds(earlier, Side::Upper, &is_new);
+        lowest.iter().any(|l| highest.iter().any(|h| l.sub(h).is_some_and(|p| is_nonneg(atoms, facts, &p))))
+    })
 }
 
 /// Are the elements different for every pair of different iterations?

@@ -120,6 +120,7 @@ impl<'a> Walker<'a, '_> {
             let assumed: Option<SmallVec<[Poly; 1]>> =
                 access.assumed.iter().map(|p| import(theirs, &mut self.values, p, &mut names)).collect();
             self.depth += access.depth;
+            self.loops += access.loops + 1;
             match (indices, assumed) {
                 (Some(indices), Some(assumed)) => {
                     self.log_element(*array, &indices, assumed, access.kind, span);
@@ -127,6 +128,7 @@ impl<'a> Walker<'a, '_> {
                 _ => self.log_whole(*array, access.kind, span),
             }
             self.depth -= access.depth;
+            self.loops -= access.loops + 1;
         }
     }
 

@@ -64,6 +64,7 @@ pub fn lockstep(
             log: Vec::new(),
             depth: 0,
             parallel_depth: 0,
+            loops: 0,
             prints: false,
             fresh_rets: vec![true; body.rets.len()],
             report: &mut report,

@@ -97,6 +97,8 @@ pub(crate) struct Access {
     depth: u32,
     /// Its position in the text.
     order: u32,
+    /// How many loops are around it.
+    loops: u32,
 }
 
 /// Checks every parallel loop of the program.
@@ -125,6 +127,7 @@ pub fn check(program: &Program) -> RaceReport {
             log: Vec::new(),
             depth: 0,
             parallel_depth: 0,
+            loops: 0,
             prints: false,
             fresh_rets: vec![true; body.rets.len()],
             report: &mut report,
@@ -150,6 +153,8 @@ pub(crate) struct Walker<'a, 's> {
     depth: u32,
     /// Parallel loops around.
     parallel_depth: u32,
+    /// Loops around.
+    loops: u32,
     /// Was there a print or another effect whose order shows?
     prints: bool,
     /// Is that result always new memory?
@@ -193,11 +198,13 @@ impl<'a> Walker<'a, '_> {
             Stmt::While { head, cond: _, body, .. } => {
                 let (facts, depth) = (self.values.facts.len(), self.depth);
                 self.values.leave_loop(&[head, body]);
+                self.loops += 1;
                 self.block(head);
                 self.log_loads_of(stmt);
                 self.depth += 1;
                 self.block(body);
                 self.depth = depth;
+                self.loops -= 1;
                 self.values.facts.truncate(facts);
                 self.values.leave_loop(&[head, body]);
             }
@@ -206,7 +213,9 @@ impl<'a> Walker<'a, '_> {
                 let (facts, depth) = (self.values.facts.len(), self.depth);
                 let (lo, hi) = self.values.range(l);
                 self.values.enter_loop(l, &lo, &hi);
+                self.loops += 1;
                 self.block(&l.body);
+                self.loops -= 1;
                 self.depth = depth;
                 self.values.facts.truncate(facts);
                 self.values.leave_loop(&[&l.body]);
@@ -352,7 +361,8 @@ impl<'a> Walker<'a, '_> {
         });
         assumed.extend(sym.assumed);
         let (root, via, depth, order) = (sym.root, sym.via, self.depth, self.log.len() as u32);
-        self.log.push(Access { root, via, index, assumed, kind, span, depth, order });
+        let loops = self.loops;
+        self.log.push(Access { root, via, index, assumed, kind, span, depth, order, loops });
     }
 
     /// Notes an access to every element.
@@ -380,6 +390,8 @@ impl<'a> Walker<'a, '_> {
             facts,
             sources: self.values.sources(),
             info: &self.values.func.loops[l.id],
+            is_lockstep: self.is_wanted(l),
+            loops: self.loops,
         };
         let (first_access, first_decision) = (self.log.len(), self.report.decisions.len());
         // Roots made from here on are private to an iteration.
@@ -387,9 +399,11 @@ impl<'a> Walker<'a, '_> {
         let counter = self.values.enter_loop(l, &lo, &hi);
         let region = Region { counter, ..region };
         self.parallel_depth += 1;
+        self.loops += 1;
         self.prints = false;
         self.block(&l.body);
         self.parallel_depth -= 1;
+        self.loops -= 1;
         self.depth = depth;
         let accesses: Vec<Access> = self.log[first_access..].to_vec();
         if self.is_wanted(l) {
@@ -476,4 +490,8 @@ pub(crate) struct Region<'a> {
     /// What can be read in front of it.
     sources: FxHashMap<AtomId, Source>,
     info: &'a crate::ir::LoopInfo,
+    /// Do the iterations run in lockstep, statement by statement?
+    is_lockstep: bool,
+    /// Loops around it.
+    loops: u32,
 }

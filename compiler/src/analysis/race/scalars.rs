@@ -327,12 +327,20 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
         && count == 2
     {
         // `e if e < x else x`
+        // `x op e if c else x`
+        let conditional = |arm| {
+            if walk::reads_local(&func.exprs, cond, local) { None } else { update_op(func, local, arm) }
+        };
         return match (is_local(func, then, local), is_local(func, orelse, local)) {
-            (false, true) => extreme_of(func, cond, local, then).map(|(op, _)| op),
-            (true, false) => extreme_of(func, cond, local, orelse).map(|(op, _)| match op {
-                ReduceOp::Min => ReduceOp::Max,
-                _ => ReduceOp::Min,
-            }),
+            (false, true) => match extreme_of(func, cond, local, then) {
+                Some((op, _)) => Some(op),
+                None => conditional(then),
+            },
+            (true, false) => match extreme_of(func, cond, local, orelse) {
+                Some((ReduceOp::Min, _)) => Some(ReduceOp::Max),
+                Some(_) => Some(ReduceOp::Min),
+                None => conditional(orelse),
+            },
             _ => None,
         };
     }

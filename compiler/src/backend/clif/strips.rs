@@ -16,7 +16,7 @@
 //!
 //! The strip's code comes from `kjit_strip` and stands behind the functions in the image.
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{
     AbiParam, Block, ExtFuncData, ExternalName, InstBuilder, Signature, StackSlotData, StackSlotKind,
     UserExternalName, Value, types as clif,
@@ -75,6 +75,7 @@ impl Emitter<'_> {
         self.b.ins().jump(scalar, &[lo.into()]);
         self.start(vector);
         let done = self.call_strip(plan, number, n);
+        self.redo_if_zero(plan, lo, scalar);
         if plan.is_whole {
             let all = self.b.create_block();
             let is_all = self.b.ins().icmp(IntCC::Equal, done, n);
@@ -141,6 +142,20 @@ impl Emitter<'_> {
         self.b.ins().stack_addr(clif::I64, slot, 0)
     }
 
+    /// Where the sign of a zero is not known, the loop finds it out.
+    fn redo_if_zero(&mut self, plan: &StripPlan, lo: Value, scalar: Block) {
+        for output in plan.outputs.iter().filter(|output| output.zero_is_open) {
+            let words = self.frame_words(plan);
+            let ty = machine_type(self.func.locals[output.local].dtype);
+            let value = self.b.ins().load(ty, self.words, words, 8 * output.word as i32);
+            let zero = self.zero(ty);
+            let is_zero = self.b.ins().fcmp(FloatCC::Equal, value, zero);
+            let next = self.b.create_block();
+            self.b.ins().brif(is_zero, scalar, &[lo.into()], next, &[]);
+            self.start(next);
+        }
+    }
+
     /// What leaves the strip is combined with the locals.
     fn take_outputs(&mut self, plan: &StripPlan) {
         if plan.outputs.is_empty() {
@@ -151,6 +166,20 @@ impl Emitter<'_> {
             let dtype = self.func.locals[output.local].dtype;
             let before = self.read_local(output.local);
             let value = self.b.ins().load(machine_type(dtype), self.words, words, 8 * output.word as i32);
+            if let Some((companion, word)) = output.companion {
+                let is_min = output.op == ReduceOp::Min;
+                let takes = if dtype.is_float() {
+                    let code = if is_min { FloatCC::LessThan } else { FloatCC::GreaterThan };
+                    self.b.ins().fcmp(code, value, before)
+                } else {
+                    let code = if is_min { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
+                    self.b.ins().icmp(code, value, before)
+                };
+                let old = self.read_local(companion);
+                let new = self.b.ins().load(clif::I64, self.words, words, 8 * word as i32);
+                let new = self.b.ins().select(takes, new, old);
+                self.b.def_var(Variable::from_u32(companion.as_u32()), new);
+            }
             let op = match output.op {
                 ReduceOp::Add => BinaryOp::Add,
                 ReduceOp::Mul => BinaryOp::Mul,

@@ -7,7 +7,8 @@ use super::memory::Memory;
 use super::{Stop, internal};
 use crate::base::EntityRef;
 use crate::ir::eval;
-use crate::ir::{Loop, ReduceOp, StripPlan};
+use crate::ir::{Loop, ReduceOp, StripOutput, StripPlan};
+use crate::types::DType;
 
 impl Machine<'_, '_> {
     /// Does what the strip can do of `trip` iterations; how many those are.
@@ -32,12 +33,26 @@ impl Machine<'_, '_> {
         if plan.is_whole && done < n {
             return Ok(0);
         }
+        let is_zero = |output: &StripOutput| match self.frame.func.locals[output.local].dtype {
+            DType::F64 => f64::from_bits(frame[output.word as usize]) == 0.0,
+            DType::F32 => f32::from_bits(frame[output.word as usize] as u32) == 0.0,
+            _ => false,
+        };
+        if plan.outputs.iter().any(|output| output.zero_is_open && is_zero(output)) {
+            return Ok(0);
+        }
         for output in &plan.outputs {
             let dtype = self.frame.func.locals[output.local].dtype;
             let before = self.frame.locals[output.local.index()];
-            let (combined, _) = ReduceOp::combine(output.op, dtype, before, frame[output.word as usize]);
+            let word = frame[output.word as usize];
+            let (combined, takes_word) = ReduceOp::combine(output.op, dtype, before, word);
             self.frame.locals[output.local.index()] =
                 if dtype.is_float() { combined } else { eval::narrow(dtype, combined) };
+            if let Some((companion, word)) = output.companion
+                && takes_word
+            {
+                self.frame.locals[companion.index()] = frame[word as usize];
+            }
         }
         Ok(done)
     }

@@ -574,7 +574,12 @@ pub fn for_each_local_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut LocalId)) 
             }
             l.last_values.iter_mut().for_each(&mut *visit);
             if let Some(plan) = &mut l.strip {
-                plan.outputs.iter_mut().for_each(|output| visit(&mut output.local));
+                for output in &mut plan.outputs {
+                    visit(&mut output.local);
+                    if let Some((companion, _)) = &mut output.companion {
+                        visit(companion);
+                    }
+                }
             }
         }
         Stmt::Parallel(call) => call.outputs.iter_mut().for_each(|(local, _)| visit(local)),
