@@ -204,11 +204,7 @@ impl Builder<'_> {
                 return Ok(Val::Lanes(self.graph.binary(Binary::Mul, arg, factor)));
             }
             _ => {
-                let found = if function.is_on_lanes() {
-                    self.in_f64(&[arg], |builder, args| math::one(builder, function, args[0]))
-                } else {
-                    None
-                };
+                let found = self.in_f64(&[arg], |builder, args| math::one(builder, function, args[0]));
                 return match found {
                     Some(value) => Ok(Val::Lanes(value)),
                     None => self.refuse(format!("`{}` has no form for vectors", function.name())),
@@ -235,11 +231,8 @@ impl Builder<'_> {
                 Ok(Val::Lanes(self.graph.convert(Convert::Bits, bits, ty)))
             }
             _ => {
-                let found = if function.is_on_lanes() {
-                    self.in_f64(&[a, b], |builder, args| math::two(builder, function, args[0], args[1]))
-                } else {
-                    None
-                };
+                let found =
+                    self.in_f64(&[a, b], |builder, args| math::two(builder, function, args[0], args[1]));
                 match found {
                     Some(value) => Ok(Val::Lanes(value)),
                     None => self.refuse(format!("`{}` has no form for vectors", function.name())),

@@ -223,17 +223,4 @@ impl Lanes for Instructions<'_, '_> {
         graph.push(Inst::Branch(Box::new(Branch { cond, then, orelse: Vec::new(), results: merged })));
         results
     }
-
-    fn either<const N: usize>(
-        &self,
-        mask: Value,
-        a: impl FnOnce() -> [Value; N],
-        b: impl FnOnce() -> [Value; N],
-    ) -> [Value; N] {
-        let (a, mut b) = (a(), b());
-        for (b, a) in b.iter_mut().zip(a) {
-            *b = self.select(mask, a, *b);
-        }
-        b
-    }
 }

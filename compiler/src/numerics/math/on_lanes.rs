@@ -113,19 +113,3 @@ functions! {
     Copysign simple::copysign,
     ; Fmod | Nextafter | Ldexp | Remainder | Logaddexp | Logaddexp2
 }
-
-impl MathFn1 {
-    /// Does the scalar function compute what [`one_on_lanes`] does, so that vectors give its bits?
-    #[must_use]
-    pub fn is_on_lanes(self) -> bool {
-        false
-    }
-}
-
-impl MathFn2 {
-    /// Does the scalar function compute what [`two_on_lanes`] does, so that vectors give its bits?
-    #[must_use]
-    pub fn is_on_lanes(self) -> bool {
-        false
-    }
-}
