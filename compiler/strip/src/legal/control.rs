@@ -67,9 +67,32 @@ impl Lower<'_> {
         self.func.end(Term::Cond(Cond::Le, again, to_tail));
 
         self.func.begin(tail);
-        self.func.g_flags(G::Cmp, tail_first, n);
-        let to_masked = (masked, with(tail_first, &tail_carried, Some(n)));
-        let to_exit = (exit, with(n, &tail_carried, None));
+        let (mut last_first, mut last_carried) = (tail_first, tail_carried);
+        if self.plan.rest {
+            let lanes = self.plan.masked_lanes;
+            let rest_limit = self.before_end(n, lanes);
+            let rest = self.func.block();
+            let last = self.func.block();
+            let (rest_first, rest_carried) = self.block_params(rest);
+            let (first, carried) = self.block_params(last);
+            self.func.g_flags(G::Cmp, last_first, rest_limit);
+            let to_rest = (rest, with(last_first, &last_carried, None));
+            let to_last = (last, with(last_first, &last_carried, None));
+            self.func.end(Term::Cond(Cond::Le, to_rest, to_last));
+            self.func.begin(rest);
+            self.lanes = lanes;
+            let nexts = self.body(rest_first, 0, &rest_carried, exit, None);
+            let next = self.func.g_ri(G::AddI, rest_first, lanes as i32);
+            self.func.g_flags(G::Cmp, next, rest_limit);
+            let again = (rest, with(next, &nexts, None));
+            let to_last = (last, with(next, &nexts, None));
+            self.func.end(Term::Cond(Cond::Le, again, to_last));
+            self.func.begin(last);
+            (last_first, last_carried) = (first, carried);
+        }
+        self.func.g_flags(G::Cmp, last_first, n);
+        let to_masked = (masked, with(last_first, &last_carried, Some(n)));
+        let to_exit = (exit, with(n, &last_carried, None));
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
 
         self.func.begin(masked);
@@ -101,6 +124,11 @@ impl Lower<'_> {
         self.outputs(&exit_carried);
         self.func.end(Term::Ret(done));
         head
+    }
+
+    /// `n - lanes`.
+    fn before_end(&mut self, n: VReg, lanes: u32) -> VReg {
+        self.func.lea(Addr::reg(n).plus(-(lanes as i32)))
     }
 
     /// Parameters for the number of the first iteration and the carried values.
@@ -166,6 +194,7 @@ impl Lower<'_> {
         let strip = self.strip;
         self.block = Some(BlockState { first, offset, exit, carried: carried.to_vec() });
         self.left = self.plan.uses.clone();
+        self.origins.clear();
         self.active = stop.map(|stop| self.active_lanes(first, offset, stop));
         let mut at = 0;
         let mut starts = vec![];
@@ -272,11 +301,15 @@ impl Lower<'_> {
                 }
                 Inst::Loop(inner) => {
                     self.flush_pending();
+                    self.origins.clear();
                     self.inner_loop(inner);
+                    self.origins.clear();
                 }
                 Inst::Branch(branch) => {
                     self.flush_pending();
+                    self.origins.clear();
                     self.branch(branch);
+                    self.origins.clear();
                 }
             }
         }

@@ -5,7 +5,7 @@ use regalloc2::VReg;
 use super::masks::Logic;
 use super::reps::{Rep, size_of};
 use super::{Lower, Parts};
-use crate::emit::{Addr, INT, Src};
+use crate::emit::{INT, Src};
 use crate::encode::{F, Width};
 use crate::ir::{Convert, Ty, Value};
 
@@ -232,15 +232,13 @@ impl Lower<'_> {
             let x = self.reg(a, 0);
             return Rep::Uniform(self.func.rm(f, full, x));
         }
-        if let Rep::Pending(addrs) = self.reps[a].clone() {
+        if let Rep::Pending(waiting) = self.reps[a].clone()
+            && waiting.is_operand(4)
+        {
             let width = self.width(8);
-            let per_source = self.per_part(4) / self.per_part(8);
+            let bytes = width.bytes() / 2;
             let parts = (0..self.count(8) as u32)
-                .map(|part| {
-                    let addr: Addr = addrs[(part / per_source) as usize];
-                    let addr = addr.plus((part % per_source * width.bytes() / 2) as i32);
-                    self.func.rm(f, width, Src::Mem(addr))
-                })
+                .map(|part| self.func.rm(f, width, Src::Mem(waiting.addr.plus((part * bytes) as i32))))
                 .collect();
             return Rep::Lanes(parts);
         }

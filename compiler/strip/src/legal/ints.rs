@@ -11,7 +11,7 @@ use super::Lower;
 use super::reps::Rep;
 use crate::emit::{Addr, Base, BlockId, Src};
 use crate::encode::G;
-use crate::ir::{Elem, Inst, IntOp, Op, Region, Ty, Value};
+use crate::ir::{Elem, Inst, IntOp, Op, Place, Region, Ty, Value};
 
 /// A sum of values, each times a factor, in order of the values.
 pub(super) type Sum = SmallVec<[(Value, i64); 3]>;
@@ -71,6 +71,9 @@ impl Lower<'_> {
             match inst {
                 Inst::Let { value, op } => {
                     self.in_setup[*value] = setup;
+                    if let Op::Load { place: Place::Scattered { offset, .. }, .. } = op {
+                        self.offset_uses[*offset] += 1;
+                    }
                     if self.ty(*value) == Ty::Int {
                         self.linear[*value] = self.linear_of(*value, op, setup);
                     }

@@ -6,13 +6,57 @@
 
 use regalloc2::VReg;
 
-use super::reps::{Rep, size_of};
+use super::reps::{Rep, Waiting, size_of};
 use super::{Lower, Parts};
 use crate::emit::{Addr, Base, BlockId, Src, VEC};
 use crate::encode::{F, G, Width};
 use crate::ir::{Elem, Place, Step, TableId, Ty, Value};
 
+/// Where a lane's element is; the registers for it are taken when the element is read or written.
+#[derive(Clone, Copy)]
+enum At {
+    /// There.
+    Known(Addr),
+    /// At an address plus a 64-bit lane of a vector.
+    Lane { base: Option<Addr>, piece: VReg, lane: u8, shift: u8 },
+    /// At an address plus an element of memory.
+    Index { base: Addr, elem: Elem, from: Addr, shift: u8 },
+}
+
 impl Lower<'_> {
+    /// The memory operand of a lane.
+    fn lane_addr(&mut self, at: At) -> Addr {
+        match at {
+            At::Known(addr) => addr,
+            At::Lane { base, piece, lane, shift } => {
+                let int = crate::emit::INT;
+                let reg = match lane {
+                    0 => self.func.mr(F::VmovqToG, Width::X, int, piece, None),
+                    lane => self.func.mr(F::Vpextrq, Width::X, int, piece, Some(lane)),
+                };
+                match base {
+                    None => Addr::reg(reg),
+                    Some(base) => Addr { index: Some((reg, shift)), ..base },
+                }
+            }
+            At::Index { base, elem, from, shift } => {
+                let index = self.load_int(elem, from);
+                Addr { index: Some((index, shift)), ..base }
+            }
+        }
+    }
+
+    /// The lanes of 64-bit vectors, added to a base.
+    fn at_lanes(&mut self, parts: &[VReg], base: Option<Addr>, shift: u8) -> Vec<At> {
+        let mut all = vec![];
+        for &part in parts {
+            for piece in self.quarters(part, 8) {
+                all.extend([0, 1].map(|lane| At::Lane { base, piece, lane, shift }));
+            }
+        }
+        all
+    }
+
     /// Size of the lanes that an element is loaded into or stored from.
     fn memory_lane(&self, ty: Ty) -> u8 {
         match ty {
@@ -74,11 +118,14 @@ impl Lower<'_> {
         let width = self.width(size);
         let bytes = self.per_part(size) * elem.bytes();
         let addrs = (0..self.count(size)).map(|part| addr.plus((part as u32 * bytes) as i32));
-        if direct(elem, size) && touched.is_none() {
+        if touched.is_none() && ty != Ty::Mask {
+            let waiting = Waiting { elem, shift: 0, addr };
             if self.plan.uses[value] == 1 {
-                return Rep::Pending(addrs.collect());
+                return Rep::Pending(waiting);
             }
-            return Rep::Lanes(addrs.map(|addr| self.func.rm(F::Vmovups, width, Src::Mem(addr))).collect());
+            if ty == Ty::I64 {
+                self.origins.push((value, waiting));
+            }
         }
         let f = load_form(elem, size);
         let parts: Parts = match touched {
@@ -131,15 +178,17 @@ impl Lower<'_> {
         touched: Option<Parts>,
         size: u8,
         store: bool,
-    ) -> Vec<Addr> {
+    ) -> Vec<At> {
         let lanes = self.lanes;
         let Some(touched) = touched else {
             return match *place {
                 Place::Line { address, disp, step } => {
                     let addr = self.address(address, disp);
                     match step {
-                        Step::One => (0..lanes).map(|l| addr.plus((l * elem.bytes()) as i32)).collect(),
-                        Step::Zero => vec![addr; lanes as usize],
+                        Step::One => {
+                            (0..lanes).map(|l| At::Known(addr.plus((l * elem.bytes()) as i32))).collect()
+                        }
+                        Step::Zero => vec![At::Known(addr); lanes as usize],
                         Step::Bytes(step) => {
                             let step = self.int(step);
                             self.stepped(addr, step)
@@ -149,8 +198,20 @@ impl Lower<'_> {
                 Place::Scattered { base, offset, disp } => {
                     let addr = self.address(base, disp);
                     let addr = self.without_index(addr);
-                    let offsets = self.extract_longs(offset);
-                    offsets.into_iter().map(|offset| Addr { index: Some((offset, 0)), ..addr }).collect()
+                    // A store may change what later lanes would read their offsets from.
+                    if !store && let Some(waiting) = self.origin(offset) {
+                        let bytes = waiting.elem.bytes();
+                        return (0..lanes)
+                            .map(|lane| At::Index {
+                                base: addr,
+                                elem: waiting.elem,
+                                from: waiting.addr.plus((lane * bytes) as i32),
+                                shift: waiting.shift,
+                            })
+                            .collect();
+                    }
+                    let offsets = self.parts(offset);
+                    self.at_lanes(&offsets, Some(addr), 0)
                 }
             };
         };
@@ -199,11 +260,11 @@ impl Lower<'_> {
             let address = self.func.rvm(F::Vpaddq, width, base, offset);
             addresses.push(self.blend_part(8, masks[part], address.into(), elsewhere));
         }
-        self.extract(&addresses, 8).into_iter().map(Addr::reg).collect()
+        self.at_lanes(&addresses, None, 0)
     }
 
     /// Addresses at equal distances.
-    fn stepped(&mut self, addr: Addr, step: VReg) -> Vec<Addr> {
+    fn stepped(&mut self, addr: Addr, step: VReg) -> Vec<At> {
         let mut base = self.without_index(addr);
         let triple =
             (self.lanes > 3).then(|| self.func.lea(Addr { index: Some((step, 1)), ..Addr::reg(step) }));
@@ -219,9 +280,17 @@ impl Lower<'_> {
                 let next = self.func.lea(Addr { index: Some((step, 2)), disp: 0, ..base });
                 base = Addr { base: Base::Reg(next), ..base };
             }
-            addrs.push(Addr { index, ..base });
+            addrs.push(At::Known(Addr { index, ..base }));
         }
         addrs
+    }
+
+    /// The elements of memory that a value was loaded from, if nothing has been stored since.
+    pub(super) fn origin(&self, value: Value) -> Option<Waiting> {
+        if let Rep::Pending(waiting) = &self.reps[value] {
+            return Some(waiting.clone());
+        }
+        self.origins.iter().find(|(v, _)| *v == value).map(|(_, waiting)| waiting.clone())
     }
 
     /// The address with room for an index.
@@ -234,24 +303,27 @@ impl Lower<'_> {
     }
 
     /// Elements from anywhere as lanes.
-    fn gather(&mut self, elem: Elem, size: u8, addrs: &[Addr]) -> Parts {
+    fn gather(&mut self, elem: Elem, size: u8, addrs: &[At]) -> Parts {
         let per = 16 / usize::from(size);
         let pieces: Vec<VReg> = addrs
             .chunks(per)
             .map(|lanes| {
+                let first = self.lane_addr(lanes[0]);
                 if size == 8 && direct(elem, 8) {
-                    let low = self.func.rm(F::Vmovsd, Width::X, Src::Mem(lanes[0]));
-                    return self.func.rvm(F::Vmovhpd, Width::X, low, Src::Mem(lanes[1]));
+                    let low = self.func.rm(F::Vmovsd, Width::X, Src::Mem(first));
+                    let second = self.lane_addr(lanes[1]);
+                    return self.func.rvm(F::Vmovhpd, Width::X, low, Src::Mem(second));
                 }
                 let first = if direct(elem, size) {
-                    self.func.rm(F::Vmovss, Width::X, Src::Mem(lanes[0]))
+                    self.func.rm(F::Vmovss, Width::X, Src::Mem(first))
                 } else {
-                    let int = self.load_int(elem, lanes[0]);
+                    let int = self.load_int(elem, first);
                     self.func.rm(if size == 8 { F::VmovqG } else { F::VmovdG }, Width::X, int)
                 };
                 let mut piece = first;
                 for (lane, &addr) in lanes.iter().enumerate().skip(1) {
                     let f = if size == 8 { F::Vpinsrq } else { F::Vpinsrd };
+                    let addr = self.lane_addr(addr);
                     let source: Src =
                         if direct(elem, size) { Src::Mem(addr) } else { self.load_int(elem, addr).into() };
                     piece = self.func.rvmi(f, Width::X, piece, source, lane as u8);
@@ -277,11 +349,8 @@ impl Lower<'_> {
             let addr = Addr { index: Some((index, 3)), ..Addr::reg(base) };
             return Rep::Uniform(self.func.rm(F::Vpbroadcastq, full, Src::Mem(addr)));
         }
-        let addrs: Vec<Addr> = self
-            .extract_longs(index)
-            .into_iter()
-            .map(|index| Addr { index: Some((index, 3)), ..Addr::reg(base) })
-            .collect();
+        let indices = self.parts(index);
+        let addrs = self.at_lanes(&indices, Some(Addr::reg(base)), 3);
         Rep::Lanes(self.gather(Elem::I64, 8, &addrs))
     }
 
@@ -307,19 +376,21 @@ impl Lower<'_> {
             }
             parts
         };
-        self.flush_pending();
         let touched = self.touched(mask, size);
         let same = elem.bytes() == u32::from(size);
         match *place {
             Place::Line { address, disp, step: Step::One } if touched.is_none() || self.evex || same => {
                 let addr = self.address(address, disp);
+                self.flush_pending();
                 self.store_line(elem, size, &parts, addr, touched);
             }
             _ => {
                 let addrs = self.lane_addresses(place, elem, touched, size, true);
+                self.flush_pending();
                 self.scatter(elem, size, &parts, &addrs);
             }
         }
+        self.origins.clear();
     }
 
     /// Contiguous elements.
@@ -393,12 +464,13 @@ impl Lower<'_> {
     }
 
     /// Lanes to anywhere, in order.
-    fn scatter(&mut self, elem: Elem, size: u8, parts: &Parts, addrs: &[Addr]) {
+    fn scatter(&mut self, elem: Elem, size: u8, parts: &Parts, addrs: &[At]) {
         let mut addrs = addrs.iter();
         for &part in parts {
             for piece in self.quarters(part, size) {
-                let lanes: Vec<Addr> = addrs.by_ref().take(16 / usize::from(size)).copied().collect();
-                for (lane, &addr) in lanes.iter().enumerate() {
+                let lanes: Vec<At> = addrs.by_ref().take(16 / usize::from(size)).copied().collect();
+                for (lane, &at) in lanes.iter().enumerate() {
+                    let addr = self.lane_addr(at);
                     match (elem.bytes(), lane, size) {
                         (8, 0, _) => self.func.store(F::VmovsdSt, Width::X, piece, addr, None, None),
                         (8, _, _) => self.func.store(F::VmovhpdSt, Width::X, piece, addr, None, None),
@@ -431,7 +503,7 @@ fn direct(elem: Elem, size: u8) -> bool {
 }
 
 /// The instruction that loads elements into lanes of a size.
-fn load_form(elem: Elem, size: u8) -> F {
+pub(super) fn load_form(elem: Elem, size: u8) -> F {
     match (elem, size) {
         (Elem::Bool | Elem::U8, 8) => F::Vpmovzxbq,
         (Elem::Bool | Elem::U8, _) => F::Vpmovzxbd,

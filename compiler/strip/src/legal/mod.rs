@@ -5,7 +5,8 @@
 //!               (count of iterations until the stores are aligned -> masked)
 //!  ┌───> check: n - first >= N ? full : tail
 //!  │     full:  body of N lanes, no mask; first += N; again while first <= n - N
-//!  │     tail:  first < n ? masked : exit
+//!  │     tail:  rest: body of one register per value, no mask, while first <= n - lanes (only if that is short)
+//!  │     last:  first < n ? masked : exit
 //!  └──── masked: body of one register per value, under `lane < stop - first`; first += lanes
 //!        exit:  lanes of carried values combined, stored to the frame; returns the iterations done
 //! ```
@@ -79,6 +80,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         depth_of: SecondaryMap::new(),
         depth: 0,
         pending: vec![],
+        origins: vec![],
+        offset_uses: SecondaryMap::new(),
         mask_grain: if plan.wide { 8 } else { 4 },
         hoisted: FxHashMap::default(),
         consts: FxHashMap::default(),
@@ -142,6 +145,10 @@ struct Lower<'a> {
     depth: u32,
     /// Values whose loads wait to be part of an instruction.
     pending: Vec<Value>,
+    /// Where values in registers were loaded from, since the last store.
+    origins: Vec<(Value, reps::Waiting)>,
+    /// Uses as an offset of a load.
+    offset_uses: SecondaryMap<Value, u32>,
     /// Lane size of masks that nothing else decides.
     mask_grain: u8,
     /// Sums of what does not change, computed in the entry.

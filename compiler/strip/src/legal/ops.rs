@@ -4,7 +4,7 @@ use regalloc2::VReg;
 
 use super::Lower;
 use super::masks::Logic;
-use super::reps::{Rep, size_of};
+use super::reps::{Rep, Waiting, size_of};
 use crate::emit::{Addr, Src};
 use crate::encode::{F, Width};
 use crate::ir::{Binary, FmaKind, Shift, Ty, Unary, Value};
@@ -259,6 +259,14 @@ impl Lower<'_> {
         let ty = self.ty(value);
         let size = size_of(ty);
         let width = self.width(size);
+        // Scaled indices from memory are part of the addresses that they are for.
+        if let (Shift::Shl, Ty::I64, 0..=3, false) = (op, ty, count, self.evex)
+            && self.plan.uses[value] == self.offset_uses[value]
+            && let Some(waiting) = self.origin(a)
+            && waiting.shift + count <= 3
+        {
+            return Rep::Pending(Waiting { shift: waiting.shift + count, ..waiting });
+        }
         self.each_part(&[a], size, |lower, part| {
             let x = lower.reg(a, part);
             let f = match (op, size) {

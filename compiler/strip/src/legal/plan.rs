@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) full_lanes: u32,
     /// The same in a masked block.
     pub(crate) masked_lanes: u32,
+    /// Whole registers of the rest are worth a body of their own.
+    pub(crate) rest: bool,
     /// Uses of each value.
     pub(crate) uses: SecondaryMap<Value, u32>,
     /// Constants that stay in registers, by bits and size of the lane.
@@ -132,7 +134,8 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
-    Plan { lanes, full_lanes, masked_lanes, uses: scan.uses, resident, narrow, wide }
+    let rest = strip.lanes.is_none() && masked_lanes < lanes && !scan.has_loop && scan.ops <= 40;
+    Plan { lanes, full_lanes, masked_lanes, rest, uses: scan.uses, resident, narrow, wide }
 }
 
 impl Scan<'_> {

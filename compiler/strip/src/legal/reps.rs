@@ -1,12 +1,12 @@
 //! How a value of the strip is represented, and how to get at it as registers or operands.
 
 use regalloc2::{RegClass, VReg};
-use smallvec::SmallVec;
 
+use super::memory::load_form;
 use super::{Lower, Parts};
 use crate::emit::{Addr, BlockId, MASK, Src, VEC};
 use crate::encode::{Cond, F};
-use crate::ir::{Compare, Ty, Value};
+use crate::ir::{Compare, Elem, Ty, Value};
 
 /// A value.
 #[derive(Clone, Default)]
@@ -22,8 +22,8 @@ pub(super) enum Rep {
     Const(u64),
     /// 0, 1, 2, ...
     Number,
-    /// Loads, still to be done, once.
-    Pending(SmallVec<[Addr; 4]>),
+    /// Loads that wait to be part of an instruction.
+    Pending(Waiting),
     /// A mask of lanes of that size.
     Mask(u8, Parts),
     /// A mask that is all or nothing.
@@ -40,9 +40,25 @@ pub(super) enum Rep {
     Test(VReg),
 }
 
+/// Elements of an unmasked line, extended to lanes and shifted left. They may be read as lanes or, as offsets, one by one.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    pub(super) elem: Elem,
+    pub(super) shift: u8,
+    /// Of the first lane.
+    pub(super) addr: Addr,
+}
+
 /// Size of a lane.
 pub(super) fn size_of(ty: Ty) -> u8 {
     super::plan::lane_bytes(ty, 0)
+}
+
+impl Waiting {
+    /// Are the bytes in memory those of the lanes?
+    pub(super) fn is_operand(&self, size: u8) -> bool {
+        self.elem.bytes() == u32::from(size) && self.shift == 0
+    }
 }
 
 impl Lower<'_> {
@@ -63,7 +79,8 @@ impl Lower<'_> {
     /// Would it be a memory operand?
     pub(super) fn is_memory(&self, value: Value) -> bool {
         match &self.reps[value] {
-            Rep::Pending(_) | Rep::Number => true,
+            Rep::Pending(waiting) => waiting.is_operand(size_of(self.ty(value))),
+            Rep::Number => true,
             Rep::Const(bits) => {
                 *bits != 0 && !self.plan.resident.contains(&(*bits, size_of(self.ty(value)).max(4)))
             }
@@ -92,7 +109,9 @@ impl Lower<'_> {
     pub(super) fn src(&mut self, value: Value, part: usize) -> Src {
         let size = size_of(self.ty(value));
         match &self.reps[value] {
-            Rep::Pending(addrs) => Src::Mem(addrs[part]),
+            Rep::Pending(waiting) if waiting.is_operand(size) => {
+                Src::Mem(self.part_addr(waiting, size, part))
+            }
             Rep::Const(bits) => self.const_src(*bits, size),
             Rep::Number => Src::Mem(self.number_addr(size, part)),
             _ => Src::Reg(self.reg(value, part)),
@@ -105,10 +124,15 @@ impl Lower<'_> {
         match &self.reps[value] {
             Rep::Lanes(parts) => parts[part],
             Rep::Uniform(reg) => *reg,
-            Rep::Pending(addrs) => {
-                let addr = addrs[part];
+            Rep::Pending(waiting) => {
+                let addr = self.part_addr(waiting, size, part);
+                let (elem, shift) = (waiting.elem, waiting.shift);
                 let width = self.width(size);
-                self.func.rm(F::Vmovups, width, Src::Mem(addr))
+                let loaded = self.func.rm(load_form(elem, size), width, Src::Mem(addr));
+                match shift {
+                    0 => loaded,
+                    shift => self.func.rmi(F::Vpsllq, width, loaded, shift),
+                }
             }
             Rep::Const(bits) => self.const_reg(*bits, size),
             Rep::Number => {
@@ -128,6 +152,11 @@ impl Lower<'_> {
                 self.func.vreg(VEC)
             }
         }
+    }
+
+    /// Where a part's elements are.
+    fn part_addr(&self, waiting: &Waiting, size: u8, part: usize) -> Addr {
+        waiting.addr.plus((part as u32 * self.per_part(size) * waiting.elem.bytes()) as i32)
     }
 
     /// All parts in registers.
