@@ -204,7 +204,9 @@ impl Builder<'_> {
                 return Ok(Val::Lanes(self.graph.binary(Binary::Mul, arg, factor)));
             }
             _ => {
-                let found = self.in_f64(&[arg], |builder, args| math::one(builder, function, args[0]));
+                let is_narrow = ty == DType::F32;
+                let found =
+                    self.in_f64(&[arg], |builder, args| math::one(builder, function, args[0], is_narrow));
                 return match found {
                     Some(value) => Ok(Val::Lanes(value)),
                     None => self.refuse(format!("`{}` has no form for vectors", function.name())),
@@ -231,8 +233,10 @@ impl Builder<'_> {
                 Ok(Val::Lanes(self.graph.convert(Convert::Bits, bits, ty)))
             }
             _ => {
-                let found =
-                    self.in_f64(&[a, b], |builder, args| math::two(builder, function, args[0], args[1]));
+                let is_narrow = self.graph.ty(a) == Ty::F32;
+                let found = self.in_f64(&[a, b], |builder, args| {
+                    math::two(builder, function, args[0], args[1], is_narrow)
+                });
                 match found {
                     Some(value) => Ok(Val::Lanes(value)),
                     None => self.refuse(format!("`{}` has no form for vectors", function.name())),

@@ -6,16 +6,27 @@ use kjit_strip::ir::{Binary, Branch, Compare, Convert, FmaKind, Inst, Op, Shift,
 
 use super::value::Builder;
 use crate::numerics::lanes::Lanes;
-use crate::numerics::math::{MathFn1, MathFn2, one_on_lanes, two_on_lanes};
+use crate::numerics::math::{
+    MathFn1, MathFn2, one_narrow_on_lanes, one_on_lanes, two_narrow_on_lanes, two_on_lanes,
+};
 
-/// A function of one argument; nothing if it has no form for lanes.
-pub(super) fn one(builder: &mut Builder<'_>, function: MathFn1, x: Value) -> Option<Value> {
-    one_on_lanes(&Instructions(RefCell::new(builder)), function, x)
+/// A function of one argument; nothing if it has no form for lanes. Narrow: of `f32` numbers in `f64` lanes, whose result
+/// is to be rounded to `f32`.
+pub(super) fn one(builder: &mut Builder<'_>, function: MathFn1, x: Value, is_narrow: bool) -> Option<Value> {
+    let lanes = &Instructions(RefCell::new(builder));
+    if is_narrow { one_narrow_on_lanes(lanes, function, x) } else { one_on_lanes(lanes, function, x) }
 }
 
 /// A function of two arguments.
-pub(super) fn two(builder: &mut Builder<'_>, function: MathFn2, x: Value, y: Value) -> Option<Value> {
-    two_on_lanes(&Instructions(RefCell::new(builder)), function, x, y)
+pub(super) fn two(
+    builder: &mut Builder<'_>,
+    function: MathFn2,
+    x: Value,
+    y: Value,
+    is_narrow: bool,
+) -> Option<Value> {
+    let lanes = &Instructions(RefCell::new(builder));
+    if is_narrow { two_narrow_on_lanes(lanes, function, x, y) } else { two_on_lanes(lanes, function, x, y) }
 }
 
 struct Instructions<'b, 'a>(RefCell<&'b mut Builder<'a>>);

@@ -15,6 +15,7 @@ mod gamma;
 mod gamma_zeros;
 mod hyperbolic;
 mod log;
+mod narrow;
 mod on_lanes;
 mod pair;
 mod pow;
@@ -28,7 +29,7 @@ pub(super) use explog::log_hypot;
 
 #[cfg(target_arch = "x86_64")]
 pub use on_lanes::{FastOne, FastTwo, fast_one, fast_two};
-pub use on_lanes::{one_on_lanes, two_on_lanes};
+pub use on_lanes::{one_narrow_on_lanes, one_on_lanes, two_narrow_on_lanes, two_on_lanes};
 
 macro_rules! functions {
     ($(#[$meta:meta])* $name:ident { $($variant:ident $text:literal $doc:literal,)* }) => {
@@ -121,10 +122,10 @@ impl MathFn1 {
         eval::one(self, x)
     }
 
-    /// The value for an `f32` argument: the `f64` value rounded once.
+    /// The value for an `f32` argument: computed in `f64` and rounded once.
     #[inline]
     pub fn eval_f32(self, x: f32) -> f32 {
-        eval::one(self, f64::from(x)) as f32
+        eval::one_narrow(self, f64::from(x)) as f32
     }
 }
 
@@ -135,12 +136,12 @@ impl MathFn2 {
         eval::two(self, x, y)
     }
 
-    /// The value for `f32` arguments: the `f64` value rounded once, except that `nextafter` steps in `f32`.
+    /// The value for `f32` arguments: computed in `f64` and rounded once, except that `nextafter` steps in `f32`.
     #[inline]
     pub fn eval_f32(self, x: f32, y: f32) -> f32 {
         match self {
             MathFn2::Nextafter => libm::nextafterf(x, y),
-            _ => eval::two(self, f64::from(x), f64::from(y)) as f32,
+            _ => eval::two_narrow(self, f64::from(x), f64::from(y)) as f32,
         }
     }
 }

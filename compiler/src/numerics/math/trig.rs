@@ -8,10 +8,10 @@ use super::two_over_pi;
 use crate::numerics::lanes::Lanes;
 
 /// pi/2 in three parts.
-const HALF_PI: [f64; 3] =
+pub(super) const HALF_PI: [f64; 3] =
     [std::f64::consts::FRAC_PI_2, 6.123_233_995_736_766e-17, -1.497_384_904_859_169_8e-33];
 /// Up to this the three parts are enough.
-const MEDIUM: f64 = 4_294_967_296.0;
+pub(super) const MEDIUM: f64 = 4_294_967_296.0;
 
 /// `(sin(r) - r) / r^3` as a polynomial in `r^2`, relative error of the sine 2^-58.
 const SIN: [f64; 6] = [
@@ -49,7 +49,7 @@ fn reduce<L: Lanes>(l: &L, x: L::F) -> (L::F, L::F, L::I) {
 
 /// The same for `|x| >= 2^32`.
 #[inline(never)]
-fn reduce_huge<L: Lanes>(l: &L, x: L::F) -> [L::F; 3] {
+pub(super) fn reduce_huge<L: Lanes>(l: &L, x: L::F) -> [L::F; 3] {
     // Row (exponent - 32) / 8 of the table: 2/pi without the bits whose product with x is a multiple of 4.
     let exponent = l.and(l.shr(l.bits(x), 52), l.i(0x7ff));
     let row = l.shr(l.isub(exponent, l.i(1023 + 32)), 3);

@@ -1,0 +1,142 @@
+"""Polynomial coefficients for compiler/src/numerics/math (needs mpmath).
+
+Weighted minimax by Lawson's iteration on Chebyshev nodes; then the coefficients are rounded to f64 one at a time, from the
+lowest power on, and the others fitted again to what is left. Prints every polynomial with its error (of the quantity that the
+weight makes relative).
+
+    python tests/oracle/math_fit.py [NAME ...]
+"""
+
+import sys
+
+import mpmath as mp
+
+mp.mp.prec = 400
+HALF_LN2 = mp.log(2) / 2 * mp.mpf("1.0005")
+QUARTER_PI_2 = (mp.pi / 4 * mp.mpf("1.0001")) ** 2
+
+
+def least_squares(xs, weights, values, powers):
+    columns = [[x**p * w for x, w in zip(xs, weights)] for p in powers]
+    target = [v * w for v, w in zip(values, weights)]
+    n = len(powers)
+    matrix, right = mp.matrix(n, n), mp.matrix(n, 1)
+    for i in range(n):
+        right[i] = mp.fdot(columns[i], target)
+        for j in range(i, n):
+            matrix[i, j] = matrix[j, i] = mp.fdot(columns[i], columns[j])
+    return list(mp.lu_solve(matrix, right))
+
+
+def fit(function, low, high, count, weight=lambda x: mp.mpf(1), pairs=0, rounds=25):
+    """`count` coefficients, the first `pairs` as pairs, and the largest weighted error."""
+    low, high, powers = mp.mpf(low), mp.mpf(high), list(range(count))
+    nodes = 6 * count + 20
+    xs = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * nodes)) for i in range(nodes)]
+    values, weights, lawson = [function(x) for x in xs], [weight(x) for x in xs], [mp.mpf(1)] * nodes
+    for _ in range(rounds):
+        c = least_squares(xs, [w * mp.sqrt(u) for w, u in zip(weights, lawson)], values, powers)
+        errors = [abs(mp.polyval(c[::-1], x) - v) * w for x, v, w in zip(xs, values, weights)]
+        total = mp.fdot(lawson, errors)
+        lawson = [u * e * nodes / total for u, e in zip(lawson, errors)]
+    weights = [w * mp.sqrt(u + mp.mpf("1e-3")) for w, u in zip(weights, lawson)]
+    result, exact, rest = [], [], values
+    for p in powers:
+        c = least_squares(xs, weights, rest, powers[p:])[0]
+        parts = [float(c)]
+        if p < pairs:
+            parts.append(float(c - mp.mpf(parts[0])))
+        result.append(tuple(parts) if p < pairs else parts[0])
+        exact.append(sum(mp.mpf(part) for part in parts))
+        rest = [r - exact[-1] * x**p for r, x in zip(rest, xs)]
+    checks = [low + (high - low) * i / mp.mpf(997) for i in range(998)]
+    return result, max(abs(mp.polyval(exact[::-1], x) - function(x)) * weight(x) for x in checks)
+
+
+def near_zero(function, limit):
+    """The function, or its limit where the formula has no digits."""
+    return lambda x: limit if abs(x) < mp.mpf("1e-30") else function(mp.mpf(x))
+
+
+def of_root(function, limit):
+    """A function of the square root of its argument."""
+    return near_zero(lambda z: function(mp.sqrt(z), z), limit)
+
+
+third = mp.mpf(1) / 3
+exp_tail = near_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2)
+artanh_tail = of_root(lambda s, z: 2 * (mp.atanh(s) / s - 1) / z, 2 * third)
+sin_tail = of_root(lambda r, z: (mp.sin(r) - r) / (r * z), -mp.mpf(1) / 6)
+cos_tail = of_root(lambda r, z: (mp.cos(r) - 1 + z / 2) / z**2, mp.mpf(1) / 24)
+erf_part = of_root(lambda x, z: mp.erf(x) / x, 2 / mp.sqrt(mp.pi))
+erf_tail = lambda t: -mp.log(mp.erfc(t + 1))
+erfc_weight = lambda t: mp.erfc(t + 1)
+
+
+def erfc_middle(center):
+    def function(t):
+        x = center * (1 + t) / (1 - t)
+        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+    def ends(low, high):
+        low, high = mp.mpf(low), mp.mpf(high)
+        return (low - center) / (low + center), (high - center) / (high + center)
+
+    return function, ends
+
+
+wide, wide_ends = erfc_middle(mp.mpf("3.5"))
+short, short_ends = erfc_middle(mp.mpf(3))
+by_z, by_z2 = (lambda z: z), (lambda z: z * z)
+
+POLYNOMIALS = {
+    "exp::TAIL": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 10, lambda r: r * r),
+    # The first coefficient is exactly 1/2; the code writes it apart.
+    "exp::TAIL_OF_EXPM1": lambda: fit(exp_tail, -0.4205, 0.4205, 12, abs),
+    "log::SERIES": lambda: fit(artanh_tail, 0, 0.0401, 8, by_z),
+    "log::SERIES_PAIR": lambda: fit(artanh_tail, 0, 0.0401, 9, by_z, pairs=1),
+    "trig::SIN": lambda: fit(sin_tail, 0, QUARTER_PI_2, 6, by_z),
+    "trig::COS": lambda: fit(cos_tail, 0, QUARTER_PI_2, 6, by_z2),
+    "hyperbolic::SINH": lambda: fit(of_root(lambda r, z: (mp.sinh(r) - r) / (r * z), third / 2), 0, HALF_LN2**2, 5, by_z),
+    "hyperbolic::COSH": lambda: fit(of_root(lambda r, z: (mp.cosh(r) - 1) / z, mp.mpf(1) / 2), 0, HALF_LN2**2, 5, by_z),
+    "arc::ATAN": lambda: fit(of_root(lambda q, z: (mp.atan(q) / q - 1) / z, -third), 0, 0.2501, 13, by_z),
+    "arc::ASIN": lambda: fit(of_root(lambda q, z: (mp.asin(q) / q - 1) / z, third / 2), 0, 0.2501, 13, by_z),
+    "roots::CBRT": lambda: fit(mp.cbrt, 0.75, 1.5, 5, lambda m: 1 / mp.cbrt(m)),
+    "erf::SMALL": lambda: fit(erf_part, 0, 1, 13, pairs=1),
+    "erf::TAIL": lambda: fit(erf_tail, 0, 5, 18, erfc_weight, pairs=1),
+    "erf::MIDDLE": lambda: fit(wide, *wide_ends(0.49, 28), 22, pairs=1, rounds=12),
+    "narrow::EXP": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 6, lambda r: r * r),
+    "narrow::EXPM1": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 7, abs),
+    "narrow::LOG": lambda: fit(artanh_tail, 0, 0.0401, 4, by_z),
+    "narrow::LOG_FOR_POW": lambda: fit(artanh_tail, 0, 0.0401, 6, by_z),
+    "narrow::SIN": lambda: fit(sin_tail, 0, QUARTER_PI_2, 4, by_z),
+    "narrow::COS": lambda: fit(cos_tail, 0, QUARTER_PI_2, 4, by_z2),
+    "narrow::ERF": lambda: fit(erf_part, 0, 1, 9),
+    "narrow::ERF_TAIL": lambda: fit(erf_tail, 0, 3, 10, erfc_weight),
+    "narrow::ERFC": lambda: fit(short, *short_ends(0.99, 10.3), 12),
+}
+
+
+def two_over_pi():
+    """The rows of two_over_pi.rs: 2/pi modulo 2^(22 - 8 i), times 2^200, as four numbers."""
+    mp.mp.prec = 1600
+    for i in range(124):
+        unit = mp.mpf(2) ** (22 - 8 * i)
+        rest = (2 / mp.pi - mp.floor(2 / mp.pi / unit) * unit) * mp.mpf(2) ** 200
+        parts = []
+        for _ in range(4):
+            parts.append(float(rest))
+            rest -= mp.mpf(parts[-1])
+        print(parts)
+
+
+if __name__ == "__main__":
+    names = sys.argv[1:]
+    if names == ["two_over_pi"]:
+        two_over_pi()
+        sys.exit()
+    for name, make in POLYNOMIALS.items():
+        if not names or name in names:
+            coefficients, error = make()
+            print(f"{name}: error 2^{float(mp.log(error, 2)):.1f}")
+            print("   ", ",\n    ".join(map(repr, coefficients)))
