@@ -449,7 +449,7 @@ fn check_values(lines: &[Line], found: &Transcript, verdict: &mut Verdict) {
 fn check_output(case: &Case, found: &Transcript, verdict: &mut Verdict) {
     for block in case.blocks_of("output") {
         let wanted: Vec<&str> = block.text.trim_end().lines().collect();
-        if wanted != found.printed {
+        if wanted != found.printed.iter().flat_map(|text| text.split('\n')).collect::<Vec<_>>() {
             verdict.problems.push(format!("line {}: printed\n{}", block.line, found.printed.join("\n")));
         }
     }

@@ -41,7 +41,8 @@ impl Aliases {
                 ArrayValue::Same(base)
                 | ArrayValue::View { base, .. }
                 | ArrayValue::Transpose { base, .. }
-                | ArrayValue::Part { base, .. } => derived.push((*array, *base)),
+                | ArrayValue::Part { base, .. }
+                | ArrayValue::Reshape { base, .. } => derived.push((*array, *base)),
                 ArrayValue::Alloc { .. } => {
                     aliases.origins[*array].insert(Origin::Alloc(*array));
                 }

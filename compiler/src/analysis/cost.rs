@@ -309,7 +309,9 @@ impl<'a> Scope<'a> {
     fn bound(&self, value: &ArrayValue) -> Vec<Option<Int>> {
         match value {
             ArrayValue::Same(base) | ArrayValue::Part { base, .. } => self.dims_of(*base),
-            ArrayValue::Alloc { shape, .. } => shape.iter().map(|&extent| self.value(extent)).collect(),
+            ArrayValue::Reshape { shape, .. } | ArrayValue::Alloc { shape, .. } => {
+                shape.iter().map(|&extent| self.value(extent)).collect()
+            }
             ArrayValue::Transpose { base, order } => {
                 order.iter().map(|&axis| self.dim(*base, axis)).collect()
             }

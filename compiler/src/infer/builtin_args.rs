@@ -4,7 +4,7 @@ use super::calls::CallSite;
 use super::function::{FnCtx, Val};
 use super::{ArgSource, CallPlan, ConstValue, Resolution, formats, messages};
 use crate::base::{Code, Diagnostic};
-use crate::syntax::ast::{ExprId, ExprKind, Literal};
+use crate::syntax::ast::{ExprId, ExprKind};
 use crate::types::builtins::{self, Builtin};
 use crate::types::dtype::Kind;
 use crate::types::ty::MAX_RANK;
@@ -291,13 +291,29 @@ impl FnCtx<'_, '_> {
 
     pub(super) fn print(&mut self, site: CallSite<'_>) -> Val {
         for (name, value) in site.keywords {
-            let is_default = match (&self.ast.exprs[*value].kind, name.name.as_str()) {
-                (ExprKind::Literal(Literal::Str(_)), "sep") => true,
-                (ExprKind::Literal(Literal::Str(text)), "end") => text == "\n",
-                (_, "flush") => true,
+            let is_known = match name.name.as_str() {
+                "sep" | "end" => {
+                    let span = self.span(*value);
+                    match self.expr(*value) {
+                        Val { konst: Some(ConstValue::Str(_) | ConstValue::None), .. }
+                        | Val { ty: None, .. } => {}
+                        Val { ty: Some(ty), .. } => self.diags.push(
+                            Diagnostic::error(
+                                Code::K207,
+                                span,
+                                format!("`{}` of `print` must be known at compile time", name.name),
+                            )
+                            .primary(format!("this is `{ty}`"))
+                            .help("write a string: `print(a, b, sep=\", \", end=\"\")`"),
+                        ),
+                    }
+                    true
+                }
+                // Lines are handed over as soon as they end.
+                "flush" => true,
                 _ => false,
             };
-            if !is_default {
+            if !is_known {
                 self.diags.push(
                     Diagnostic::error(Code::K207, name.span, format!("`print` has no `{}` here", name.name))
                         .help("put everything into one f-string: `print(f\"{a}, {b}\")`"),

@@ -513,6 +513,8 @@ impl FnCtx<'_, '_> {
             | Builtin::Eye
             | Builtin::Identity
             | Builtin::Flatten
+            | Builtin::Reshape
+            | Builtin::Ravel
             | Builtin::Var
             | Builtin::Std
             | Builtin::CountNonzero

@@ -413,6 +413,9 @@ impl FnCtx<'_, '_> {
         if signature.is_variadic {
             return self.variadic(site, builtin);
         }
+        if builtin == Builtin::Reshape {
+            return self.reshape(site);
+        }
         let Some(slots) =
             self.match_args(site, signature.names, signature.required, usize::MAX, None, Code::K207)
         else {

@@ -1,6 +1,7 @@
 //! Values as text: which can be shown, and which format specifications fit them.
 
 use crate::base::{Code, Diagnostic, Span};
+use crate::numerics::format::FormatSpec;
 use crate::types::{DType, Ty};
 
 /// A value that cannot become text.
@@ -28,8 +29,11 @@ pub(super) fn format_spec(span: Span, ty: &Ty, spec: &str) -> Option<Diagnostic>
     if spec.is_empty() {
         return None;
     }
-    let wrong =
-        |text: String| Some(Diagnostic::error(Code::K314, span, text).primary(format!("this is `{ty}`")));
+    let what = match ty {
+        Ty::Str(_) => "this is text".to_owned(),
+        ty => format!("this is `{ty}`"),
+    };
+    let wrong = |text: String| Some(Diagnostic::error(Code::K314, span, text).primary(what.clone()));
     let Some(kind) = format_kind(spec) else {
         return wrong(format!("the format {spec:?} cannot be read"))
             .map(|d| d.help("write a width and digits, such as `{x:8.3f}`"));
@@ -54,14 +58,24 @@ pub(super) fn format_spec(span: Span, ty: &Ty, spec: &str) -> Option<Diagnostic>
     if let Some(kind) = kind.0
         && !allowed.contains(kind)
     {
-        return wrong(format!("the format `{kind}` does not fit `{ty}`")).map(|d| d.help(help));
+        let what = if matches!(ty, Ty::Str(_)) { "text".to_owned() } else { format!("`{ty}`") };
+        return wrong(format!("the format `{kind}` does not fit {what}")).map(|d| d.help(help));
     }
     // Digits after the point are not for whole numbers in whole formats.
     if is_int && kind.1 && kind.0.is_none_or(|kind| "bcdnoxX".contains(kind)) {
         return wrong("digits after the point do not fit an integer".to_owned())
             .map(|d| d.help("write the format of a float: `{x:.3f}`"));
     }
-    None
+    // What is left are parts that do not go together.
+    let trial = FormatSpec::parse(spec).and_then(|spec| match ty {
+        Ty::Scalar(dtype) if dtype.is_float() => spec.format_f64(0.0),
+        Ty::Scalar(dtype) if dtype.is_complex() => spec.format_complex(0.0, 0.0),
+        Ty::Scalar(_) => spec.format_int(0),
+        _ => spec.format_str(""),
+    });
+    let error = trial.err()?;
+    let text = format!("the format {spec:?} does not fit: {}", error.trim_end_matches('.').to_lowercase());
+    wrong(text).map(|d| d.help(help))
 }
 
 /// Reads `[[fill]align][sign][z][#][0][width][,_][.digits][type]`: its type, and whether it has digits.

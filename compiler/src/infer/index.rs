@@ -446,7 +446,7 @@ impl FnCtx<'_, '_> {
                 self.check_element(to.dtype, *from, span, value_span, target);
             }
             (Ty::Array(to), Ty::Array(from)) => {
-                if from.rank != to.rank {
+                if from.rank > to.rank {
                     let (a, b) = (self.render(target), axes_text(to.rank));
                     self.diags.push(
                         Diagnostic::error(
@@ -456,7 +456,7 @@ impl FnCtx<'_, '_> {
                         )
                         .primary(format!("this is `{from}`"))
                         .label(span, format!("`{a}` is `{to}`"))
-                        .help("copy it in a loop, or index it so that the axes are as many"),
+                        .help("index it so that the axes are at most as many, or copy it in a loop"),
                     );
                     return;
                 }

@@ -542,7 +542,6 @@ fn replacement(name: &str) -> Option<&'static str> {
         "diff" => "write the loop: `out[i] = x[i + 1] - x[i]`",
         "sort" | "argsort" => "sort before the call, or write the loops",
         "median" | "percentile" | "quantile" => "compute it outside the kernel",
-        "reshape" | "ravel" => "make an array of the new shape and copy in a loop",
         "shuffle" | "permutation" | "choice" => "draw positions with `np.random.randint` in a loop",
         "fsum" => "write the loop, or `np.sum`",
         "dist" => "write `math.sqrt` of the sum of squares",

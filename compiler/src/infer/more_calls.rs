@@ -9,6 +9,7 @@ use crate::numerics::math::MathFn1;
 use crate::syntax::ast::{ExprId, ExprKind};
 use crate::types::builtins::Builtin;
 use crate::types::dtype::Kind;
+use crate::types::ty::MAX_RANK;
 use crate::types::ufunc::Ufunc;
 use crate::types::{ArrayTy, DType, Layout, Ty, promote};
 
@@ -130,6 +131,15 @@ impl FnCtx<'_, '_> {
                 let array = self.real_array(site, slots, vals, 0, true)?;
                 Ty::Array(ArrayTy::new(array.dtype, 1))
             }
+            Builtin::Ravel => {
+                let array = self.real_array(site, slots, vals, 0, true)?;
+                if array.rank == 1 && array.layout == Layout::C {
+                    resolved = Builtin::Same;
+                    Ty::Array(array)
+                } else {
+                    Ty::Array(ArrayTy { rank: 1, layout: Layout::C, ..array })
+                }
+            }
             Builtin::Var | Builtin::Std => {
                 let array = self.real_array(site, slots, vals, 0, false)?;
                 if let Some(axis) = slots[1].filter(|_| vals[1].ty != Some(Ty::None)) {
@@ -197,6 +207,55 @@ impl FnCtx<'_, '_> {
             return Err(Reported);
         }
         Ok(array)
+    }
+
+    /// `x.reshape(2, 3)`, `x.reshape((2, 3))`, `np.reshape(x, (2, 3))`.
+    pub(super) fn reshape(&mut self, site: CallSite<'_>) -> Val {
+        for (name, value) in site.keywords {
+            if name.name != "shape" {
+                let diag = Diagnostic::error(
+                    Code::K207,
+                    name.span,
+                    format!("`{}` of `{}` is not supported", name.name, site.name),
+                )
+                .help("elements are taken and placed in C order; leave it out");
+                self.diags.push(diag);
+                self.expr(*value);
+                return Val::ERROR;
+            }
+        }
+        let all = site.receiver.iter().chain(site.args).copied();
+        let all: Vec<ExprId> = all.chain(site.keywords.iter().map(|(_, value)| *value)).collect();
+        let vals: Vec<Val> = all.iter().map(|&arg| self.expr(arg)).collect();
+        if vals.iter().any(|val| val.ty.is_none()) {
+            return Val::ERROR;
+        }
+        let ([array, extents @ ..], [array_val, extent_vals @ ..]) = (all.as_slice(), vals.as_slice()) else {
+            return self.report(messages::arg_count(self.span(site.id), site.name, 2, 9, 0));
+        };
+        let Some(array_ty) = self.array_arg(site, Some(*array), array_val) else { return Val::ERROR };
+        let rank = match (extents, extent_vals) {
+            ([], _) => None,
+            ([only], [val]) => match self.shape_arg(site, Some(*only), val) {
+                Some(rank) => Some(rank),
+                None => return Val::ERROR,
+            },
+            _ => {
+                for (&extent, val) in extents.iter().zip(extent_vals) {
+                    if self.number(site, Some(extent), val, Kind::Unsigned).is_none() {
+                        return Val::ERROR;
+                    }
+                }
+                (extents.len() <= usize::from(MAX_RANK)).then_some(extents.len() as u8)
+            }
+        };
+        let Some(rank) = rank else {
+            let (span, count) = (self.span(site.id), extents.len());
+            return self.report(messages::arg_count(span, site.name, 1, usize::from(MAX_RANK), count));
+        };
+        let plan = CallPlan { args: all.iter().map(|&arg| ArgSource::Expr(arg)).collect() };
+        let ty = Ty::Array(ArrayTy { rank, layout: Layout::C, ..array_ty });
+        self.done(site.id, Val::of(ty), Resolution::Builtin(Builtin::Reshape, plan))
     }
 
     fn one_axis(

@@ -563,14 +563,21 @@ impl<'a> FnCtx<'_, 'a> {
                         text.push_str(piece);
                     }
                 }
-                FStringPiece::Value { value, spec, .. } => {
+                FStringPiece::Value { value, spec, conversion } => {
                     let value_id = *value;
                     let val = self.expr(value_id);
                     match (&val.ty, &mut text) {
-                        (Some(Ty::Str(piece)), Some(text)) if spec.is_empty() => text.push_str(piece),
+                        (Some(Ty::Str(piece)), Some(text)) if spec.is_empty() && conversion.is_none() => {
+                            text.push_str(piece);
+                        }
                         _ => text = None,
                     }
-                    if let Some(ty) = &val.ty
+                    // After `!r` it is the text that is formatted.
+                    let shown = val.ty.map(|ty| match ty {
+                        Ty::None | Ty::Scalar(_) if conversion.is_some() => Ty::Str(String::new().into()),
+                        ty => ty,
+                    });
+                    if let Some(ty) = &shown
                         && let Some(diag) = formats::format_spec(self.span(value_id), ty, spec)
                     {
                         self.diags.push(diag);

@@ -212,6 +212,14 @@ pub enum ArrayValue {
         /// 0 real, 1 imaginary.
         lane: u8,
     },
+    /// All elements of an array that lies in C order without gaps (checked before) with other extents, as many in all.
+    /// The result's layout is `C`.
+    Reshape {
+        /// The array viewed.
+        base: ArrayId,
+        /// One extent per axis, `i64`.
+        shape: Vec<ExprId>,
+    },
     /// New memory, C-contiguous. Extents are `i64`, checked to be at least 0 before.
     Alloc {
         /// One extent per axis.
@@ -234,7 +242,7 @@ pub enum ViewAxis {
         start: ExprId,
         /// Number of elements.
         len: ExprId,
-        /// Distance in elements, not 0.
+        /// Distance in elements. 0 repeats one element; such a view is only read.
         step: ExprId,
     },
     /// The whole axis.

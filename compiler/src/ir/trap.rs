@@ -36,6 +36,38 @@ pub struct Trap {
 pub struct Message {
     /// In order.
     pub pieces: Vec<Piece>,
+    /// Printed without the end of the line: what is printed next goes on behind it. Of a trap never.
+    pub is_open: bool,
+}
+
+impl Message {
+    /// A text with holes that ends its line.
+    #[must_use]
+    pub fn line(pieces: Vec<Piece>) -> Message {
+        Message { pieces, is_open: false }
+    }
+}
+
+/// What was printed of a line that goes on.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct OpenLine(String);
+
+impl OpenLine {
+    /// Adds what a `print` shows; the whole line if it ends here.
+    #[must_use]
+    pub fn add(&mut self, text: String, is_open: bool) -> Option<String> {
+        if self.0.is_empty() && !is_open {
+            return Some(text);
+        }
+        self.0.push_str(&text);
+        if is_open { None } else { Some(std::mem::take(&mut self.0)) }
+    }
+
+    /// What is left at the end of a call, if anything.
+    #[must_use]
+    pub fn rest(&mut self) -> Option<String> {
+        (!self.0.is_empty()).then(|| std::mem::take(&mut self.0))
+    }
 }
 
 /// A part of a message.
@@ -47,7 +79,7 @@ pub enum Piece {
     Value {
         /// How to read its bits.
         dtype: DType,
-        /// Python's format specification; empty for `str()`.
+        /// Python's format specification; empty for `str()`. With the type `s` it formats the text of `str()`.
         spec: Symbol,
     },
 }
@@ -58,7 +90,7 @@ pub enum Piece {
 /// use kjit_compiler::ir::trap::{Message, Piece, format_message};
 /// use kjit_compiler::types::DType;
 /// let value = Piece::Value { dtype: DType::I64, spec: "".into() };
-/// let message = Message { pieces: vec![Piece::Text("index ".into()), value] };
+/// let message = Message::line(vec![Piece::Text("index ".into()), value]);
 /// assert_eq!(format_message(&message, &[(-3_i64) as u64]), "index -3");
 /// ```
 ///
@@ -82,6 +114,12 @@ pub fn format_message(message: &Message, args: &[u64]) -> String {
 
 fn format_value(dtype: DType, spec: &str, first: u64, second: u64) -> String {
     let single = |bits: u64| f32::from_bits(bits as u32);
+    if spec.ends_with('s')
+        && let Ok(formatted) =
+            FormatSpec::parse(spec).and_then(|spec| spec.format_str(&format_value(dtype, "", first, second)))
+    {
+        return formatted;
+    }
     if !spec.is_empty() {
         let formatted = FormatSpec::parse(spec).and_then(|spec| match dtype {
             DType::Bool => spec.format_bool(first != 0),

@@ -1,12 +1,11 @@
 //! Whole arrays: creation, copies, fills, and the loops over all elements that they need.
 
-use super::context::{Context, Res, hole};
+use super::context::{Context, Res};
 use super::index::Element;
 use super::value::Value;
 use crate::base::Code;
 use crate::ir::{
-    ArrayId, ArrayValue, CompareOp, ExprId, ExprKind, LocalId, Loop, LoopKind, LoopOrigin, Piece, Stmt,
-    UnaryOp,
+    ArrayId, ArrayValue, CompareOp, ExprId, ExprKind, LocalId, Loop, LoopKind, LoopOrigin, Stmt, UnaryOp,
 };
 use crate::types::{ArrayTy, DType};
 
@@ -80,10 +79,7 @@ impl Context<'_, '_> {
     /// `to[...] = value`.
     pub(super) fn assign_elements(&mut self, to: ArrayId, value: Value) -> Res<()> {
         match value {
-            Value::Array(from) => {
-                self.check_same_shape(to, from);
-                self.copy_elements(to, from)
-            }
+            Value::Array(from) => self.assign_array(to, from),
             value => self.fill(to, value),
         }
     }
@@ -115,47 +111,6 @@ impl Context<'_, '_> {
             let target = cx.element_of(to, vars);
             cx.store(&target, value)
         })
-    }
-
-    fn check_same_shape(&mut self, to: ArrayId, from: ArrayId) {
-        let rank = self.array_ty(to).rank;
-        if rank == 0 {
-            return;
-        }
-        let mut same = None;
-        for axis in 0..rank {
-            let (a, b) = (self.dim(to, axis), self.dim(from, axis));
-            let equal = self.compare(CompareOp::Eq, a, b);
-            same = Some(match same {
-                None => equal,
-                Some(same) => self.both(same, equal),
-            });
-        }
-        let Some(same) = same else { return };
-        let mut pieces = vec![Piece::Text("could not broadcast input array from shape ".into())];
-        let mut args = Vec::new();
-        // As many extents as fit into a message.
-        let is_shown = 2 * usize::from(rank) <= crate::ir::trap::MAX_TRAP_ARGS;
-        for (array, after) in [(from, " into shape "), (to, "")] {
-            if is_shown {
-                self.shape_pieces(array, &mut pieces, &mut args);
-            } else {
-                pieces.push(Piece::Text("(...)".into()));
-            }
-            pieces.push(Piece::Text(after.into()));
-        }
-        self.check_with(same, Code::K703, "ValueError", pieces, args);
-    }
-
-    /// `(3, 4)` as pieces of a message.
-    fn shape_pieces(&mut self, array: ArrayId, pieces: &mut Vec<Piece>, args: &mut Vec<ExprId>) {
-        let rank = self.array_ty(array).rank;
-        for axis in 0..rank {
-            pieces.push(Piece::Text(if axis == 0 { "(".into() } else { ",".into() }));
-            pieces.push(hole(DType::I64));
-            args.push(self.dim(array, axis));
-        }
-        pieces.push(Piece::Text(if rank == 1 { ",)".into() } else { ")".into() }));
     }
 
     // Creation.

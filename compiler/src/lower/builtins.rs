@@ -303,6 +303,24 @@ impl Context<'_, '_> {
                 let ty = array_ty().unwrap_or(ArrayTy::new(result, 1));
                 Value::Array(self.flattened(ty, from, dest)?)
             }
+            Builtin::Reshape => {
+                let base = args.array(self)?;
+                let mut items: Vec<Value> = args.values.by_ref().flatten().collect();
+                if let [Value::Tuple(_)] = items.as_slice()
+                    && let Some(Value::Tuple(inner)) = items.pop()
+                {
+                    items = inner;
+                }
+                let ty = array_ty().ok_or_else(|| self.bug("a reshaped array that is none"))?;
+                Value::Array(self.reshaped(ty, base, items, dest)?)
+            }
+            Builtin::Ravel => {
+                let base = args.array(self)?;
+                let ty = array_ty().ok_or_else(|| self.bug("a flat array that is none"))?;
+                self.check_contiguous(base, "ravel");
+                let size = self.size(base);
+                Value::Array(self.bind_view(ty, ArrayValue::Reshape { base, shape: vec![size] }, dest))
+            }
             Builtin::Var | Builtin::Std => {
                 let array = args.array(self)?;
                 let ddof = args.next(self)?;

@@ -26,7 +26,7 @@ pub(super) struct Shared<'a> {
     /// Functions made by lowering; their ids follow those of the instances.
     pub(super) helpers: Vec<Func>,
     /// By element type: `sum` over a range of an array.
-    pub(super) sum_helpers: FxHashMap<ArrayTy, FuncId>,
+    pub(super) sum_helpers: FxHashMap<(ArrayTy, u8, DType), FuncId>,
     /// By array types: `dot` over a range of two arrays.
     pub(super) dot_helpers: FxHashMap<(ArrayTy, ArrayTy), FuncId>,
     /// Does an instance draw from `np.random`? Filled on demand.
@@ -333,7 +333,8 @@ impl<'s, 'a> Context<'s, 'a> {
 
     /// A way to fail at the current place.
     pub(super) fn trap(&mut self, code: Code, exception: &str, pieces: Vec<Piece>) -> TrapId {
-        let trap = Trap { code, span: self.span, exception: exception.into(), message: Message { pieces } };
+        let trap =
+            Trap { code, span: self.span, exception: exception.into(), message: Message::line(pieces) };
         self.shared.program.traps.push(trap)
     }
 

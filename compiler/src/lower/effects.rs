@@ -47,7 +47,8 @@ fn written_by(func: &Func, callees: &[Vec<bool>]) -> Vec<bool> {
                     ArrayValue::Same(base)
                     | ArrayValue::View { base, .. }
                     | ArrayValue::Transpose { base, .. }
-                    | ArrayValue::Part { base, .. } => link(*array, *base),
+                    | ArrayValue::Part { base, .. }
+                    | ArrayValue::Reshape { base, .. } => link(*array, *base),
                     ArrayValue::Alloc { .. } => {}
                 },
                 // A callee may return any of the arrays it was given.

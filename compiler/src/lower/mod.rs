@@ -31,6 +31,7 @@ mod random;
 mod reduce;
 mod scan;
 mod sequences;
+mod shapes;
 mod slices;
 mod statistics;
 mod stmts;

@@ -9,20 +9,38 @@ use crate::types::{ArrayTy, DType};
 
 /// `sum(x[lo .. lo + n])` in the order of NumPy's `pairwise_sum`: fewer than 8 elements one by one, up to 128 in eight
 /// interleaved sums, more than that as the sum of two halves.
-pub(super) fn pairwise_sum(ty: ArrayTy, id: FuncId, fastmath: FastMath, span: Span) -> Func {
-    build(ty, None, id, fastmath, span)
+///
+/// Complex numbers count as two: each part has four interleaved sums. `at` is the type of the sum, to which elements are cast.
+pub(super) fn pairwise_sum(
+    ty: ArrayTy,
+    lane: u8,
+    at: DType,
+    id: FuncId,
+    fastmath: FastMath,
+    span: Span,
+) -> Func {
+    build(ty, None, (lane, at), id, fastmath, span)
 }
 
 /// `sum(x[lo .. lo + n] * y[lo .. lo + n])` in the same order.
 pub(super) fn pairwise_dot(x: ArrayTy, y: ArrayTy, id: FuncId, fastmath: FastMath, span: Span) -> Func {
-    build(x, Some(y), id, fastmath, span)
+    build(x, Some(y), (0, x.dtype), id, fastmath, span)
 }
 
-fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, span: Span) -> Func {
+fn build(
+    ty: ArrayTy,
+    second: Option<ArrayTy>,
+    (lane, at): (u8, DType),
+    id: FuncId,
+    fastmath: FastMath,
+    span: Span,
+) -> Func {
+    // Running sums; a block has at most sixteen elements for each.
+    let width = 8 / ty.dtype.lanes() as i64;
     let func = Func {
         name: Symbol::from(format!("{}.{}", if second.is_some() { "dot" } else { "sum" }, ty.dtype)),
         params: Vec::new(),
-        rets: vec![Ret::Scalar(ty.dtype)],
+        rets: vec![Ret::Scalar(at)],
         locals: PrimaryMap::new(),
         arrays: PrimaryMap::new(),
         exprs: PrimaryMap::new(),
@@ -32,7 +50,7 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
         recursion: None,
         span,
     };
-    let mut h = Helper { func, span, dtype: ty.dtype, second: None };
+    let mut h = Helper { func, span, dtype: at, lane, second: None };
     let x = h.func.arrays.push(ArrayVar { name: "x".into(), ty, ownership: Ownership::Borrowed, span });
     h.second = second.map(|ty| {
         h.func.arrays.push(ArrayVar { name: "y".into(), ty, ownership: Ownership::Borrowed, span })
@@ -42,8 +60,8 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
     h.func.params.extend(h.second.map(Param::Array));
     h.func.params.extend([Param::Scalar(lo), Param::Scalar(n)]);
 
-    // Fewer than 8.
-    let total = h.local("total", ty.dtype);
+    // Few.
+    let total = h.local("total", at);
     let start = h.number(-0.0);
     let mut few: Block = vec![Stmt::Set { local: total, value: start }];
     let (first, end) = (h.int(0), h.read(n));
@@ -51,16 +69,16 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
     let value = h.read(total);
     few.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
 
-    // Up to 128.
+    // A block.
     let mut block: Block = Vec::new();
-    let sums: Vec<LocalId> = (0..8).map(|j| h.local(&format!("r{j}"), ty.dtype)).collect();
+    let sums: Vec<LocalId> = (0..width).map(|j| h.local(&format!("r{j}"), at)).collect();
     for (j, &sum) in sums.iter().enumerate() {
         let index = h.offset(lo, None, j as i64);
         let value = h.load(x, index);
         block.push(Stmt::Set { local: sum, value });
     }
     let rounded = h.local("m", DType::I64);
-    let (a, b, c) = (h.read(n), h.read(n), h.int(8));
+    let (a, b, c) = (h.read(n), h.read(n), h.int(width));
     let rest = h.binary(BinaryOp::Mod, b, c, DType::I64);
     let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
     block.push(Stmt::Set { local: rounded, value });
@@ -69,11 +87,11 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
     for (j, &sum) in sums.iter().enumerate() {
         let index = h.offset(lo, Some(k), j as i64);
         let (old, value) = (h.read(sum), h.load(x, index));
-        let value = h.binary(BinaryOp::Add, old, value, ty.dtype);
+        let value = h.binary(BinaryOp::Add, old, value, at);
         body.push(Stmt::Set { local: sum, value });
     }
-    let (from, to) = (h.int(8), h.read(rounded));
-    block.push(h.serial_loop(k, from, to, 8, body));
+    let (from, to) = (h.int(width), h.read(rounded));
+    block.push(h.serial_loop(k, from, to, width, body));
     let value = h.tree(&sums);
     block.push(Stmt::Set { local: total, value });
     let (from, to) = (h.read(rounded), h.read(n));
@@ -81,17 +99,17 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
     let value = h.read(total);
     block.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
 
-    // Two halves, the first a multiple of 8.
+    // Two halves, the first a multiple of the number of running sums.
     let mut halves: Block = Vec::new();
     let half = h.local("half", DType::I64);
     let (a, two) = (h.read(n), h.int(2));
     let value = h.binary(BinaryOp::FloorDiv, a, two, DType::I64);
     halves.push(Stmt::Set { local: half, value });
-    let (a, b, eight) = (h.read(half), h.read(half), h.int(8));
-    let rest = h.binary(BinaryOp::Mod, b, eight, DType::I64);
+    let (a, b, divisor) = (h.read(half), h.read(half), h.int(width));
+    let rest = h.binary(BinaryOp::Mod, b, divisor, DType::I64);
     let value = h.binary(BinaryOp::Sub, a, rest, DType::I64);
     halves.push(Stmt::Set { local: half, value });
-    let (left, right) = (h.local("left", ty.dtype), h.local("right", ty.dtype));
+    let (left, right) = (h.local("left", at), h.local("right", at));
     let (start, count) = (h.read(lo), h.read(half));
     let args = h.arguments(x, start, count);
     halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(left)], span });
@@ -102,11 +120,11 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
     let args = h.arguments(x, start, count);
     halves.push(Stmt::Call { callee: id, args, results: vec![Target::Local(right)], span });
     let (a, b) = (h.read(left), h.read(right));
-    let value = h.binary(BinaryOp::Add, a, b, ty.dtype);
+    let value = h.binary(BinaryOp::Add, a, b, at);
     halves.push(Stmt::Return { values: vec![Operand::Scalar(value)] });
 
-    let is_few = h.less(n, 8);
-    let is_block = h.less(n, 129);
+    let is_few = h.less(n, width);
+    let is_block = h.less(n, 16 * width + 1);
     h.func.body = vec![
         Stmt::If { cond: is_few, then: few, orelse: Vec::new() },
         Stmt::If { cond: is_block, then: block, orelse: Vec::new() },
@@ -119,7 +137,10 @@ fn build(ty: ArrayTy, second: Option<ArrayTy>, id: FuncId, fastmath: FastMath, s
 struct Helper {
     func: Func,
     span: Span,
+    /// Of the sum.
     dtype: DType,
+    /// Which part of complex elements.
+    lane: u8,
     /// The other factor.
     second: Option<ArrayId>,
 }
@@ -182,7 +203,12 @@ impl Helper {
 
     fn element(&mut self, array: ArrayId, index: ExprId) -> ExprId {
         let place = Place::Index([index].into_iter().collect());
-        self.func.expr(ExprKind::Load { array, place, lane: 0 }, self.dtype, self.span)
+        let stored = self.func.arrays[array].ty.dtype.part();
+        let value = self.func.expr(ExprKind::Load { array, place, lane: self.lane }, stored, self.span);
+        if stored == self.dtype {
+            return value;
+        }
+        self.func.expr(ExprKind::Cast { arg: value }, self.dtype, self.span)
     }
 
     fn serial_loop(&mut self, var: LocalId, lo: ExprId, hi: ExprId, step: i64, body: Block) -> Stmt {

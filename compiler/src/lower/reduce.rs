@@ -1,7 +1,7 @@
 //! Reductions of whole arrays to one number.
 //!
-//! Floats are summed in NumPy's pairwise order along the last axis, rows one after the other; for arrays of one axis that gives NumPy's
-//! bits. Everything else runs in C order.
+//! Floats are summed in NumPy's pairwise order over all elements in C order. These are NumPy's bits for an array without
+//! gaps in C order; any other is summed as its copy in that order would be. Everything else runs in C order, one by one.
 
 use super::context::{Context, Res, helper_id};
 use super::pairwise::pairwise_sum;
@@ -9,10 +9,18 @@ use super::value::Value;
 use crate::base::Code;
 use crate::ir::{
     ArrayId, ArrayValue, BinaryOp, CompareOp, ExprId, ExprKind, FuncId, LocalId, Operand, Ownership, Stmt,
-    Target, UnaryOp, ViewAxis,
+    Target, UnaryOp,
 };
 use crate::types::builtins::Builtin;
 use crate::types::{ArrayTy, DType, Layout};
+
+/// A pairwise sum: which part of the elements, at which type, into which variable.
+#[derive(Clone, Copy)]
+struct Sum {
+    lane: u8,
+    at: DType,
+    total: LocalId,
+}
 
 impl Context<'_, '_> {
     /// A reduction of an array or of a tuple.
@@ -91,9 +99,9 @@ impl Context<'_, '_> {
     fn sum(&mut self, array: ArrayId, result: DType) -> Res<Value> {
         let dtype = self.array_ty(array).dtype;
         let part = result.part();
-        if dtype.is_complex() {
-            let re = self.lane_sum(array, 0, part)?;
-            return Ok(Value::Complex(re, self.lane_sum(array, 1, part)?));
+        if dtype.is_complex() && dtype == result {
+            let re = self.pairwise(array, 0, part)?;
+            return Ok(Value::Complex(re, self.pairwise(array, 1, part)?));
         }
         if dtype.is_float() && dtype == result {
             return self.float_sum(array).map(Value::Real);
@@ -127,56 +135,106 @@ impl Context<'_, '_> {
         local
     }
 
+    /// The pairwise sum of all elements of an array of floats.
     pub(super) fn float_sum(&mut self, array: ArrayId) -> Res<ExprId> {
+        self.pairwise(array, 0, self.array_ty(array).dtype)
+    }
+
+    /// The pairwise sum of one part of all elements.
+    fn pairwise(&mut self, array: ArrayId, lane: u8, at: DType) -> Res<ExprId> {
         let ty = self.array_ty(array);
         if ty.rank == 0 {
             let element = self.element_at(array, Vec::new());
-            let value = self.load(&element);
-            return self.real(value, ty.dtype);
+            let place = self.place(&element);
+            let value = self.expr(ExprKind::Load { array, place, lane }, ty.dtype.part());
+            return Ok(self.cast(value, at));
         }
-        let total = self.accumulator("sum", 0.0, ty.dtype);
-        self.sum_rows(array, total)?;
+        let total = self.accumulator("sum", 0.0, at);
+        let sum = Sum { lane, at, total };
+        if ty.rank == 1 {
+            self.add_sum(array, sum)?;
+            return Ok(self.read(total));
+        }
+        match self.is_contiguous(array) {
+            None => self.add_flat(array, sum)?,
+            Some(cond) => {
+                let (then, ()) = self.block(|cx| cx.add_flat(array, sum))?;
+                let (orelse, ()) = self.block(|cx| cx.add_copied(array, sum))?;
+                self.effects += 1;
+                self.emit(Stmt::If { cond, then, orelse });
+            }
+        }
         Ok(self.read(total))
     }
 
-    /// Adds the pairwise sum of each row to the total.
-    fn sum_rows(&mut self, array: ArrayId, total: LocalId) -> Res<()> {
+    /// Adds the sum of an array without gaps.
+    fn add_flat(&mut self, array: ArrayId, sum: Sum) -> Res<()> {
         let ty = self.array_ty(array);
-        if ty.rank > 1 {
-            let (lo, hi) = (self.int(0), self.dim(array, 0));
-            return self.internal_loop(lo, hi, |cx, var| {
-                let layout = if ty.layout == Layout::C { Layout::C } else { Layout::Strided };
-                let row_ty = ArrayTy { rank: ty.rank - 1, layout, ..ty };
-                let row = cx.array_var("row", row_ty, Ownership::Borrowed);
-                let mut axes = vec![ViewAxis::Whole; usize::from(ty.rank)];
-                axes[0] = ViewAxis::Index(cx.read(var));
-                cx.emit(Stmt::SetArray { array: row, value: ArrayValue::View { base: array, axes } });
-                cx.sum_rows(row, total)
-            });
-        }
-        let callee = self.sum_helper(ty);
-        let part = self.temp("sum", ty.dtype);
-        let lo = self.int(0);
-        let count = self.dim(array, 0);
-        let span = self.span;
-        let args = vec![Operand::Array(array), Operand::Scalar(lo), Operand::Scalar(count)];
-        self.emit(Stmt::Call { callee, args, results: vec![Target::Local(part)], span });
-        let (old, part) = (self.read(total), self.read(part));
-        let sum = self.add(old, part);
-        self.set(total, sum);
+        let ty = ArrayTy { rank: 1, layout: Layout::C, is_writable: false, ..ty };
+        let flat = self.array_var("flat", ty, Ownership::Borrowed);
+        let shape = vec![self.size(array)];
+        self.emit(Stmt::SetArray { array: flat, value: ArrayValue::Reshape { base: array, shape } });
+        self.add_sum(flat, sum)
+    }
+
+    /// Adds the sum of any other array: that of a copy without gaps.
+    fn add_copied(&mut self, array: ArrayId, sum: Sum) -> Res<()> {
+        let ty = ArrayTy::new(self.array_ty(array).dtype, 1);
+        let flat = self.array_var("flat", ty, Ownership::Owned);
+        let shape = vec![self.size(array)];
+        self.alloc(ty, shape, false, Some(flat));
+        self.fill_flat(flat, array)?;
+        self.add_sum(flat, sum)?;
+        self.emit(Stmt::Release { array: flat });
         Ok(())
     }
 
+    /// Adds the pairwise sum of an array with one axis; where elements are converted, in pieces as long as NumPy's buffer.
+    fn add_sum(&mut self, array: ArrayId, sum: Sum) -> Res<()> {
+        const BUFFER: i64 = 8192;
+        let callee = self.sum_helper(self.array_ty(array), sum);
+        if self.array_ty(array).dtype.part() == sum.at {
+            let (lo, count) = (self.int(0), self.dim(array, 0));
+            self.add_part(callee, array, lo, count, sum);
+            return Ok(());
+        }
+        let (size, more, divisor) = (self.dim(array, 0), self.int(BUFFER - 1), self.int(BUFFER));
+        let size = self.add(size, more);
+        let pieces = self.binary(BinaryOp::FloorDiv, size, divisor);
+        let zero = self.int(0);
+        self.internal_loop(zero, pieces, |cx, var| {
+            let (piece, length) = (cx.read(var), cx.int(BUFFER));
+            let lo = cx.mul(piece, length);
+            let lo = cx.hold(lo);
+            let (size, copy, most) = (cx.dim(array, 0), cx.dup(lo), cx.int(BUFFER));
+            let left = cx.sub(size, copy);
+            let count = cx.binary(BinaryOp::Min, left, most);
+            cx.add_part(callee, array, lo, count, sum);
+            Ok(())
+        })
+    }
+
+    fn add_part(&mut self, callee: FuncId, array: ArrayId, lo: ExprId, count: ExprId, sum: Sum) {
+        let part = self.temp("sum", sum.at);
+        let span = self.span;
+        let args = vec![Operand::Array(array), Operand::Scalar(lo), Operand::Scalar(count)];
+        self.emit(Stmt::Call { callee, args, results: vec![Target::Local(part)], span });
+        let (old, part) = (self.read(sum.total), self.read(part));
+        let value = self.add(old, part);
+        self.set(sum.total, value);
+    }
+
     /// The function that sums a range of an array of one axis in NumPy's order.
-    fn sum_helper(&mut self, ty: ArrayTy) -> FuncId {
+    fn sum_helper(&mut self, ty: ArrayTy, sum: Sum) -> FuncId {
         let ty = ArrayTy { is_writable: false, ..ty };
-        if let Some(&id) = self.shared.sum_helpers.get(&ty) {
+        let key = (ty, sum.lane, sum.at);
+        if let Some(&id) = self.shared.sum_helpers.get(&key) {
             return id;
         }
         let id = helper_id(self.shared);
-        let func = pairwise_sum(ty, id, self.func.fastmath, self.function.head_span);
+        let func = pairwise_sum(ty, sum.lane, sum.at, id, self.func.fastmath, self.function.head_span);
         self.shared.helpers.push(func);
-        self.shared.sum_helpers.insert(ty, id);
+        self.shared.sum_helpers.insert(key, id);
         id
     }
 
@@ -184,7 +242,7 @@ impl Context<'_, '_> {
         let total = if self.array_ty(array).dtype.is_complex() || self.array_ty(array).dtype == result {
             self.sum(array, result)?
         } else {
-            Value::Real(self.lane_sum(array, 0, result)?)
+            Value::Real(self.pairwise(array, 0, result)?)
         };
         let count = self.size(array);
         let count = self.cast(count, result.part());

@@ -192,6 +192,12 @@ impl Context<'_, '_> {
     pub(super) fn flattened(&mut self, ty: ArrayTy, from: ArrayId, dest: Option<ArrayId>) -> Res<ArrayId> {
         let extent = self.size(from);
         let array = self.alloc(ty, vec![extent], false, dest);
+        self.fill_flat(array, from)?;
+        Ok(array)
+    }
+
+    /// Copies all elements in C order into an array with one axis.
+    pub(super) fn fill_flat(&mut self, array: ArrayId, from: ArrayId) -> Res<()> {
         let count = self.temp("count", DType::I64);
         let zero = self.int(0);
         self.set(count, zero);
@@ -204,7 +210,6 @@ impl Context<'_, '_> {
             let next = cx.add(old, one);
             cx.set(count, next);
             Ok(())
-        })?;
-        Ok(array)
+        })
     }
 }

@@ -6,6 +6,7 @@ use crate::base::{Code, Symbol};
 use crate::infer::table::{ArgSource, CallPlan};
 use crate::ir::trap::MAX_TRAP_ARGS;
 use crate::ir::{ExprId, Message, Piece, Stmt};
+use crate::numerics::format::FormatSpec;
 use crate::syntax::ast::{ExprId as AstId, ExprKind as AstKind, FStringPiece, Literal};
 use crate::types::{DType, Ty};
 
@@ -41,22 +42,25 @@ impl Text {
 }
 
 impl Context<'_, '_> {
-    /// `print(a, b, ..., sep=" ")`.
+    /// `print(a, b, ..., sep=" ", end="\n")`.
     pub(super) fn print(&mut self, expr: AstId, plan: &CallPlan) -> Res<Value> {
-        let mut separator = " ";
+        let (mut separator, mut end): (Symbol, Symbol) = (" ".into(), "\n".into());
         if let AstKind::Call { keywords, .. } = &self.node(expr).kind {
             for (name, value) in keywords {
-                if let ("sep", AstKind::Literal(Literal::Str(text))) =
-                    (name.name.as_str(), &self.node(*value).kind)
-                {
-                    separator = text.as_str();
+                let target = match name.name.as_str() {
+                    "sep" => &mut separator,
+                    "end" => &mut end,
+                    _ => continue,
+                };
+                if let Value::Str(text) = self.value(*value)? {
+                    *target = text;
                 }
             }
         }
         let mut text = Text::default();
         for (i, arg) in plan.args.iter().enumerate() {
             if i > 0 {
-                text.push_str(separator);
+                text.push_str(&separator);
             }
             match arg {
                 ArgSource::Expr(expr) => self.show(*expr, &mut text)?,
@@ -67,8 +71,11 @@ impl Context<'_, '_> {
                 ArgSource::Absent => {}
             }
         }
+        // Lines reach the host whole, without the last newline.
+        let is_open = !end.ends_with('\n');
+        text.push_str(end.strip_suffix('\n').unwrap_or(&end));
         let (pieces, args) = text.finish();
-        let message = self.shared.program.messages.push(Message { pieces });
+        let message = self.shared.program.messages.push(Message { pieces, is_open });
         self.emit(Stmt::Print { message, args });
         Ok(Value::None)
     }
@@ -152,6 +159,10 @@ impl Context<'_, '_> {
                     match piece {
                         FStringPiece::Text(piece) => text.push_str(piece),
                         FStringPiece::Value { value, conversion, spec } => {
+                            if conversion.is_some() && !spec.is_empty() {
+                                self.show_padded(*value, *conversion != Some('s'), spec, text)?;
+                                continue;
+                            }
                             if conversion.is_some() && *conversion != Some('s') {
                                 self.show_repr(*value, text)?;
                                 continue;
@@ -210,9 +221,33 @@ impl Context<'_, '_> {
         self.show_value(value, "", true, text)
     }
 
+    /// The text of a value, formatted as a string: `{x!r:>8}`.
+    fn show_padded(&mut self, expr: AstId, is_repr: bool, spec: &str, text: &mut Text) -> Res<()> {
+        let mark = self.mark();
+        let value = self.value(expr)?;
+        self.hold_shown(text, mark);
+        let known = match &value {
+            Value::None => Some("None".to_owned()),
+            Value::Str(piece) if is_repr => Some(format!("'{piece}'")),
+            Value::Str(piece) => Some(piece.to_string()),
+            Value::Real(_) | Value::Complex(..) | Value::Tuple(_) | Value::Array(_) | Value::Rng(_) => None,
+        };
+        match known {
+            Some(known) => self.show_value(Value::Str(known.into()), spec, false, text),
+            None => {
+                let spec = if spec.ends_with('s') { spec.to_owned() } else { format!("{spec}s") };
+                self.show_value(value, &spec, is_repr, text)
+            }
+        }
+    }
+
     fn show_value(&mut self, value: Value, spec: &str, is_repr: bool, text: &mut Text) -> Res<()> {
         match value {
             Value::None => text.push_str("None"),
+            Value::Str(piece) if !spec.is_empty() => {
+                let padded = FormatSpec::parse(spec).and_then(|spec| spec.format_str(&piece));
+                text.push_str(&padded.map_err(|error| self.bug(error))?);
+            }
             Value::Str(piece) if is_repr => text.push_str(&format!("'{piece}'")),
             Value::Str(piece) => text.push_str(&piece),
             Value::Real(expr) => {

@@ -65,7 +65,8 @@ fn used_arrays(func: &Func) -> walk::ArraySet {
             ArrayValue::Same(base)
             | ArrayValue::View { base, .. }
             | ArrayValue::Transpose { base, .. }
-            | ArrayValue::Part { base, .. } => {
+            | ArrayValue::Part { base, .. }
+            | ArrayValue::Reshape { base, .. } => {
                 set.insert(*base);
             }
             ArrayValue::Alloc { .. } => {}

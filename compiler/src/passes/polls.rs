@@ -34,7 +34,7 @@ pub fn polls(program: &mut Program, report: &mut PassReport) {
                         code: Code::K711,
                         span: func.loops[id].span,
                         exception: "KeyboardInterrupt".into(),
-                        message: Message { pieces: vec![Piece::Text("interrupted".into())] },
+                        message: Message::line(vec![Piece::Text("interrupted".into())]),
                     })
                 });
                 let span = func.loops[id].span;

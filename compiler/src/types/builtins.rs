@@ -202,6 +202,10 @@ pub enum Builtin {
     Identity,
     /// `x.flatten()`: a copy with one axis.
     Flatten,
+    /// `x.reshape(shape)`: the same elements with other extents, one of which may be -1.
+    Reshape,
+    /// `x.ravel()`: the same elements with one axis.
+    Ravel,
     /// `x.var()`, `np.var(x, ddof=0)`.
     Var,
     /// `x.std()`.
@@ -304,6 +308,7 @@ impl Builtin {
             | Builtin::All
             | Builtin::Same
             | Builtin::Flatten
+            | Builtin::Ravel
             | Builtin::CountNonzero
             | Builtin::Norm
             | Builtin::Cumsum
@@ -314,6 +319,7 @@ impl Builtin {
             Builtin::FullLike => fixed(&["a", "fill_value", "dtype"], 2),
             Builtin::Arange => fixed(&["start", "stop", "step", "dtype"], 1),
             Builtin::Linspace => fixed(&["start", "stop", "num", "endpoint"], 2),
+            Builtin::Reshape => fixed(&["a", "shape"], 2),
             Builtin::Fill => fixed(&["a", "value"], 2),
             Builtin::Astype => fixed(&["a", "dtype"], 2),
             Builtin::RandomSeed => fixed(&["seed"], 1),

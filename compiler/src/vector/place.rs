@@ -349,6 +349,7 @@ impl Builder<'_> {
                 known
             }
             ArrayValue::View { base, axes } => self.view(*base, axes)?,
+            ArrayValue::Reshape { .. } => return self.refuse("an array is reshaped"),
             ArrayValue::Alloc { .. } => return self.refuse("memory is allocated"),
         };
         self.frame().arrays.insert(array, known);

@@ -4,7 +4,7 @@ use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
 
 use kjit_compiler::ir::abi;
-use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
+use kjit_compiler::ir::trap::{MAX_TRAP_ARGS, OpenLine};
 use kjit_compiler::numerics::random::KernelRandom;
 use kjit_compiler::types::Ty;
 
@@ -30,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) random: KernelRandom,
     /// What a service that failed has to say.
     pub(crate) service_error: Option<String>,
+    /// Printed without the end of its line.
+    pub(crate) open_line: OpenLine,
 }
 
 const _: () = assert!(
@@ -62,6 +64,7 @@ impl Context {
             call: std::ptr::from_ref(call).cast(),
             random: KernelRandom::new(call.engine.seed()),
             service_error: None,
+            open_line: OpenLine::default(),
         }
     }
 
@@ -78,6 +81,7 @@ impl Context {
             call: self.call,
             random: self.random.for_chunk(),
             service_error: None,
+            open_line: OpenLine::default(),
         }
     }
 
@@ -109,6 +113,11 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
+        if let Some(line) = self.open_line.rest() {
+            let engine = self.shared().engine;
+            // Nothing may unwind out of here.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.print(&line)));
+        }
         // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.
         unsafe { memory::free_all(&raw mut self.allocations) };
     }

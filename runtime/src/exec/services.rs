@@ -253,7 +253,10 @@ pub(super) extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64
         let message = &shared.native.artifact.messages[message as usize];
         // SAFETY: generated code passes as many words as the message has holes.
         let words = unsafe { std::slice::from_raw_parts(args, arg_words(message)) };
-        shared.engine.print(&format_message(message, words));
+        let (text, is_open) = (format_message(message, words), message.is_open);
+        if let Some(line) = call.ctx.open_line.add(text, is_open) {
+            call.ctx.shared().engine.print(&line);
+        }
         0
     });
 }

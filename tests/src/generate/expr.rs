@@ -187,8 +187,11 @@ impl Gen {
     }
 
     fn helper_call(&mut self, ty: Ty, depth: usize) -> Option<String> {
+        // Long loops that call functions which call themselves take long.
+        let allows_recursion = !self.in_parallel || self.rng.percent(10);
         let fitting: Vec<usize> = (0..self.helpers.len())
             .filter(|&k| matches!(&self.helpers[k].ret, Returns::Scalar(ret) if *ret == ty))
+            .filter(|&k| allows_recursion || !self.helpers[k].recurses)
             .collect();
         if fitting.is_empty() {
             return None;

@@ -72,7 +72,8 @@ impl Gen {
             _ => {
                 if !self.in_parallel && self.rng.percent(50) {
                     let (a, b) = (self.expr(Ty::Int, 2), self.expr(Ty::Float, 2));
-                    nodes.push(Node::Line(format!("print({a}, {b})")));
+                    let end = self.rng.pick(&["", "", ", end=\" \"", ", sep=\"\"", ", end=\"!\\n\""]);
+                    nodes.push(Node::Line(format!("print({a}, {b}{end})")));
                 }
             }
         }
@@ -282,6 +283,7 @@ impl Gen {
                 let slice = self.slice();
                 nodes.push(Node::Line(format!("{}[{slice}] = {value}", arr.name)));
             }
+            18 if self.rng.percent(50) => self.repeated_copy(nodes),
             _ => {
                 let Some(to) = self.array(|arr| arr.is_writable && arr.rank == 1) else { return };
                 let Some(from) = self.array(|arr| arr.elem == to.elem && arr.rank == 1) else { return };
@@ -300,6 +302,24 @@ impl Gen {
                 nodes.push(Node::Line(line));
             }
         }
+    }
+
+    /// `m[:] = x`, where axes with one element, or missing ones, may be repeated.
+    fn repeated_copy(&mut self, nodes: &mut Vec<Node>) {
+        let Some(to) = self.array(|arr| arr.is_writable && arr.elem.ty() != Ty::Bool) else { return };
+        let fits = |arr: &Arr| {
+            arr.rank <= to.rank && (arr.elem == to.elem || to.elem == Elem::F64 && arr.elem == Elem::I64)
+        };
+        let Some(from) = self.array(fits) else { return };
+        let part = match (from.rank, self.rng.below(4)) {
+            (1, 0) => "[:1]",
+            (1, 1) if to.rank == 2 => "[:, None]",
+            (2, 0) => "[:1, :]",
+            (2, 1) => "[:, -1:]",
+            _ => "[:]",
+        };
+        let part = if from.rank == 1 && self.rng.percent(30) { "[-1:]" } else { part };
+        nodes.push(Node::Line(format!("{}[:] = {}{part}", to.name, from.name)));
     }
 
     pub(super) fn store_op(&mut self, elem: Elem) -> &'static str {
@@ -329,6 +349,19 @@ impl Gen {
     /// A new name for part of an array, or another part for a name.
     fn bind_view(&mut self, nodes: &mut Vec<Node>) {
         let Some(arr) = self.array(|arr| !arr.name.starts_with("big")) else { return };
+        if self.rng.percent(8) {
+            // Views of a copy: those of an argument depend on its layout.
+            let name = self.fresh("g");
+            let (shape, rank) = match self.rng.below(5) {
+                0 => ("reshape(-1)", 1),
+                1 => ("ravel()", 1),
+                2 => ("reshape(1, -1)", 2),
+                3 => ("reshape((-1, 2))", 2),
+                _ => ("reshape(-1, 1)", 2),
+            };
+            nodes.push(Node::Line(format!("{name} = {}.copy().{shape}", arr.name)));
+            return self.declare_array(&name, arr.elem, rank);
+        }
         let (part, rank) = if arr.rank == 1 {
             (format!("{}[{}]", arr.name, self.slice()), 1)
         } else {

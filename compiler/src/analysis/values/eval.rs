@@ -165,6 +165,19 @@ impl Values<'_> {
                 });
                 ArraySym { dims, axes, ..base }
             }
+            ArrayValue::Reshape { base, shape } => {
+                let base = self.array(*base);
+                let mut dims = SmallVec::new();
+                for &extent in shape {
+                    let extent = self.eval(extent);
+                    // Checked before, too.
+                    if !self.is_nonneg(&extent) {
+                        self.facts.push(extent.clone());
+                    }
+                    dims.push(extent);
+                }
+                ArraySym { dims, axes: None, ..base }
+            }
             ArrayValue::View { base, axes } => {
                 let base = self.array(*base);
                 self.view_of(base, axes)

@@ -274,6 +274,12 @@ impl Emitter<'_> {
                 }
                 bound
             }
+            ArrayValue::Reshape { base, shape } => {
+                let mut bound = self.bound_to(*base);
+                bound.dims = shape.iter().map(|&extent| self.expr(extent)).collect();
+                bound.strides.clear();
+                bound
+            }
             ArrayValue::Alloc { shape, is_zeroed, trap } => {
                 let dims: SmallVec<[Value; 3]> = shape.iter().map(|&extent| self.expr(extent)).collect();
                 // The old memory goes first, so that a loop that makes a temporary needs it only once.

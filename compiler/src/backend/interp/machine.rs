@@ -15,10 +15,10 @@ use crate::ir::expr::{BinaryOp, ExprId, ExprKind, Place, UnaryOp};
 use crate::ir::func::{ArrayId, Func, FuncId, Ownership, Param, Program};
 use crate::ir::parallel::ReduceOp;
 use crate::ir::stmt::{ArrayValue, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
-use crate::ir::trap::{TrapId, format_message};
+use crate::ir::trap::{OpenLine, TrapId, format_message};
 use crate::numerics::random::KernelRandom;
-use crate::types::DType;
 use crate::types::ty::MAX_RANK;
+use crate::types::{ArrayTy, DType, Layout};
 
 /// What loop variables hold after their loop: nothing may depend on it.
 const NO_VALUE: u64 = 0xdead_dead_dead_dead;
@@ -43,6 +43,7 @@ pub(super) struct Machine<'p, 'h> {
     warned: FxHashSet<Warning>,
     steps: u64,
     depth: u64,
+    open_line: OpenLine,
     /// The function that runs.
     pub(super) frame: Frame<'p>,
     /// Its callers, outermost first.
@@ -92,12 +93,16 @@ impl<'p, 'h> Machine<'p, 'h> {
             warned: FxHashSet::default(),
             steps: 0,
             depth: 0,
+            open_line: OpenLine::default(),
             frame,
             callers: Vec::new(),
         }
     }
 
-    pub(super) fn into_outcome(self, result: Result<Vec<Word>, Stop>) -> Outcome {
+    pub(super) fn into_outcome(mut self, result: Result<Vec<Word>, Stop>) -> Outcome {
+        if let Some(line) = self.open_line.rest() {
+            self.host.print(&line);
+        }
         let value = |word: Word| match word {
             Word::Scalar(word) => Value::Scalar(word),
             Word::Array(array) => Value::Array(ArrayArg {
@@ -326,8 +331,10 @@ impl<'p, 'h> Machine<'p, 'h> {
             Stmt::Raise { trap, args } => return self.trap(*trap, args),
             Stmt::Print { message, args } => {
                 let args = args.iter().map(|&arg| self.eval(arg)).collect::<Result<Vec<_>, _>>()?;
-                let line = format_message(&self.program.messages[*message], &args);
-                self.host.print(&line);
+                let message = &self.program.messages[*message];
+                if let Some(line) = self.open_line.add(format_message(message, &args), message.is_open) {
+                    self.host.print(&line);
+                }
             }
             Stmt::Fill { array, lanes } => {
                 let lanes = lanes.iter().map(|&lane| self.eval(lane)).collect::<Result<Vec<_>, _>>()?;
@@ -394,6 +401,7 @@ impl<'p, 'h> Machine<'p, 'h> {
                 new.offset += i64::from(*lane) * part.size_bytes() as i64;
                 (new, false)
             }
+            ArrayValue::Reshape { base, shape } => (self.reshaped(*base, shape)?, false),
             ArrayValue::Alloc { shape, is_zeroed, trap } => {
                 let shape =
                     shape.iter().map(|&n| self.eval(n).map(|n| n as i64)).collect::<Result<Vec<_>, _>>()?;
@@ -415,6 +423,31 @@ impl<'p, 'h> Machine<'p, 'h> {
             }
         }
         Ok(())
+    }
+
+    fn reshaped(&mut self, base: ArrayId, shape: &[ExprId]) -> Result<Array, Stop> {
+        let extents = shape.iter().map(|&n| self.eval(n).map(|n| n as i64)).collect::<Result<Vec<_>, _>>()?;
+        let from = *self.array(base)?;
+        let ty = self.frame.func.arrays[base].ty;
+        let count = |extents: &[i64]| extents.iter().map(|&n| i128::from(n)).product::<i128>();
+        let is_whole = from.fits(ArrayTy { layout: Layout::C, ..ty });
+        if !is_whole || extents.iter().any(|&n| n < 0) || count(&extents) != count(from.shape()) {
+            return internal(format!(
+                "shape {:?} with strides {:?} as {extents:?}",
+                from.shape(),
+                from.strides()
+            ));
+        }
+        let mut strides = vec![0; extents.len()];
+        let mut stride = ty.dtype.size_bytes() as i64;
+        for (axis, &extent) in extents.iter().enumerate().rev() {
+            strides[axis] = stride;
+            stride = stride.wrapping_mul(extent);
+        }
+        match Array::new(from.buffer, from.offset, &extents, &strides) {
+            Some(array) => Ok(array),
+            None => internal(format!("no array has the shape {extents:?}")),
+        }
     }
 
     /// A new C-contiguous array, or `None` if it does not fit into memory.
@@ -475,7 +508,7 @@ impl<'p, 'h> Machine<'p, 'h> {
                     let extent = i128::from(base.shape[from]);
                     let last = i128::from(start) + (i128::from(len) - 1) * i128::from(step);
                     let is_inside = (0..extent).contains(&i128::from(start)) && (0..extent).contains(&last);
-                    if len < 0 || step == 0 || (len > 0 && !is_inside) {
+                    if len < 0 || (len > 0 && !is_inside) {
                         return internal(format!(
                             "view of {len} elements from {start} by {step}, of {extent}"
                         ));

@@ -328,6 +328,15 @@ impl Checker<'_> {
                 let layout = if from.rank == 0 { Layout::C } else { Layout::Strided };
                 self.binds("A5", ArrayTy { dtype: from.dtype.part(), layout, ..from }, to, &what);
             }
+            ArrayValue::Reshape { base, shape } => {
+                let Some(from) = self.array_ty(*base) else { return };
+                let fits = shape.len() == usize::from(to.rank) && to.layout == Layout::C;
+                self.require("A5", fits, || format!("{base} with {} extents as {to}", shape.len()));
+                for &extent in shape {
+                    self.index(extent);
+                }
+                self.binds("A5", ArrayTy { rank: to.rank, layout: Layout::C, ..from }, to, &what);
+            }
             ArrayValue::Alloc { shape, is_zeroed: _, trap } => {
                 let fits = shape.len() == usize::from(to.rank) && to.layout == Layout::C;
                 self.require("A5", fits, || format!("allocation of {} extents as {to}", shape.len()));

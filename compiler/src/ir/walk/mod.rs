@@ -260,7 +260,9 @@ pub fn for_each_expr_root(stmt: &Stmt, visit: &mut dyn FnMut(ExprId)) {
                     }
                 }
             }
-            ArrayValue::Alloc { shape, .. } => shape.iter().for_each(|&extent| visit(extent)),
+            ArrayValue::Reshape { shape, .. } | ArrayValue::Alloc { shape, .. } => {
+                shape.iter().for_each(|&extent| visit(extent));
+            }
         },
         Stmt::If { cond, .. } | Stmt::While { cond, .. } => visit(*cond),
         Stmt::Loop(l) => {
@@ -323,7 +325,9 @@ pub fn for_each_expr_root_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ExprId
                     }
                 }
             }
-            ArrayValue::Alloc { shape, .. } => shape.iter_mut().for_each(visit),
+            ArrayValue::Reshape { shape, .. } | ArrayValue::Alloc { shape, .. } => {
+                shape.iter_mut().for_each(visit)
+            }
         },
         Stmt::If { cond, .. } | Stmt::While { cond, .. } => visit(cond),
         Stmt::Loop(l) => {
@@ -629,7 +633,8 @@ pub fn for_each_array_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ArrayId)) 
                 ArrayValue::Same(base)
                 | ArrayValue::View { base, .. }
                 | ArrayValue::Transpose { base, .. }
-                | ArrayValue::Part { base, .. } => visit(base),
+                | ArrayValue::Part { base, .. }
+                | ArrayValue::Reshape { base, .. } => visit(base),
                 ArrayValue::Alloc { .. } => {}
             }
             visit(array);

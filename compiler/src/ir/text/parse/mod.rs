@@ -260,7 +260,11 @@ impl Parser {
             self.program.traps.push(Trap { code, span: Span::default(), exception, message });
         } else if number("message").is_some_and(|n| n == self.program.messages.len()) {
             let message = self.message()?;
-            self.program.messages.push(message);
+            let is_open = matches!(self.peek(), Token::Name(word) if word == "open");
+            if is_open {
+                self.name()?;
+            }
+            self.program.messages.push(Message { is_open, ..message });
         } else if number("path").is_some_and(|n| n == self.program.paths.len()) {
             let path = self.text()?;
             self.program.paths.push(path.into());
@@ -303,7 +307,7 @@ impl Parser {
         if !literal.is_empty() {
             pieces.push(Piece::Text(literal.into()));
         }
-        Ok(Message { pieces })
+        Ok(Message::line(pieces))
     }
 
     fn func(&mut self) -> Result<()> {

@@ -450,6 +450,11 @@ impl Parser {
                 let base = self.array()?;
                 ArrayValue::Part { base, lane: self.lane()? }
             }
+            "reshape" => {
+                let base = self.array()?;
+                self.expect("[")?;
+                ArrayValue::Reshape { base, shape: self.list("]", Parser::expr)? }
+            }
             "alloc" => {
                 self.expect("[")?;
                 let shape = self.list("]", Parser::expr)?;

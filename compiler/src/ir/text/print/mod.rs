@@ -25,7 +25,8 @@ pub fn print_program(program: &Program) -> String {
         let _ = writeln!(out, "{id} = {} {} {}", trap.code, trap.exception, quoted_message(&trap.message));
     }
     for (id, message) in &program.messages {
-        let _ = writeln!(out, "{id} = {}", quoted_message(message));
+        let open = if message.is_open { " open" } else { "" };
+        let _ = writeln!(out, "{id} = {}{open}", quoted_message(message));
     }
     for (number, path) in program.paths.iter().enumerate() {
         let _ = writeln!(out, "path{number} = {}", quoted(path));
@@ -383,6 +384,11 @@ impl<'a> Printer<'a> {
             }
             ArrayValue::Part { base, lane } => {
                 let _ = write!(out, "part {}{}", self.array(*base), lane_word(*lane));
+            }
+            ArrayValue::Reshape { base, shape } => {
+                let _ = write!(out, "reshape {}[", self.array(*base));
+                self.exprs(shape, out);
+                out.push(']');
             }
             ArrayValue::Alloc { shape, is_zeroed, trap } => {
                 out.push_str("alloc[");
