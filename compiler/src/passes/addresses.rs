@@ -3,17 +3,18 @@
 //!
 //! ```text
 //! for i in 0 .. n {                        %row: i64 = base(b) + k * stride(b, 0)
-//!   c[i, j] = a[i, j] * b[k, i]            %at: i64 = base(c) + j * 8
-//! }                               ==>      %at.2: i64 = base(a) + j * 8
+//!   c[i, j] = x[2 * i] * b[k, i]           %at: i64 = base(c) + j * 8
+//! }                               ==>      %at.2: i64 = base(x)
 //!                                          for i in 0 .. n {
-//!                                            c@[%at, 0] = a@[%at.2, 0] * b@[%row + i * 8, 0]
+//!                                            c@[%at, 0] = x@[%at.2, 0] * b@[%row + i * 8, 0]
 //!                                            %at = %at + stride(c, 0)
-//!                                            %at.2 = %at.2 + stride(a, 0)
+//!                                            %at.2 = %at.2 + 16
 //!                                          }
 //! ```
 //!
 //! An address is a polynomial (see `linear`). What the loop does not change is a row, computed before the loop and before
-//! every loop around it that does not change it either; addresses that differ by a constant share a row. What grows by 1, 2, 4 or 8
+//! every loop around it that does not change it either; addresses that differ by a constant share a row. From row to row the loop around adds the
+//! stride. What grows by 1, 2, 4 or 8
 //! bytes per iteration is left to the machine's addressing modes; what grows by anything else becomes a counter in innermost
 //! loops: an address, or an offset if several rows advance alike.
 //!
@@ -98,6 +99,11 @@ impl Pass {
         };
         let may_count = linear::is_innermost(stmt) && matches!(stmt, Stmt::Loop(l) if linear::can_count(l));
         let mut linear = Linear::new(&changes, var);
+        if let Stmt::Loop(l) = &mut *stmt
+            && linear::can_count(l)
+        {
+            self.step_rows(func, l, &mut linear, before);
+        }
         let mut accesses = Vec::new();
         let mut places = 0;
         match &*stmt {
@@ -179,6 +185,36 @@ impl Pass {
             });
         }
     }
+
+    /// Rows of loops inside that go on evenly with this loop are found by a sum instead of a product.
+    fn step_rows(&mut self, func: &mut Func, l: &mut Loop, linear: &mut Linear<'_>, before: &mut Block) {
+        let mut stepped = Vec::new();
+        for stmt in &l.body {
+            let Stmt::Set { local, value } = stmt else {
+                linear.forget(stmt);
+                continue;
+            };
+            if self.rows.contains(*local)
+                && stepped.len() < MAX_COUNTERS
+                && let Some(parts) = linear.value(func, *value).and_then(|poly| linear.parts(&poly))
+                && parts.advance.as_int().is_none()
+                && parts.moving.as_int() == Some(0)
+            {
+                stepped.push((*local, parts, func.exprs[*value].span));
+            }
+            linear.assign(func, *local, *value);
+        }
+        linear.forget_all();
+        for (local, parts, span) in stepped {
+            let Some(first) = parts.fixed.plus(parts.constant) else { continue };
+            let Some(step) = linear::step(func, linear, l, local, &parts.advance, span) else { continue };
+            let value = linear::start(func, linear, l, &first, &parts.advance, span);
+            before.push(Stmt::Set { local, value });
+            self.rows.remove(local);
+            l.body.retain(|stmt| !matches!(stmt, Stmt::Set { local: other, .. } if *other == local));
+            l.body.push(step);
+        }
+    }
 }
 
 /// Makes the locals of one loop.
@@ -229,10 +265,15 @@ impl Maker<'_, '_> {
     ) -> Option<LocalId> {
         let zero = Poly::default();
         let first = walk.start.as_ref().unwrap_or(&zero);
-        let counter = linear::counter(func, self.linear, l, "at", &walk.advance, first, span)?;
-        self.before.push(Stmt::Set { local: counter.local, value: counter.first });
-        steps.push(counter.step);
-        Some(counter.local)
+        let local = func.temp("at", DType::I64, span);
+        steps.push(linear::step(func, self.linear, l, local, &walk.advance, span)?);
+        let value = match linear::at_start(func, l, first, &walk.advance) {
+            // As a row it may move on, or go on with the loop around this one.
+            Some(first) => self.row(func, &first, span),
+            None => linear::start(func, self.linear, l, first, &walk.advance, span),
+        };
+        self.before.push(Stmt::Set { local, value });
+        Some(local)
     }
 }
 
@@ -376,58 +417,173 @@ mod tests {
     #[test]
     fn rows_of_a_stencil() {
         let text = addressed(
-            "  for i in 1 .. n {\n    for j in 1 .. n {\n      b[i, j] = a[i - 1, j] + a[i, j - 1] + a[i, j + 1]\n    }\n  }\n",
+            "  for i in 1 .. n {
+    for j in 1 .. n {
+      b[i, j] = a[i - 1, j] + a[i, j - 1] + a[i, j + 1]
+    }
+  }
+",
         );
-        let expected = "  for i in 1 .. n {\n    %row: i64 = base(b) + i * stride(b, 0)\n    %row.2: i64 = base(a) + i * stride(a, 0) - stride(a, 0)\n    \
-                        %row.3: i64 = base(a) + i * stride(a, 0)\n    for j in 1 .. n {\n      b@[%row + j * 8, 0] = a@[%row.2 + j * 8, 0] + \
-                        a@[%row.3 + j * 8, -8] + a@[%row.3 + j * 8, 8]\n    }\n  }\n}\n";
+        let expected = "  %row: i64 = base(b) + stride(b, 0)
+  %row.2: i64 = base(a)
+  %row.3: i64 = base(a) + stride(a, 0)
+  for i in 1 .. n {
+    for j in 1 .. n {
+      b@[%row + j * 8, 0] = a@[%row.2 + j * 8, 0] + a@[%row.3 + j * 8, -8] + a@[%row.3 + j * 8, 8]
+    }
+    %row = %row + stride(b, 0)
+    %row.2 = %row.2 + stride(a, 0)
+    %row.3 = %row.3 + stride(a, 0)
+  }
+}
+";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn columns_go_on() {
-        let text = addressed("  for i in 1 .. n {\n    a[i, n] = b[i, 2] * x[i]\n  }\n");
-        let expected = "  %at: i64 = base(a) + stride(a, 0) + n * 8\n  %at.2: i64 = base(b) + stride(b, 0)\n  for i in 1 .. n {\n    \
-                        a@[%at, 0] = b@[%at.2, 16] * x[i]\n    %at = %at + stride(a, 0)\n    %at.2 = %at.2 + stride(b, 0)\n  }\n}\n";
+        let text = addressed(
+            "  for i in 1 .. n {
+    a[i, n] = b[i, 2] * x[i]
+  }
+",
+        );
+        let expected = "  %row: i64 = base(a) + stride(a, 0) + n * 8
+  %at: i64 = %row
+  %row.2: i64 = base(b) + stride(b, 0)
+  %at.2: i64 = %row.2
+  for i in 1 .. n {
+    a@[%at, 0] = b@[%at.2, 16] * x[i]
+    %at = %at + stride(a, 0)
+    %at.2 = %at.2 + stride(b, 0)
+  }
+}
+";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn rows_that_advance_alike_share_an_offset() {
         let text = addressed(
-            "  for i in p[0] .. n step 2 {\n    c[i + n].re = c[i].im + c[i - 1].re\n    x[n - i] = 0.0\n  }\n",
+            "  for i in p[0] .. n step 2 {
+    c[i + n].re = c[i].im + c[i - 1].re
+    x[n - i] = 0.0
+  }
+",
         );
-        let expected = "  %at: i64 = p[0] * 16\n  %row: i64 = base(c) + n * 16\n  %at.2: i64 = base(x) + n * 8 + p[0] * -8\n  \
-                        for i in p[0] .. n step 2 {\n    c@[%row + %at, 0].re = c@[base(c) + %at, 0].im + c@[base(c) + %at, -16].re\n    \
-                        x@[%at.2, 0] = 0.0\n    %at = %at + 32\n    %at.2 = %at.2 + -16\n  }\n}\n";
+        let expected = "  %at: i64 = p[0] * 16
+  %row: i64 = base(c) + n * 16
+  %at.2: i64 = base(x) + n * 8 + p[0] * -8
+  for i in p[0] .. n step 2 {
+    c@[%row + %at, 0].re = c@[base(c) + %at, 0].im + c@[base(c) + %at, -16].re
+    x@[%at.2, 0] = 0.0
+    %at = %at + 32
+    %at.2 = %at.2 + -16
+  }
+}
+";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn rows_move_out_of_all_loops_that_do_not_change_them() {
         let text = addressed(
-            "  for i in 0 .. n {\n    for j in 0 .. n {\n      k: i64 = i + 1\n      while k < n {\n        x[k] = a[n, k] + a[j, k]\n        k = k + 1\n      }\n    }\n  }\n",
+            "  for i in 0 .. n {
+    for j in p[0] .. n {
+      k: i64 = j + 1
+      while k < n {
+        x[k] = a[n, k] + a[j, k]
+        k = k + 1
+      }
+    }
+  }
+",
         );
-        let expected = "  %row: i64 = base(a) + n * stride(a, 0)\n  for i in 0 .. n {\n    for j in 0 .. n {\n      k: i64 = i + 1\n      \
-                        %row.2: i64 = base(a) + j * stride(a, 0)\n      while k < n {\n        x[k] = a@[%row + k * 8, 0] + a@[%row.2 + k * 8, 0]\n        \
-                        k = k + 1\n      }\n    }\n  }\n}\n";
+        let expected = "  %row: i64 = base(a) + n * stride(a, 0)
+  for i in 0 .. n {
+    %row.2: i64 = base(a) + p[0] * stride(a, 0)
+    for j in p[0] .. n {
+      k: i64 = j + 1
+      while k < n {
+        x[k] = a@[%row + k * 8, 0] + a@[%row.2 + k * 8, 0]
+        k = k + 1
+      }
+      %row.2 = %row.2 + stride(a, 0)
+    }
+  }
+}
+";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn what_an_iteration_assigned_is_seen_through() {
         let text = addressed(
-            "  t: i64 = 0\n  for i in 0 .. n {\n    t = n - i\n    x[t] = 0.0\n    if i == 3 {\n      t = p[i]\n    }\n    x[t] = 1.0\n  }\n",
+            "  t: i64 = 0
+  for i in 0 .. n {
+    t = n - i
+    x[t] = 0.0
+    if i == 3 {
+      t = p[i]
+    }
+    x[t] = 1.0
+  }
+",
         );
-        let expected = "  t: i64 = 0\n  %at: i64 = base(x) + n * 8\n  for i in 0 .. n {\n    t = n - i\n    x@[%at, 0] = 0.0\n    if i == 3 {\n      \
-                        t = p[i]\n    }\n    x[t] = 1.0\n    %at = %at + -8\n  }\n}\n";
+        let expected = "  t: i64 = 0
+  %row: i64 = base(x) + n * 8
+  %at: i64 = %row
+  for i in 0 .. n {
+    t = n - i
+    x@[%at, 0] = 0.0
+    if i == 3 {
+      t = p[i]
+    }
+    x[t] = 1.0
+    %at = %at + -8
+  }
+}
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_convolution() {
+        let text = addressed(
+            "  for k in 0 .. n {
+    %t: i64 = n - 1 - k
+    for j in 0 .. n {
+      x[j] = a[k, j] * b[%t, n - j]
+    }
+  }
+",
+        );
+        let expected = "  %row: i64 = base(a)
+  %row.2: i64 = base(b) + n * stride(b, 0) + n * 8 - stride(b, 0)
+  for k in 0 .. n {
+    %t: i64 = n - 1 - k
+    %at: i64 = %row.2
+    for j in 0 .. n {
+      x[j] = a@[%row + j * 8, 0] * b@[%at, 0]
+      %at = %at + -8
+    }
+    %row = %row + stride(a, 0)
+    %row.2 = %row.2 - stride(b, 0)
+  }
+}
+";
         assert_eq!(text, expected);
     }
 
     #[test]
     fn loops_that_go_on_early_have_no_counters() {
-        let body =
-            "  for i in 0 .. n {\n    if i == n {\n      continue\n    }\n    a[i, 0] = c[i].re\n  }\n";
+        let body = "  for i in 0 .. n {
+    if i == n {
+      continue
+    }
+    a[i, 0] = c[i].re
+  }
+";
         assert_eq!(addressed(body), format!("{body}}}\n"));
     }
 }

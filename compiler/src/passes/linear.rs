@@ -132,7 +132,12 @@ impl<'a> Linear<'a> {
         }
     }
 
-    /// What the blocks assign is not known after them.
+    /// Nothing is known at the beginning of an iteration.
+    pub(super) fn forget_all(&mut self) {
+        self.known.clear();
+    }
+
+    /// What the statement and those in it assign is not known after it.
     pub(super) fn forget(&mut self, stmt: &Stmt) {
         if self.known.is_empty() {
             return;
@@ -186,6 +191,8 @@ impl<'a> Linear<'a> {
                 }
                 Some(Poly::atom(atom))
             }
+            ExprKind::Base { array } => Some(self.word(array, None)),
+            ExprKind::Stride { array, axis } => Some(self.word(array, Some(axis))),
             ExprKind::Binary { op, left, right } if func.exprs[id].ty == DType::I64 => match op {
                 BinaryOp::Add => {
                     self.value_within(func, left, depth)?.add(&self.value_within(func, right, depth)?)
@@ -314,49 +321,55 @@ impl<'a> Linear<'a> {
     }
 }
 
-/// A value that a loop adds to in each iteration.
-pub(super) struct Counter {
-    /// Holds it.
-    pub local: LocalId,
-    /// Before the loop.
-    pub first: ExprId,
-    /// At the end of an iteration.
-    pub step: Stmt,
+/// `first + advance * variable` in the first iteration, if the loop begins at a constant.
+pub(super) fn at_start(func: &Func, l: &Loop, first: &Poly, advance: &Poly) -> Option<Poly> {
+    match func.exprs[l.lo].kind {
+        ExprKind::Const(lo) => first.add_scaled(advance, lo.as_int()),
+        _ => None,
+    }
 }
 
-/// `first + advance * variable`, kept in a local of its own.
-pub(super) fn counter(
+/// `first + advance * variable` in the first iteration as an expression.
+pub(super) fn start(
     func: &mut Func,
     linear: &Linear<'_>,
     l: &Loop,
-    name: &str,
-    advance: &Poly,
     first: &Poly,
+    advance: &Poly,
     span: Span,
-) -> Option<Counter> {
-    let local = func.temp(name, DType::I64, span);
-    let by = linear.build(func, &advance.scale(l.step)?, span);
+) -> ExprId {
+    if let Some(poly) = at_start(func, l, first, advance) {
+        return linear.build(func, &poly, span);
+    }
+    let advance = linear.build(func, advance, span);
+    let lo = func.clone_expr(l.lo);
+    let way = build::int_binary(func, BinaryOp::Mul, lo, advance, span);
+    if first.as_int() == Some(0) {
+        return way;
+    }
+    let first = linear.build(func, first, span);
+    build::int_binary(func, BinaryOp::Add, first, way, span)
+}
+
+/// The statement that lets a counter go on to the next iteration.
+pub(super) fn step(
+    func: &mut Func,
+    linear: &Linear<'_>,
+    l: &Loop,
+    local: LocalId,
+    advance: &Poly,
+    span: Span,
+) -> Option<Stmt> {
+    let mut by = advance.scale(l.step)?;
+    let is_down = by.as_int().is_none() && by.terms().iter().all(|(_, coefficient)| *coefficient < 0);
+    let op = if is_down { BinaryOp::Sub } else { BinaryOp::Add };
+    if is_down {
+        by = by.scale(-1)?;
+    }
+    let by = linear.build(func, &by, span);
     let old = func.read(local, span);
-    let value = build::int_binary(func, BinaryOp::Add, old, by, span);
-    let lo = match func.exprs[l.lo].kind {
-        ExprKind::Const(value) => Some(value.as_int()),
-        _ => None,
-    };
-    let first = match lo {
-        Some(lo) => linear.build(func, &first.add_scaled(advance, lo)?, span),
-        None => {
-            let advance = linear.build(func, advance, span);
-            let lo = func.clone_expr(l.lo);
-            let way = build::int_binary(func, BinaryOp::Mul, lo, advance, span);
-            if first.as_int() == Some(0) {
-                way
-            } else {
-                let first = linear.build(func, first, span);
-                build::int_binary(func, BinaryOp::Add, first, way, span)
-            }
-        }
-    };
-    Some(Counter { local, first, step: Stmt::Set { local, value } })
+    let value = build::int_binary(func, op, old, by, span);
+    Some(Stmt::Set { local, value })
 }
 
 /// Can something be added at the end of every iteration? Not if some of them do not get there, and go on, or if a strip may do

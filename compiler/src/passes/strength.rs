@@ -36,7 +36,7 @@ pub fn strength(program: &mut Program, report: &mut PassReport) {
                     let sums = reduce(func, l, &changes);
                     count += sums.len();
                     for sum in sums {
-                        result.push(Stmt::Set { local: sum.local, value: sum.first });
+                        result.push(sum.first);
                         l.body.push(sum.step);
                     }
                 }
@@ -74,10 +74,14 @@ fn has_products(func: &Func, stmt: &Stmt) -> bool {
 struct Sum {
     advance: Poly,
     fixed: Poly,
-    counter: linear::Counter,
+    local: LocalId,
+    /// Before the loop.
+    first: Stmt,
+    /// At the end of an iteration.
+    step: Stmt,
 }
 
-fn reduce(func: &mut Func, l: &Loop, changes: &Changes) -> Vec<linear::Counter> {
+fn reduce(func: &mut Func, l: &Loop, changes: &Changes) -> Vec<Sum> {
     let mut linear = Linear::new(changes, Some(l.var));
     let mut sums: Vec<Sum> = Vec::new();
     walk::for_each_stmt(&l.body, &mut |stmt| match stmt {
@@ -88,7 +92,7 @@ fn reduce(func: &mut Func, l: &Loop, changes: &Changes) -> Vec<linear::Counter> 
         Stmt::Raise { .. } | Stmt::Print { .. } => {}
         _ => walk::for_each_expr_root(stmt, &mut |root| visit(func, l, &mut linear, &mut sums, root)),
     });
-    sums.into_iter().map(|sum| sum.counter).collect()
+    sums
 }
 
 fn visit(func: &mut Func, l: &Loop, linear: &mut Linear<'_>, sums: &mut Vec<Sum>, id: ExprId) {
@@ -135,16 +139,18 @@ fn sum_of(
 ) -> Option<LocalId> {
     let known = sums.iter().find(|sum| sum.advance == parts.advance && sum.fixed == parts.fixed);
     if let Some(sum) = known {
-        return Some(sum.counter.local);
+        return Some(sum.local);
     }
     // A product that is not there need not go.
     if sums.len() == MAX_SUMS || !parts.advance.terms().iter().any(|(monomial, _)| !monomial.is_empty()) {
         return None;
     }
     let span = func.exprs[id].span;
-    let counter = linear::counter(func, linear, l, "sum", &parts.advance, &parts.fixed, span)?;
-    let local = counter.local;
-    sums.push(Sum { advance: parts.advance.clone(), fixed: parts.fixed.clone(), counter });
+    let local = func.temp("sum", DType::I64, span);
+    let step = linear::step(func, linear, l, local, &parts.advance, span)?;
+    let value = linear::start(func, linear, l, &parts.fixed, &parts.advance, span);
+    let (advance, fixed) = (parts.advance.clone(), parts.fixed.clone());
+    sums.push(Sum { advance, fixed, local, first: Stmt::Set { local, value }, step });
     Some(local)
 }
 
@@ -175,7 +181,7 @@ mod tests {
     #[test]
     fn steps_other_than_one() {
         let text = reduced("  for k in n .. 0 step -2 {\n    x[k * p] = 0.0\n  }\n");
-        let expected = "  %sum: i64 = n * p\n  for k in n .. 0 step -2 {\n    x[%sum] = 0.0\n    %sum = %sum + p * -2\n  }\n}\n";
+        let expected = "  %sum: i64 = n * p\n  for k in n .. 0 step -2 {\n    x[%sum] = 0.0\n    %sum = %sum - p * 2\n  }\n}\n";
         assert_eq!(text, expected);
     }
 

@@ -36,6 +36,11 @@ impl Emitter<'_> {
             ExprKind::Unary { op, arg } => self.unary(*op, *arg, expr.ty),
             ExprKind::Binary { op, left, right } => self.binary(*op, *left, *right, expr.ty),
             ExprKind::Compare { op, left, right } => self.compare(*op, *left, *right, false),
+            ExprKind::Select { cond, then, orelse } if self.counts(*cond, *then, *orelse) => {
+                let (flag, count) = (self.expr(*cond), self.expr(*orelse));
+                let flag = self.b.ins().uextend(clif::I64, flag);
+                self.b.ins().iadd(count, flag)
+            }
             ExprKind::Select { cond, then, orelse } => {
                 let (cond, then, orelse) = (self.expr(*cond), self.expr(*then), self.expr(*orelse));
                 self.b.ins().select(cond, then, orelse)
@@ -66,6 +71,15 @@ impl Emitter<'_> {
                 self.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
             }
         }
+    }
+
+    /// Is it `n + 1 if cond else n`, with a condition that is a number already?
+    fn counts(&self, cond: ExprId, then: ExprId, orelse: ExprId) -> bool {
+        let exprs = &self.func.exprs;
+        matches!(exprs[cond].kind, ExprKind::Load { .. } | ExprKind::Local(_))
+            && exprs[then].ty == DType::I64
+            && matches!(exprs[then].kind, ExprKind::Binary { op: BinaryOp::Add, left, right }
+                if self.const_int(right) == Some(1) && walk::same_expr(exprs, left, orelse))
     }
 
     /// The value of a local.
@@ -267,7 +281,7 @@ impl Emitter<'_> {
         self.b.set_cold_block(from_cold);
         self.start(from_cold);
         self.b.ins().jump(next, &[from_end.into()]);
-        self.fill_trap(target, trap, args);
+        self.fill_index_trap(target, trap, args, index, from_end, dim);
         self.start(next);
         if self.is_made_of_locals(index) {
             let branch_depth = self.branch_depth;

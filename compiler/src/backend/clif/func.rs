@@ -30,7 +30,7 @@ use super::facts::{Binding, Facts};
 use super::image::Unit;
 use crate::base::Span;
 use crate::ir::abi::{self, context, status, table};
-use crate::ir::{ArrayId, ExprId, Func, FuncId, LocalId, Ownership, Param, Program, Ret, TrapId};
+use crate::ir::{ArrayId, ExprId, Func, FuncId, LocalId, Ownership, Param, Program, Ret, TrapId, walk};
 use crate::types::{ArrayTy, DType, Layout};
 
 /// How a function is entered.
@@ -493,11 +493,41 @@ impl<'a> Emitter<'a> {
         self.emit_raise(trap, args);
     }
 
+    /// The same for an index that was wrapped in vain. The message has the index as it was; it is computed anew, so that
+    /// until here the index and the wrapped index may share a register.
+    pub(super) fn fill_index_trap(
+        &mut self,
+        target: TrapBlock,
+        trap: TrapId,
+        args: &[ExprId],
+        index: ExprId,
+        from_end: Value,
+        dim: Value,
+    ) {
+        if !target.is_new || args.is_empty() {
+            self.fill_trap(target, trap, args);
+            return;
+        }
+        self.b.switch_to_block(target.block);
+        self.b.seal_block(target.block);
+        // Cranelift would see that a difference is the index, and keep it.
+        let before = self.b.ins().usub_overflow(from_end, dim).0;
+        self.emit_raise_with(trap, args, Some((index, before)));
+    }
+
     /// Ends the current block with this error.
     pub(super) fn emit_raise(&mut self, trap: TrapId, args: &[ExprId]) {
+        self.emit_raise_with(trap, args, None);
+    }
+
+    /// An expression among the arguments may be known as a value.
+    fn emit_raise_with(&mut self, trap: TrapId, args: &[ExprId], known: Option<(ExprId, Value)>) {
         for (k, &arg) in args.iter().take(crate::ir::trap::MAX_TRAP_ARGS).enumerate() {
             let dtype = self.func.exprs[arg].ty;
-            let value = self.expr(arg);
+            let value = match known {
+                Some((expr, value)) if walk::same_expr(&self.func.exprs, expr, arg) => value,
+                _ => self.expr(arg),
+            };
             self.store_word(dtype, value, self.ctx, context::TRAP_ARGS + 8 * k as i32);
         }
         let fail = self.fail_block();

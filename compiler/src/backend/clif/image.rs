@@ -178,25 +178,37 @@ fn has_jumps_of_x64(isa: &dyn TargetIsa) -> bool {
 /// Cranelift aligns functions but not loops. A loop is what ends in a conditional jump backwards, `0f 80` to `0f 8f` with
 /// a 32-bit distance. Bytes that only look like one do no harm: they are counted, and nothing else.
 fn best_shift(code: &[u8], start: usize, alignment: usize) -> usize {
-    let is_loop_end = |&at: &usize| code[at] == 0x0f && code[at + 1] & 0xf0 == 0x80;
-    let mut loops: Vec<(usize, usize)> = (0..code.len().saturating_sub(5))
-        .filter(is_loop_end)
+    let is_branch = |at: usize| code[at] == 0x0f && code[at + 1] & 0xf0 == 0x80;
+    let all: Vec<(usize, usize)> = (0..code.len().saturating_sub(5))
+        .filter(|&at| is_branch(at))
         .filter_map(|at| {
             let end = at + 6;
             let distance = i32::from_le_bytes([code[at + 2], code[at + 3], code[at + 4], code[at + 5]]);
             let length = usize::try_from(-i64::from(distance)).ok()?;
-            (12..=2 * LINE_BYTES).contains(&length).then_some((end.checked_sub(length)?, end))
+            Some((end.checked_sub(length)?, end))
         })
         .collect();
-    // Only loops without loops.
-    let all = loops.clone();
-    loops.retain(|outer| !all.iter().any(|l| l != outer && outer.0 <= l.0 && l.1 <= outer.1));
+    // Only short loops without loops. Those without other branches are limited by how fast they are fetched; the copy of a
+    // loop with checks is not one of them, and does not run either. Deeper loops run more often.
+    let contains =
+        |outer: &(usize, usize), l: &(usize, usize)| outer.0 <= l.0 && l.1 <= outer.1 && outer != l;
+    let loops: Vec<((usize, usize), f64)> = all
+        .iter()
+        .filter(|l| {
+            (12..=2 * LINE_BYTES).contains(&(l.1 - l.0)) && !all.iter().any(|inner| contains(l, inner))
+        })
+        .map(|l| {
+            let depth = all.iter().filter(|outer| contains(outer, l)).count();
+            let branches = (l.0..l.1 - 6).filter(|&at| is_branch(at)).count();
+            let weight = 4.0_f64.powi(depth.min(8) as i32) / if branches == 0 { 1.0 } else { 16.0 };
+            (*l, weight)
+        })
+        .collect();
     let cost = |shift: usize| -> f64 {
-        let extra_lines = |&(first, end): &(usize, usize)| {
+        let extra_lines = |&((first, end), weight): &((usize, usize), f64)| {
             let touched = (start + shift + end - 1) / LINE_BYTES - (start + shift + first) / LINE_BYTES;
             let length = end - first;
-            // The copy of a loop without checks is the shorter one, and the one that runs.
-            (touched - (length - 1) / LINE_BYTES) as f64 / (length * length) as f64
+            weight * (touched - (length - 1) / LINE_BYTES) as f64 / (length * length) as f64
         };
         loops.iter().map(extra_lines).sum()
     };
