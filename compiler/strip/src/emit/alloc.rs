@@ -1,11 +1,11 @@
 //! Registers for a [`Func`], by `regalloc2`.
 
 use regalloc2::{
-    Block as RaBlock, Function, Inst as RaInst, InstRange, MachineEnv, Operand, PReg, PRegSet, RegAllocError,
-    RegClass, VReg,
+    Block as RaBlock, Function, Inst as RaInst, InstRange, MachineEnv, Operand, OperandKind, PReg, PRegSet,
+    RegAllocError, RegClass, VReg,
 };
 
-use super::func::{BlockId, Code, Func, INT, Inst, MASK, Term, VEC};
+use super::func::{Block, BlockId, Code, Func, INT, Inst, MASK, Term, VEC};
 
 /// A function in the form that the allocator wants: flat, in order, no critical edges.
 pub(crate) struct Flat {
@@ -30,6 +30,7 @@ pub(crate) struct FlatBlock {
 
 /// Flattens a function whose blocks all have an end.
 pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
+    remove_unused(&mut func);
     split_critical_edges(&mut func);
     let mut position = vec![u32::MAX; func.blocks.len()];
     for (at, block) in func.order.iter().enumerate() {
@@ -94,6 +95,42 @@ pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
         }
     }
     (flat, func.pool)
+}
+
+/// Removes instructions whose results nobody reads. (The flags are only ever those of a comparison, which defines nothing.)
+fn remove_unused(func: &mut Func) {
+    let mut uses = vec![0u32; func.vregs];
+    for block in &func.blocks {
+        for operand in block.operands.iter().filter(|o| o.kind() == OperandKind::Use) {
+            uses[operand.vreg().vreg()] += 1;
+        }
+        let (a, b): (&[VReg], &[VReg]) = match &block.term {
+            Term::Open => (&[], &[]),
+            Term::Jmp(_, args) => (args, &[]),
+            Term::Cond(_, (_, a), (_, b)) => (a, b),
+            Term::Ret(value) => (std::slice::from_ref(value), &[]),
+        };
+        for reg in a.iter().chain(b) {
+            uses[reg.vreg()] += 1;
+        }
+    }
+    for &id in func.order.iter().rev() {
+        let Block { insts, operands, .. } = &mut func.blocks[id.0 as usize];
+        let mut kept = vec![true; insts.len()];
+        for (inst, kept) in insts.iter().zip(&mut kept).rev() {
+            let operands = &operands[inst.operands.0 as usize..inst.operands.1 as usize];
+            let mut defs = operands.iter().filter(|o| o.kind() == OperandKind::Def).peekable();
+            let is_pure = inst.code != Code::Args && defs.peek().is_some();
+            if is_pure && defs.all(|def| uses[def.vreg().vreg()] == 0) {
+                *kept = false;
+                for operand in operands.iter().filter(|o| o.kind() == OperandKind::Use) {
+                    uses[operand.vreg().vreg()] -= 1;
+                }
+            }
+        }
+        let mut kept = kept.into_iter();
+        insts.retain(|_| kept.next().unwrap_or(true));
+    }
 }
 
 /// Puts a block on each edge from a block of two successors to one of several predecessors or with parameters.

@@ -64,13 +64,14 @@ impl Linear {
     }
 }
 
-impl Lower<'_> {
-    /// Finds the sums of all `Int`s of a region and those in it.
-    pub(super) fn analyse_ints(&mut self, region: &Region, setup: bool) {
+impl<'a> Lower<'a> {
+    /// Finds the sums of all `Int`s of a region and those in it, and where values are defined.
+    pub(super) fn analyse_ints(&mut self, region: &'a Region, setup: bool) {
         for inst in region {
             match inst {
                 Inst::Let { value, op } => {
                     self.in_setup[*value] = setup;
+                    self.defs[*value] = Some(op);
                     if let Op::Load { place: Place::Scattered { offset, .. }, .. } = op {
                         self.offset_uses[*offset] += 1;
                     }
@@ -124,6 +125,11 @@ impl Lower<'_> {
     fn is_atom(&self, value: Value) -> bool {
         let linear = &self.linear[value];
         linear.first == 0 && linear.add == 0 && linear.terms.as_slice() == [(value, 1)]
+    }
+
+    /// The value of an `Int` that is known.
+    pub(super) fn int_constant(&self, value: Value) -> Option<i64> {
+        self.linear[value].constant()
     }
 
     /// Lowers the definition of an `Int`.

@@ -8,7 +8,7 @@ use smallvec::smallvec;
 
 use super::reps::{Rep, size_of};
 use super::{Lower, Parts};
-use crate::emit::{MASK, VEC};
+use crate::emit::{BlockId, MASK, VEC};
 use crate::encode::{Cond, F, Width};
 use crate::ir::{Binary, Compare, Ty, Unary, Value};
 
@@ -302,12 +302,41 @@ impl Lower<'_> {
 
     /// A `Test` in every lane.
     pub(super) fn test_lanes(&mut self, test: Value) -> Rep {
+        // A comparison of numbers is made again in all lanes: that is shorter than to spread its result.
+        if let Rep::Compared(op @ (Compare::Lt | Compare::Gt), a, b) = self.reps[test]
+            && !self.evex
+        {
+            let (less, greater) = if op == Compare::Lt { (a, b) } else { (b, a) };
+            let less = self.int_lanes(less);
+            let greater = self.int_lanes(greater);
+            return Rep::MaskUniform(self.func.rvm(F::Vpcmpgtq, Width::Y, greater, less));
+        }
         let bit = self.test_reg(test);
         let all = self.func.g_neg(bit);
         Rep::MaskUniform(if self.evex {
             self.func.rm_class(F::KmovwG, Width::X, MASK, all, None, None)
         } else {
             self.broadcast_int(all)
+        })
+    }
+
+    /// An `Int` in every lane; one of the setup is spread in the entry.
+    fn int_lanes(&mut self, int: Value) -> VReg {
+        if let Some(constant) = self.int_constant(int) {
+            return self.const_reg(constant as u64, 8);
+        }
+        if !self.in_setup[int] {
+            let int = self.int(int);
+            return self.broadcast_int(int);
+        }
+        let known = self.spread.iter().find(|(v, _)| *v == int).map(|&(_, reg)| reg);
+        known.unwrap_or_else(|| {
+            let at = std::mem::replace(&mut self.func.at, BlockId(0));
+            let reg = self.int(int);
+            let all = self.broadcast_int(reg);
+            self.func.at = at;
+            self.spread.push((int, all));
+            all
         })
     }
 

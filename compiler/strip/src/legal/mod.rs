@@ -32,7 +32,7 @@ use smallvec::SmallVec;
 use crate::Strip;
 use crate::emit::{Func, Tier, Unsupported};
 use crate::encode::Width;
-use crate::ir::Value;
+use crate::ir::{Op, Value};
 
 use ints::Linear;
 use plan::Plan;
@@ -80,6 +80,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         depth_of: SecondaryMap::new(),
         depth: 0,
         pending: vec![],
+        spread: vec![],
+        defs: SecondaryMap::new(),
         origins: vec![],
         offset_uses: SecondaryMap::new(),
         mask_grain: if plan.wide { 8 } else { 4 },
@@ -145,6 +147,10 @@ struct Lower<'a> {
     depth: u32,
     /// Values whose loads wait to be part of an instruction.
     pending: Vec<Value>,
+    /// `Int`s of the setup in every lane, made in the entry.
+    spread: Vec<(Value, VReg)>,
+    /// How each value is computed.
+    defs: SecondaryMap<Value, Option<&'a Op>>,
     /// Where values in registers were loaded from, since the last store.
     origins: Vec<(Value, reps::Waiting)>,
     /// Uses as an offset of a load.

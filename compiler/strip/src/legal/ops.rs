@@ -7,7 +7,7 @@ use super::masks::Logic;
 use super::reps::{Rep, Waiting, size_of};
 use crate::emit::{Addr, Src};
 use crate::encode::{F, Width};
-use crate::ir::{Binary, FmaKind, Shift, Ty, Unary, Value};
+use crate::ir::{Binary, FmaKind, Op, Shift, Ty, Unary, Value};
 
 impl Lower<'_> {
     /// One register if the operands are the same in all lanes, else one per part.
@@ -343,6 +343,33 @@ impl Lower<'_> {
         }
         if ty == Ty::Mask {
             return self.mask_select(mask, then, orelse);
+        }
+        // Of `mask ? (mask & m ? a : b) : b` the inner choice is enough.
+        if let Some(&Op::Select { mask: inner, then: _, orelse: same }) = self.defs[then]
+            && same == orelse
+            && let Some(&Op::Binary(op, a, b)) = self.defs[inner]
+            && (a == mask && matches!(op, Binary::And | Binary::AndNot) || b == mask && op == Binary::And)
+            && let Rep::Lanes(parts) = &self.reps[then]
+        {
+            return Rep::Lanes(parts.clone());
+        }
+        // Counting under a mask: its lanes are 0 or -1.
+        if !self.evex
+            && let Some(&Op::Binary(Binary::Add, a, b)) = self.defs[then]
+            && let Some(&Op::Const(1)) = self.defs[if a == orelse { b } else { a }]
+            && (a == orelse || b == orelse)
+            && matches!(ty, Ty::I64 | Ty::I32)
+        {
+            let masks = self.mask_parts(mask, size_of(ty));
+            let width = self.width(size_of(ty));
+            let f = if ty == Ty::I64 { F::Vpsubq } else { F::Vpsubd };
+            let parts = (0..self.count(size_of(ty)))
+                .map(|part| {
+                    let x = self.reg(orelse, part);
+                    self.func.rvm(f, width, x, masks[part])
+                })
+                .collect();
+            return Rep::Lanes(parts);
         }
         let size = size_of(ty);
         let width = self.width(size);
