@@ -80,7 +80,8 @@ pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
             .map_err(|error| Unsupported::new(format!("register allocation: {error}")))?;
         let frame_bytes = output.num_spillslots * 8;
         // The estimate was wrong by far: fewer lanes.
-        let crowded = frame_bytes > MOST_SPILLED * if evex { 64 } else { 32 };
+        let most_spilled = MOST_SPILLED * lowered.copies as usize * if lowered.has_loop { 4 } else { 1 };
+        let crowded = frame_bytes > most_spilled * if evex { 64 } else { 32 };
         if crowded && lowered.divisible {
             at_most = lowered.at_once / 2;
             continue;
@@ -97,7 +98,8 @@ pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
     }
 }
 
-/// Registers on the stack from which on fewer lanes are tried.
+/// Registers on the stack, for each copy of the body, from which on fewer lanes are tried. Loops inside a block gain from a second
+/// vector even so.
 const MOST_SPILLED: usize = 12;
 /// Bytes of stack that a function may take.
 const MOST_FRAME: usize = 1 << 15;

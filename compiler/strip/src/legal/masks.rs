@@ -10,7 +10,7 @@ use super::reps::{Rep, size_of};
 use super::{Lower, Parts};
 use crate::emit::{BlockId, MASK, VEC};
 use crate::encode::{Cond, F, Width};
-use crate::ir::{Binary, Compare, Ty, Unary, Value};
+use crate::ir::{Binary, Compare, Op, Ty, Unary, Value};
 
 /// A logical operation of masks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -126,6 +126,14 @@ impl Lower<'_> {
     pub(super) fn mask_unary(&mut self, op: Unary, a: Value) -> Rep {
         if op != Unary::Not {
             self.fail("an operation that masks do not have");
+        }
+        // The opposite comparison, if its operands are still at hand.
+        if let Some(&Op::Compare(op, x, y)) = self.defs[a]
+            && self.plan.uses[a] == 1
+            && !matches!(self.reps[x], Rep::None | Rep::Pending(_))
+            && !matches!(self.reps[y], Rep::None | Rep::Pending(_))
+        {
+            return self.compare_or_not(op, x, y, true);
         }
         match self.rep(a) {
             Rep::MaskConst(on) => Rep::MaskConst(!on),
@@ -342,6 +350,11 @@ impl Lower<'_> {
 
     /// Comparison of lanes.
     pub(super) fn compare(&mut self, op: Compare, a: Value, b: Value) -> Rep {
+        self.compare_or_not(op, a, b, false)
+    }
+
+    /// A comparison or its opposite, which for floats is no other comparison.
+    fn compare_or_not(&mut self, op: Compare, a: Value, b: Value, not: bool) -> Rep {
         let ty = self.ty(a);
         // A memory operand can only be the second.
         let (op, a, b) = if self.is_memory(a) && !self.is_memory(b) {
@@ -359,22 +372,26 @@ impl Lower<'_> {
         let size = size_of(ty);
         let uniform = self.is_uniform(a) && self.is_uniform(b);
         let count = if uniform { 1 } else { self.count(size) };
-        let parts: Parts = (0..count).map(|part| self.compare_part(op, ty, a, b, part)).collect();
+        let parts: Parts = (0..count).map(|part| self.compare_part(op, not, ty, a, b, part)).collect();
         if uniform { Rep::Mask(size, smallvec![parts[0]; self.count(size)]) } else { Rep::Mask(size, parts) }
     }
 
-    fn compare_part(&mut self, op: Compare, ty: Ty, a: Value, b: Value, part: usize) -> VReg {
+    fn compare_part(&mut self, op: Compare, not: bool, ty: Ty, a: Value, b: Value, part: usize) -> VReg {
         let size = size_of(ty);
         let width = self.width(size);
         match ty {
             Ty::F64 | Ty::F32 => {
-                let predicate = match op {
-                    Compare::Eq => 0x00,
-                    Compare::Ne => 0x04,
-                    Compare::Lt => 0x11,
-                    Compare::Le => 0x12,
-                    Compare::Ge => 0x1D,
-                    Compare::Gt => 0x1E,
+                let predicate = match (op, not) {
+                    (Compare::Eq, false) | (Compare::Ne, true) => 0x00,
+                    (Compare::Ne, false) | (Compare::Eq, true) => 0x04,
+                    (Compare::Lt, false) => 0x11,
+                    (Compare::Le, false) => 0x12,
+                    (Compare::Ge, false) => 0x1D,
+                    (Compare::Gt, false) => 0x1E,
+                    (Compare::Lt, true) => 0x15,
+                    (Compare::Le, true) => 0x16,
+                    (Compare::Ge, true) => 0x19,
+                    (Compare::Gt, true) => 0x1A,
                 };
                 let x = self.reg(a, part);
                 let y = self.src(b, part);
@@ -393,7 +410,7 @@ impl Lower<'_> {
                     Compare::Ne => 4,
                     Compare::Ge => 5,
                     Compare::Gt => 6,
-                };
+                } ^ if not { 4 } else { 0 };
                 let f = if size == 8 { F::VpcmpqK } else { F::VpcmpdK };
                 let x = self.reg(a, part);
                 let y = self.src(b, part);
@@ -413,7 +430,7 @@ impl Lower<'_> {
                 let x = self.reg(a, part);
                 let y = self.src(b, part);
                 let result = self.func.rvm(f, width, x, y);
-                if negate { self.logic_not(result) } else { result }
+                if negate != not { self.logic_not(result) } else { result }
             }
         }
     }

@@ -53,6 +53,10 @@ pub(crate) struct Lowered {
     pub(crate) unroll: u32,
     /// Does a first block align the stores?
     pub(crate) head: bool,
+    /// How often the body is there without a mask.
+    pub(crate) copies: u32,
+    /// Is there a loop inside a block?
+    pub(crate) has_loop: bool,
     /// Fewer lanes are possible.
     pub(crate) divisible: bool,
 }
@@ -106,6 +110,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         at_once,
         unroll: (at_once / unit).max(1),
         head,
+        copies: lower.plan.lanes / at_once,
+        has_loop: lower.plan.has_loop,
         divisible: at_once > smallest,
     })
 }

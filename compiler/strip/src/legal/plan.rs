@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) masked_lanes: u32,
     /// Whole registers of the rest are worth a body of their own.
     pub(crate) rest: bool,
+    /// There is a loop inside the block.
+    pub(crate) has_loop: bool,
     /// Uses of each value.
     pub(crate) uses: SecondaryMap<Value, u32>,
     /// Constants that stay in registers, by bits and size of the lane.
@@ -135,7 +137,17 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
     let rest = strip.lanes.is_none() && masked_lanes < lanes && !scan.has_loop && scan.ops <= 40;
-    Plan { lanes, full_lanes, masked_lanes, rest, uses: scan.uses, resident, narrow, wide }
+    Plan {
+        has_loop: scan.has_loop,
+        lanes,
+        full_lanes,
+        masked_lanes,
+        rest,
+        uses: scan.uses,
+        resident,
+        narrow,
+        wide,
+    }
 }
 
 impl Scan<'_> {
