@@ -8,8 +8,9 @@ use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
-use kjit_compiler::ir::parallel::{Combine, chunk_count, chunk_range};
+use kjit_compiler::ir::parallel::{Combine, ReduceOp, chunk_count, chunk_range};
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
+use kjit_compiler::types::DType;
 use smallvec::SmallVec;
 
 use super::context::Context;
@@ -274,12 +275,18 @@ fn private_copy(parent: &Context, env: &mut [u64], slot: &ArrayReductionSlot) ->
     let part = slot.dtype.part();
     let count: u64 = words[2..2 + rank].iter().product::<u64>() * slot.dtype.lanes() as u64;
     let bytes = count * part.size_bytes() as u64;
-    let block = Block::new(&parent.shared().engine.account, bytes, false)?;
-    let identity = slot.op.identity(part).to_le_bytes();
-    // SAFETY: the block holds `count` parts.
-    let data = unsafe { std::slice::from_raw_parts_mut(block.data(), bytes as usize) };
-    for item in data.chunks_exact_mut(part.size_bytes()) {
-        item.copy_from_slice(&identity[..part.size_bytes()]);
+    let identity = slot.op.identity(part);
+    let block = Block::new(&parent.shared().engine.account, bytes, identity == 0)?;
+    if identity != 0 {
+        let identity = identity.to_le_bytes();
+        // SAFETY: the block holds `count` parts.
+        let data = unsafe { std::slice::from_raw_parts_mut(block.data(), bytes as usize) };
+        if part.size_bytes() == 8 {
+            data.as_chunks_mut().0.fill(identity);
+        } else {
+            data.chunks_exact_mut(part.size_bytes())
+                .for_each(|item| item.copy_from_slice(&identity[..part.size_bytes()]));
+        }
     }
     words[0] = block.data() as u64;
     words[1] = block.owner();
@@ -380,6 +387,36 @@ unsafe fn add_copy(env: *const u64, slot: &ArrayReductionSlot, copy: &Block) {
     let mut index: SmallVec<[u64; 8]> = SmallVec::from_elem(0, rank);
     let mut offset = 0_i64;
     let mut source = copy.data().cast_const();
+    // Nearly always sums of numbers of one width: the innermost axis at once.
+    if slot.op == ReduceOp::Add
+        && let Some(add) = row_adder(part)
+        && let Some(&stride) = strides.last()
+    {
+        let (lanes, row_elems) = (slot.dtype.lanes(), shape[rank - 1] as usize);
+        let rows = if row_elems == 0 { 0 } else { count as usize / row_elems };
+        for _ in 0..rows {
+            for lane in 0..lanes {
+                let lane_bytes = lane * part.size_bytes();
+                // SAFETY: a row of a valid array, and the copy walked in its own order.
+                unsafe {
+                    let target = (words[0] as *mut u8).offset(offset as isize).add(lane_bytes);
+                    add(target, stride as isize, source.add(lane_bytes), lanes, row_elems);
+                }
+            }
+            // SAFETY: the copy has as many rows.
+            source = unsafe { source.add(row_elems * slot.dtype.size_bytes()) };
+            for axis in (0..rank - 1).rev() {
+                index[axis] += 1;
+                offset += strides[axis];
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                offset -= strides[axis] * shape[axis] as i64;
+                index[axis] = 0;
+            }
+        }
+        return;
+    }
     for _ in 0..count {
         for lane in 0..slot.dtype.lanes() {
             // SAFETY: element addresses of a valid array, and the copy walked in its own order.
@@ -402,11 +439,47 @@ unsafe fn add_copy(env: *const u64, slot: &ArrayReductionSlot, copy: &Block) {
     }
 }
 
+/// `fn(target, stride in bytes, source, stride in elements, count)`: adds the source's numbers to the target's.
+type RowAdder = unsafe fn(*mut u8, isize, *const u8, usize, usize);
+
+/// The adder of numbers of that type; integers wrap.
+fn row_adder(part: DType) -> Option<RowAdder> {
+    macro_rules! adder {
+        ($ty:ty, $add:expr) => {{
+            unsafe fn add(
+                mut target: *mut u8,
+                stride_bytes: isize,
+                source: *const u8,
+                step_elems: usize,
+                count: usize,
+            ) {
+                let source = source.cast::<$ty>();
+                for k in 0..count {
+                    // SAFETY: the caller names `count` elements on both sides.
+                    unsafe {
+                        let place = target.cast::<$ty>();
+                        place.write_unaligned($add(place.read_unaligned(), *source.add(k * step_elems)));
+                    }
+                    target = target.wrapping_offset(stride_bytes);
+                }
+            }
+            Some(add)
+        }};
+    }
+    match part {
+        DType::F64 => adder!(f64, |a: f64, b: f64| a + b),
+        DType::F32 => adder!(f32, |a: f32, b: f32| a + b),
+        DType::I64 | DType::U64 => adder!(u64, u64::wrapping_add),
+        DType::I32 | DType::U32 => adder!(u32, u32::wrapping_add),
+        _ => None,
+    }
+}
+
 /// The bits of one real element as a word of the calling convention.
 ///
 /// # Safety
 /// `address` is that of an element of that type.
-unsafe fn read_bits(address: *const u8, dtype: kjit_compiler::types::DType) -> u64 {
+unsafe fn read_bits(address: *const u8, dtype: DType) -> u64 {
     use kjit_compiler::types::dtype::Kind;
     let mut bytes = [0_u8; 8];
     let size = dtype.size_bytes();
