@@ -11,6 +11,7 @@ mod build;
 pub mod contract;
 pub mod cse;
 pub mod dead;
+pub mod eager;
 pub mod guard;
 pub mod inline;
 pub mod licm;
@@ -76,6 +77,7 @@ pub const PASSES: &[Pass] = &[
         line: "checks that were made before are not made again",
         run: repeated::repeated,
     },
+    Pass { name: "eager", line: "cheap conditions are computed without a branch", run: eager::eager },
     Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
     Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
     Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },

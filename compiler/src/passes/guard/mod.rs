@@ -128,6 +128,14 @@ mod tests {
     }
 
     #[test]
+    fn what_both_branches_check_is_checked_before_the_loop() {
+        let body = "  for i in 0 .. n {\n    if p[0] > 0 {\n      check index(i, x, 0) else trap0\n      x[i] = 0.0\n    } else {\n      check index(i, x, 0) else trap0\n      x[i] = 1.0\n    }\n  }\n";
+        let text = guarded(body);
+        let fast = text.split("} else {\n    for").next().unwrap();
+        assert!(fast.starts_with("  if dim(x, 0) >= n {\n") && !fast.contains("check"), "{text}");
+    }
+
+    #[test]
     fn conditions_of_while_loops_prove_indices() {
         let body = "  var i: i64\n  i = 0\n  while i < dim(x, 0) {\n    check index(i, x, 0) else trap0\n    x[wrap(i, dim(x, 0))] = 0.0\n    i = i + 1\n  }\n";
         let text = guarded(body);

@@ -22,6 +22,9 @@ struct Frame {
     arrays: walk::ArraySet,
 }
 
+/// Checks of a branch that are looked for in the other one, at most.
+const MOST_JOINED: usize = 16;
+
 /// A check that was not proven.
 struct OpenCheck {
     id: ExprId,
@@ -62,6 +65,8 @@ struct Planner<'a> {
     firsts: FxHashMap<AtomId, Poly>,
     checks: Vec<OpenCheck>,
     wraps: Vec<OpenWrap>,
+    /// How many checks there were at the ends of the branches walked last.
+    branch_ends: Vec<usize>,
     plan: Plan,
 }
 
@@ -86,6 +91,7 @@ pub(super) fn plan(func: &Func) -> Option<Plan> {
         firsts: FxHashMap::default(),
         checks: Vec::new(),
         wraps: Vec::new(),
+        branch_ends: Vec::new(),
         plan: Plan::default(),
     };
     planner.block(&func.body);
@@ -104,6 +110,7 @@ impl<'a> Walk<'a> for Planner<'a> {
 
     fn walk(&mut self, block: &'a [Stmt]) {
         self.block(block);
+        self.branch_ends.push(self.checks.len());
     }
 }
 
@@ -120,9 +127,14 @@ impl<'a> Planner<'a> {
         }
         match stmt {
             Stmt::If { cond, then, orelse } => {
+                let first = self.checks.len();
                 self.depth += 1;
                 branches(self, *cond, then, orelse);
                 self.depth -= 1;
+                self.branch_ends.pop();
+                if let Some(middle) = self.branch_ends.pop() {
+                    self.join_checks(first, middle);
+                }
                 if walk::contains_exit(then) || walk::contains_exit(orelse) {
                     self.depth += 1;
                 }
@@ -145,6 +157,25 @@ impl<'a> Planner<'a> {
                 self.values.step(stmt);
             }
             _ => self.values.step(stmt),
+        }
+    }
+
+    /// What both branches check is checked in any case: as if it stood before the branch.
+    fn join_checks(&mut self, first: usize, middle: usize) {
+        let inner = self.depth + 1;
+        let (then, orelse) = self.checks.split_at_mut(middle);
+        for one in then[first..].iter_mut().take(MOST_JOINED).filter(|check| check.depth == inner) {
+            let same = |other: &&mut OpenCheck| match (&one.kind, &other.kind) {
+                (
+                    OpenKind::Index { index: a, dim: m, array: x, .. },
+                    OpenKind::Index { index: b, dim: n, array: y, .. },
+                ) => other.depth == inner && one.frame == other.frame && x == y && a == b && m == n,
+                _ => false,
+            };
+            if let Some(other) = orelse.iter_mut().take(MOST_JOINED).find(same) {
+                one.depth -= 1;
+                other.depth -= 1;
+            }
         }
     }
 
