@@ -17,12 +17,30 @@ pub(super) struct Unit {
     pub parallels: Vec<(FuncId, ParallelBody)>,
     /// Bodies of parallel loops: a call enters them as the runtime does.
     pub bodies: EntitySet<FuncId>,
-    /// Which wide vector code the processor runs.
-    pub tier: Option<kjit_strip::Tier>,
-    /// Code of strips by number.
-    pub strips: Vec<Vec<u8>>,
+    /// Which vector code the processor runs.
+    pub vectors: Vectors,
+    /// Strips by number.
+    pub strips: Vec<StripCode>,
     /// Places in the source by number, if asked for.
     pub lines: Option<Vec<Span>>,
+}
+
+/// How strips become code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Vectors {
+    /// Not at all.
+    None,
+    /// By Cranelift, 128 bits; with the names of the instruction sets that are there.
+    Narrow(Vec<String>),
+    /// By `kjit_strip`.
+    Wide(kjit_strip::Tier),
+}
+
+/// The code of a strip, or what it will be made from.
+pub(super) enum StripCode {
+    Wide(Vec<u8>),
+    /// With the number of lanes.
+    Narrow(kjit_strip::Strip, u32),
 }
 
 /// Name space of functions of the program in Cranelift's names.

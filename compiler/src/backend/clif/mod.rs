@@ -19,6 +19,7 @@ mod isa;
 mod parallel;
 mod partials;
 mod stmt;
+mod strip128;
 mod strips;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,7 @@ use crate::base::{EntityRef, Span};
 use crate::ir::{Artifact, EntryPoint, FuncId, Program, Signature};
 use facts::Reach;
 use func::{Emitter, Shape};
-use image::{Image, Unit};
+use image::{Image, StripCode, Unit};
 
 /// Of the code generator.
 pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
@@ -134,8 +135,13 @@ pub fn compile_with(
     // After an error the builder is in the middle of a function; a fresh one takes its place.
     let (unit, reach) = result?;
     scratch.builder = builder;
-    for (number, code) in unit.strips.iter().enumerate() {
-        image.push_strip(number as u32, code)?;
+    for (number, strip) in unit.strips.iter().enumerate() {
+        match strip {
+            StripCode::Wide(code) => image.push_strip(number as u32, code)?,
+            StripCode::Narrow(strip, lanes) => {
+                image.push_strip(number as u32, &strip128::compile(strip, *lanes, &*isa)?)?;
+            }
+        }
     }
     image.link()?;
     let mut parallels = Vec::with_capacity(unit.parallels.len());
@@ -159,6 +165,21 @@ pub fn compile_with(
         is_recursive: reach.order.iter().any(|&id| program.funcs[id].recursion.is_some()),
     };
     Ok((artifact, lines))
+}
+
+/// A strip as 128-bit vector code, and its number of lanes; nothing if these vectors can't do it. For tests: a program's strips
+/// are part of its image.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_strip_128(
+    strip: &kjit_strip::Strip,
+    target: &Target,
+) -> Result<Option<(Vec<u8>, u32)>, String> {
+    let isa = isa::build_isa(target, CodegenOptions::default())?;
+    let abilities = isa::abilities(&*isa, target);
+    let Some(lanes) = strip128::lanes(strip, &abilities, &target.features) else { return Ok(None) };
+    Ok(Some((strip128::compile(strip, lanes, &*isa)?, lanes)))
 }
 
 /// The Cranelift functions of a program as text, before Cranelift's own optimisations; an error as text too.
@@ -198,7 +219,7 @@ fn build(
         abilities: isa::abilities(isa, target),
         frontend_config: isa.frontend_config(),
         parallels: Vec::new(),
-        tier: strips::tier(target),
+        vectors: strips::vectors(target),
         strips: Vec::new(),
         bodies: reach.is_body.clone(),
         lines: options.lines.then(Vec::new),

@@ -14,7 +14,7 @@
 //!   the loop from there
 //! ```
 //!
-//! The strip's code comes from `kjit_strip` and stands behind the functions in the image.
+//! The strip's code comes from `kjit_strip`, or for 128-bit vectors from `strip128`, and stands behind the functions in the image.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{
@@ -25,7 +25,8 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Variable;
 
 use super::func::{Emitter, machine_type};
-use super::image::STRIPS;
+use super::image::{STRIPS, StripCode, Vectors};
+use super::strip128;
 use crate::base::target::{Target, Tier};
 use crate::ir::{BinaryOp, Loop, ReduceOp, StripPlan};
 
@@ -34,15 +35,14 @@ const MIN_TRIP: i64 = 8;
 /// Longer loops than this are not counted in vectors: no array is that long.
 const MAX_TRIP: i64 = 1 << 47;
 
-/// The tier of wide vector code for a target.
-pub(super) fn tier(target: &Target) -> Option<kjit_strip::Tier> {
-    if !target.triple.starts_with("x86_64") {
-        return None;
-    }
+/// How strips become code for a target.
+pub(super) fn vectors(target: &Target) -> Vectors {
+    let is_x64 = target.triple.starts_with("x86_64");
     match target.tier {
-        Tier::Scalar | Tier::V128 => None,
-        Tier::Avx2 => Some(kjit_strip::Tier::Avx2),
-        Tier::Avx512 => Some(kjit_strip::Tier::Avx512),
+        Tier::Scalar => Vectors::None,
+        Tier::Avx2 if is_x64 => Vectors::Wide(kjit_strip::Tier::Avx2),
+        Tier::Avx512 if is_x64 => Vectors::Wide(kjit_strip::Tier::Avx512),
+        Tier::V128 | Tier::Avx2 | Tier::Avx512 => Vectors::Narrow(target.features.clone()),
     }
 }
 
@@ -51,10 +51,9 @@ impl Emitter<'_> {
     /// that count as a whole).
     pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, after: Block) -> Option<Value> {
         let plan = l.strip.as_deref()?;
-        let tier = self.unit.tier?;
-        let code = kjit_strip::emit(&plan.strip, tier).ok()?;
+        let code = self.strip_code(plan)?;
         let number = self.unit.strips.len() as u32;
-        self.unit.strips.push(code.bytes);
+        self.unit.strips.push(code);
 
         let (count, worth, vector, scalar) =
             (self.b.create_block(), self.b.create_block(), self.b.create_block(), self.b.create_block());
@@ -91,6 +90,20 @@ impl Emitter<'_> {
         }
         self.start(scalar);
         Some(from)
+    }
+
+    /// The strip's code; nothing if it can't be had.
+    fn strip_code(&self, plan: &StripPlan) -> Option<StripCode> {
+        match &self.unit.vectors {
+            Vectors::None => None,
+            Vectors::Wide(tier) => Some(StripCode::Wide(kjit_strip::emit(&plan.strip, *tier).ok()?.bytes)),
+            // Full blocks only: a plan that wants all iterations would run in vain.
+            Vectors::Narrow(_) if plan.is_whole => None,
+            Vectors::Narrow(features) => {
+                let lanes = strip128::lanes(&plan.strip, &self.unit.abilities, features)?;
+                Some(StripCode::Narrow(plan.strip.clone(), lanes))
+            }
+        }
     }
 
     /// Number of iterations of a range that is not empty.
