@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use kjit::{
     Arg, ArgTy, CacheDir, Config, Engine, EngineKind, Error, Kernel, Module, Options, Origin, Scalar,
+    TargetCpu,
 };
 use kjit_compiler::base::Diagnostic;
 use kjit_compiler::base::render::{Style, render};
@@ -34,6 +35,8 @@ pub struct Setup {
     pub optimize: bool,
     /// How arguments lie in memory.
     pub form: Form,
+    /// Which processor code is made for, if not the usual one.
+    pub cpu: Option<TargetCpu>,
     /// Must the kernels come from the cache directory, be put into it, or neither?
     pub cache: CacheUse,
 }
@@ -49,8 +52,11 @@ pub enum CacheUse {
     Hit,
 }
 
+/// A processor with 128-bit vectors.
+const NARROW: Option<TargetCpu> = if cfg!(target_arch = "x86_64") { Some(TargetCpu::X86V2) } else { None };
+
 const fn setup(name: &'static str, threads: usize, cache: CacheUse) -> Setup {
-    Setup { name, kind: EngineKind::Scalar, threads, optimize: true, form: Form::C, cache }
+    Setup { name, kind: EngineKind::Scalar, threads, optimize: true, form: Form::C, cpu: None, cache }
 }
 
 /// Every engine; the first is the reference.
@@ -62,6 +68,7 @@ pub const SETUPS: &[Setup] = &[
     Setup { optimize: false, ..setup("scalar, no passes", 2, CacheUse::Off) },
     Setup { kind: EngineKind::Strips(8), ..setup("strips interpreted, 8 lanes", 1, CacheUse::Off) },
     Setup { kind: EngineKind::Auto, ..setup("vectors, 1 thread", 1, CacheUse::Off) },
+    Setup { kind: EngineKind::Auto, cpu: NARROW, ..setup("128-bit vectors, 1 thread", 1, CacheUse::Off) },
 ];
 
 /// Other layouts of the arguments: for sources that ask for none.
@@ -135,6 +142,10 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         .print(move |line| {
             sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_owned());
         });
+    let config = match setup.cpu {
+        Some(cpu) => config.target_cpu(cpu),
+        None => config,
+    };
     let module =
         Engine::new(config).and_then(|engine| Ok((Module::from_source(&engine, "case.k", source)?, engine)));
     let (module, engine) = match module {
