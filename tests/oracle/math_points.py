@@ -1,7 +1,7 @@
-"""Arguments and correctly rounded results of the mathematical functions, for compiler/src/numerics/math/points.txt
+"""Arguments and correctly rounded results of the mathematical functions, for compiler/tests/math_points.txt
 (needs gmpy2, which is MPFR).
 
-    python tests/oracle/math_points.py > compiler/src/numerics/math/points.txt
+    python tests/oracle/math_points.py > compiler/tests/math_points.txt
 
 A line is the function, the bits of its arguments, the bits of the result rounded to f64, and what is missing to the true value
 in thousandths of the last place. For each function: special points, random ones, and of 4000 random ones those whose result is
