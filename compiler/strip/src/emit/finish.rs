@@ -341,6 +341,15 @@ impl Writer<'_> {
                 dst = reg(take(&mut allocs));
                 rm = Some(take(&mut allocs));
             }
+            Shape::Gather => {
+                let [dst, mask, _, _, base, index] = *allocs else { return };
+                let (Some(shape), index) = (inst.mem, reg(index)) else { return };
+                let index_field = shape.scale.map(|scale| (index & 15, scale));
+                let mem = Mem { base: MemBase::Reg(reg(base)), index: index_field, disp: shape.disp };
+                let options = Options { k: reg(mask), ..Options::default() };
+                self.asm.vector(f, width, reg(dst), index & 16, Rm::Mem(mem), options, None);
+                return;
+            }
         }
         let rm = match self.mem(inst, &mut allocs) {
             Some(mem) => Rm::Mem(mem),

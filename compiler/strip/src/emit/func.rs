@@ -391,6 +391,24 @@ impl Func {
         self.push(inst, &[Operand::reg_use(src)], Some(to), mask);
     }
 
+    /// Elements at `base + index << scale` where the mask holds, zero elsewhere.
+    pub(crate) fn gather(&mut self, f: F, mask: VReg, base: VReg, disp: i32, index: VReg, scale: u8) -> VReg {
+        let (dst, used_up, zero) = (self.vreg(VEC), self.vreg(MASK), self.zero());
+        let mut inst = Func::inst(Code::V(f, Width::Z));
+        inst.mem = Some(MemShape { base: MemBaseShape::Reg, scale: Some(scale), disp });
+        let operands = [
+            Operand::reg_reuse_def(dst, 2),
+            Operand::reg_reuse_def(used_up, 3),
+            Operand::reg_use(zero),
+            Operand::reg_use(mask),
+            Operand::reg_use(base),
+            // Not the register of the result.
+            Operand::reg_use_at_end(index),
+        ];
+        self.push(inst, &operands, None, None);
+        dst
+    }
+
     /// A store under a vector mask.
     pub(crate) fn mask_store(&mut self, f: F, width: Width, mask: VReg, src: VReg, to: Addr) {
         self.push(

@@ -220,7 +220,8 @@ impl Asm {
         self.bytes.extend_from_slice(&[0xC5, 0xF8, 0x77]);
     }
 
-    /// A vector instruction. `reg`, `vvvv` and `rm` are the fields (0 where unused); the last immediate byte is `imm`.
+    /// A vector instruction. `reg`, `vvvv` and `rm` are the fields (0 where unused); the last immediate byte is `imm`. Of a vector that is
+    /// an index, the fifth bit is given in `vvvv`.
     pub(crate) fn vector(
         &mut self,
         f: F,
@@ -350,7 +351,6 @@ impl Asm {
         };
         match mem.index {
             Some((index, scale)) => {
-                debug_assert!(index != 4);
                 self.bytes.push(mode | reg | 4);
                 self.bytes.push(scale << 6 | (index & 7) << 3 | (base & 7));
             }

@@ -22,6 +22,8 @@ pub(crate) enum Shape {
     Fma,
     /// `reg, rm`: only the flags.
     Flags,
+    /// `reg <- rm` with a vector as index, under a mask that is used up.
+    Gather,
 }
 
 /// Register classes of the fields `reg`, `vvvv`, `rm`.
@@ -297,6 +299,8 @@ Vpinsrq      "vpinsrq"       Rvm i X X G P66 3 0x22 0 1 1 X   S8;
 Vpinsrd      "vpinsrd"       Rvm i X X W P66 3 0x22 0 0 0 X   S4;
 Vpextrq      "vpextrq"       Mr  i X N G P66 3 0x16 0 1 1 X   S8;
 Vpextrd      "vpextrd"       Mr  i X N W P66 3 0x16 0 0 0 X   S4;
+Vgatherqpd   "vgatherqpd"    Gather n V N M P66 2 0x93 0 9 1 Z S8;
+Vgatherqps   "vgatherqps"    Gather n H N M P66 2 0x93 0 9 0 Z S4;
 // Conversions.
 Vcvtps2pd    "vcvtps2pd"     Rm  n V N H No  1 0x5A 0 0 0 XYZ H4;
 Vcvtpd2ps    "vcvtpd2ps"     Rm  n H N V P66 1 0x5A 0 0 1 XYZ F8;

@@ -281,7 +281,7 @@ impl Lower<'_> {
     }
 
     /// Halves as registers of lanes of 4 bytes.
-    fn join_halves(&mut self, halves: &Parts) -> Parts {
+    pub(super) fn join_halves(&mut self, halves: &Parts) -> Parts {
         if self.per_part(4) == self.per_part(8) {
             return halves.clone();
         }

@@ -87,6 +87,12 @@ impl Lower<'_> {
                 let addr = self.address(address, disp);
                 self.load_same(ty, elem, size, addr, touched)
             }
+            Place::Scattered { base, offset, disp } if self.evex && direct(elem, size) => {
+                let addr = self.address(base, disp);
+                let addr = self.without_index(addr);
+                let offsets = self.parts(offset);
+                Rep::Lanes(self.gather_wide(size, addr, &offsets, 0, touched))
+            }
             _ => {
                 let addrs = self.lane_addresses(place, elem, touched, size, false);
                 let parts = self.gather(elem, size, &addrs);
@@ -334,6 +340,35 @@ impl Lower<'_> {
         self.join_quarters(&pieces)
     }
 
+    /// Elements at vectors of offsets (AVX-512).
+    fn gather_wide(
+        &mut self,
+        size: u8,
+        addr: Addr,
+        offsets: &Parts,
+        scale: u8,
+        touched: Option<Parts>,
+    ) -> Parts {
+        let masks: Parts = match touched {
+            None => {
+                let all = self.mask_const(true);
+                smallvec::smallvec![all; offsets.len()]
+            }
+            Some(touched) => self.resize_mask(&touched, size, 8),
+        };
+        let base = match addr.base {
+            Base::Reg(base) => base,
+            Base::Pool(_) | Base::Nowhere => self.func.lea(Addr { disp: 0, ..addr }),
+        };
+        let f = if size == 8 { F::Vgatherqpd } else { F::Vgatherqps };
+        let parts: Parts = offsets
+            .iter()
+            .zip(&masks)
+            .map(|(&offset, &mask)| self.func.gather(f, mask, base, addr.disp, offset, scale))
+            .collect();
+        if size == 8 { parts } else { self.join_halves(&parts) }
+    }
+
     /// Words of a table.
     pub(super) fn lookup(&mut self, _: Value, table: TableId, index: Value) -> Rep {
         let bytes: Vec<u8> = self.strip.tables[table].iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -350,6 +385,9 @@ impl Lower<'_> {
             return Rep::Uniform(self.func.rm(F::Vpbroadcastq, full, Src::Mem(addr)));
         }
         let indices = self.parts(index);
+        if self.evex {
+            return Rep::Lanes(self.gather_wide(8, Addr::reg(base), &indices, 3, None));
+        }
         let addrs = self.at_lanes(&indices, Some(Addr::reg(base)), 3);
         Rep::Lanes(self.gather(Elem::I64, 8, &addrs))
     }
