@@ -307,11 +307,11 @@ pub struct StripPlan {
     pub args: Vec<(u32, ExprId)>,
     /// Scalars that leave the strip.
     pub outputs: Vec<StripOutput>,
+    /// For each of the loop's regrouped reductions: the first of [`PARTIALS`](super::parallel::PARTIALS) words with the partial
+    /// results that the loop goes on from.
+    pub partials: Vec<u32>,
     /// Is the last iteration left to the loop, because locals that it assigns are read later?
     pub keeps_last: bool,
-    /// Does the strip count only if it does all iterations? If not, the loop begins at its first one; what the strip stored
-    /// it stores again.
-    pub is_whole: bool,
 }
 
 /// `local = local op word`.

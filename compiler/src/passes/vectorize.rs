@@ -176,8 +176,8 @@ fn pays(built: &Built) -> bool {
         }
     });
     let tally = built.tally;
-    let scalar = lanes * (ops + tally.lines + tally.apart);
-    let vector = ops + 2 * tally.lines + 6 * tally.apart;
+    let scalar = lanes * (ops + tally.lines + tally.strided + tally.scattered);
+    let vector = ops + 2 * tally.lines + 10 * tally.strided + 24 * tally.scattered;
     3 * scalar > 4 * vector
 }
 
@@ -209,8 +209,8 @@ fn apply(
             guard,
             args,
             outputs,
+            partials: built.partials,
             keeps_last: built.keeps_last,
-            is_whole: false,
         }));
     }
     func.body = body;
@@ -252,4 +252,70 @@ fn is_small(func: &mut Func, value: ExprId, span: Span) -> ExprId {
     let unsigned = func.expr(ExprKind::Cast { arg: shifted }, DType::U64, span);
     let limit = func.expr(ExprKind::Const(Const(1 << 51)), DType::U64, span);
     build::compare(func, CompareOp::Lt, unsigned, limit, span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::text::parse_program;
+    use crate::ir::verify;
+
+    /// The remarks on the loops of a function, and the strips.
+    fn vectorized(body: &str) -> (Vec<String>, String) {
+        let head = "trap0 = K701 IndexError \"bad\"\n\nentry func f(x: f64[::1], y: f64[::1], a: f64[:, ::1], k: i64[::1], s: f64, n: i64) -> f64, i64 {\n  var t: f64\n  var c: i64\n  t = 0.0\n  c = 0\n";
+        let text = format!("{head}{body}  return t, c\n}}\n");
+        let mut program = parse_program(&text).unwrap_or_else(|error| panic!("{error}"));
+        vectorize(&mut program, &mut PassReport::default());
+        assert_eq!(verify(&program), Ok(()));
+        let remarks = program.remarks.iter().map(|remark| remark.text.clone()).collect();
+        (remarks, vector::print_strips(&program))
+    }
+
+    #[test]
+    fn neighbouring_elements() {
+        let (remarks, strips) = vectorized("  for i in 0 .. n {\n    y[i] = s * x[i] + y[i]\n  }\n");
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert_eq!(strips.matches("load f64").count(), 2, "{strips}");
+        assert_eq!(strips.matches("store f64").count(), 1, "{strips}");
+    }
+
+    #[test]
+    fn conditions_become_masks_and_errors_faults() {
+        let body = "  for i in 0 .. n {\n    if x[i] > 0.0 {\n      check k[i] != 0 else trap0\n      y[i] = x[i]\n    }\n  }\n";
+        let (remarks, strips) = vectorized(body);
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert!(strips.contains("fault") && strips.contains(" if v"), "{strips}");
+    }
+
+    #[test]
+    fn an_outer_loop_if_the_inner_one_cannot() {
+        let body = "  for j in 0 .. n {\n    t = 0.0\n    for i in 0 .. n {\n      t = t + a[i, j]\n    }\n    y[j] = t\n  }\n  t = 0.0\n";
+        let (remarks, strips) = vectorized(body);
+        assert!(remarks[0].starts_with("not vectorised: the order of the additions"), "{remarks:?}");
+        assert_eq!(remarks[1], "runs in vectors");
+        assert_eq!(strips.matches("strip ").count(), 1, "{strips}");
+        assert!(strips.contains("loop"), "{strips}");
+    }
+
+    #[test]
+    fn carried_values_stay() {
+        let (remarks, strips) = vectorized("  for i in 1 .. n {\n    x[i] = x[i] + x[i - 1]\n  }\n");
+        assert_eq!(remarks, ["not vectorised: an iteration reads an element of `x` that another one writes"]);
+        assert_eq!(strips, "");
+        // Read before it is written: lanes read first.
+        let (remarks, _) = vectorized("  for i in 1 .. n - 1 {\n    x[i] = x[i] + x[i + 1]\n  }\n");
+        assert_eq!(remarks, ["runs in vectors"]);
+        // The read comes after the write: the element must still be the old one.
+        let (remarks, _) = vectorized("  for i in 1 .. n - 1 {\n    x[i] = s\n    y[i] = x[i + 1]\n  }\n");
+        assert!(remarks[0].starts_with("not vectorised"), "{remarks:?}");
+    }
+
+    #[test]
+    fn reductions_of_whole_numbers() {
+        let (remarks, strips) = vectorized("  for i in 0 .. n {\n    c = c + k[i]\n  }\n");
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert!(strips.contains("carried") || strips.contains("carry"), "{strips}");
+        let (remarks, _) = vectorized("  for i in 0 .. n {\n    t = t + x[i]\n  }\n");
+        assert!(remarks[0].contains("order of the additions"), "{remarks:?}");
+    }
 }

@@ -188,7 +188,7 @@ impl Builder<'_> {
             step.add_term(value, coefficient);
         }
         if let Some(offset) = offset {
-            self.tally.apart += 1;
+            self.tally.scattered += 1;
             let base = linear.first(&mut self.graph);
             let offset = if step.as_constant() == Some(0) {
                 offset
@@ -212,7 +212,7 @@ impl Builder<'_> {
         };
         match step {
             Step::One => self.tally.lines += 1,
-            Step::Bytes(_) => self.tally.apart += 1,
+            Step::Bytes(_) => self.tally.strided += 1,
             Step::Zero => {}
         }
         Where::Line { address, disp, step }

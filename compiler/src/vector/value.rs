@@ -17,6 +17,7 @@ use crate::analysis::liveness::{self, LiveAfter};
 use crate::analysis::race::Requirement;
 use crate::analysis::race::lockstep::Lockstep;
 use crate::base::Span;
+use crate::ir::parallel::PARTIALS;
 use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp, StripOutput};
 use crate::types::DType;
 
@@ -72,6 +73,8 @@ pub struct Built {
     pub needs: Vec<Need>,
     /// What it leaves.
     pub outputs: Vec<StripOutput>,
+    /// First words of the partial results of the loop's regrouped reductions.
+    pub partials: Vec<u32>,
     /// Are there variables whose last value only the loop knows?
     pub keeps_last: bool,
     /// What it is made of.
@@ -83,8 +86,10 @@ pub struct Built {
 pub struct Tally {
     /// Loads and stores of neighbouring elements.
     pub lines: u32,
-    /// Loads and stores of elements that are apart.
-    pub apart: u32,
+    /// Those of elements in equal distances.
+    pub strided: u32,
+    /// Those of elements anywhere.
+    pub scattered: u32,
     /// Loops inside.
     pub loops: u32,
 }
@@ -311,8 +316,29 @@ impl<'a> Builder<'a> {
     fn carry(&mut self) -> Result<Vec<CarriedLocal>> {
         let mut carried = Vec::new();
         let Request { func, l, facts, .. } = self.request;
+        // Partial result k is lane k.
+        for reduction in &l.reductions {
+            let dtype = func.locals[reduction.local].dtype;
+            let init = self.graph.bits(lane_ty(dtype), reduction.op.identity(dtype));
+            let param = self.graph.fresh(lane_ty(dtype));
+            self.set(reduction.local, Val::Lanes(param));
+            let word = self.graph.strip.words;
+            self.graph.strip.words += PARTIALS as u32;
+            self.graph.strip.lanes = Some(PARTIALS as u32);
+            carried.push(CarriedLocal {
+                local: reduction.local,
+                param,
+                init,
+                word,
+                combine: Combine::Each,
+                output: None,
+            });
+        }
         for reduction in &facts.reductions {
             let (local, op) = (reduction.local, reduction.op);
+            if l.reductions.iter().any(|regrouped| regrouped.local == local) {
+                continue;
+            }
             let name = &func.locals[local].name;
             let dtype = func.locals[local].dtype;
             let mut output =
@@ -417,6 +443,11 @@ impl<'a> Builder<'a> {
             strip,
             args: self.args,
             needs: self.needs,
+            partials: carried
+                .iter()
+                .filter(|item| item.combine == Combine::Each)
+                .map(|item| item.word)
+                .collect(),
             outputs: carried.into_iter().filter_map(|item| item.output).collect(),
             keeps_last: !self.request.facts.last_values.is_empty(),
             tally: self.tally,

@@ -18,7 +18,7 @@ pub(super) struct Regrouped {
     op: ReduceOp,
     dtype: DType,
     /// Address of the first partial result.
-    base: Value,
+    pub(super) base: Value,
     /// The local before the loop.
     before: Value,
 }

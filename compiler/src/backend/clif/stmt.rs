@@ -290,18 +290,18 @@ impl Emitter<'_> {
         if is_entered == Some(false) {
             return Ok(true);
         }
-        let after = self.b.create_block();
-        let mut may_end_early = false;
-        if let Some(from) = self.strip(l, lo, hi, after) {
-            (lo, is_entered) = (from, None);
-            may_end_early = l.strip.as_ref().is_some_and(|plan| plan.is_whole);
+        let partials = self.start_partials(l);
+        let mut first_offset = None;
+        if let Some(from) = self.strip(l, lo, hi, &partials) {
+            (lo, is_entered) = (from.lo, None);
+            first_offset = Some(from.offset);
         }
         let held = self.hold_floats(l);
-        let partials = self.start_partials(l);
         let offset = (!partials.is_empty()).then(|| self.b.append_block_param(body, clif::I64));
         let mut first: SmallVec<[BlockArg; 2]> = smallvec![lo.into()];
         if offset.is_some() {
-            first.push(self.b.ins().iconst(clif::I64, 0).into());
+            let offset = first_offset.unwrap_or_else(|| self.b.ins().iconst(clif::I64, 0));
+            first.push(offset.into());
         }
         match is_entered {
             Some(_) => {
@@ -344,13 +344,6 @@ impl Emitter<'_> {
         if is_exit_reached {
             self.start(exit);
             self.combine_partials(&partials);
-        }
-        if may_end_early {
-            if is_exit_reached {
-                self.b.ins().jump(after, &[]);
-            }
-            self.start(after);
-            return Ok(true);
         }
         Ok(is_exit_reached)
     }

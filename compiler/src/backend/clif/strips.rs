@@ -18,16 +18,18 @@
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{
-    AbiParam, Block, ExtFuncData, ExternalName, InstBuilder, Signature, StackSlotData, StackSlotKind,
-    UserExternalName, Value, types as clif,
+    AbiParam, Block, BlockArg, ExtFuncData, ExternalName, InstBuilder, Signature, StackSlotData,
+    StackSlotKind, UserExternalName, Value, types as clif,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Variable;
 
 use super::func::{Emitter, machine_type};
 use super::image::{STRIPS, StripCode, Vectors};
+use super::partials::Regrouped;
 use super::strip128;
 use crate::base::target::{Target, Tier};
+use crate::ir::parallel::PARTIALS;
 use crate::ir::{BinaryOp, Loop, ReduceOp, StripPlan};
 
 /// Iterations from which on a call pays: it takes about as long as these take one by one.
@@ -46,10 +48,17 @@ pub(super) fn vectors(target: &Target) -> Vectors {
     }
 }
 
+/// What is left of a loop after its strip.
+pub(super) struct Rest {
+    /// The first value of its variable.
+    pub lo: Value,
+    /// The offset of the next partial result.
+    pub offset: Value,
+}
+
 impl Emitter<'_> {
-    /// What the strip does of a loop; the first value that is left, and where control goes if nothing is left (only for strips
-    /// that count as a whole).
-    pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, after: Block) -> Option<Value> {
+    /// What the strip does of a loop; what is left of it.
+    pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, partials: &[Regrouped]) -> Option<Rest> {
         let plan = l.strip.as_deref()?;
         let code = self.strip_code(plan)?;
         let number = self.unit.strips.len() as u32;
@@ -58,36 +67,33 @@ impl Emitter<'_> {
         let (count, worth, vector, scalar) =
             (self.b.create_block(), self.b.create_block(), self.b.create_block(), self.b.create_block());
         let not_worth = self.b.create_block();
-        let from = self.b.append_block_param(scalar, clif::I64);
+        let from = Rest {
+            lo: self.b.append_block_param(scalar, clif::I64),
+            offset: self.b.append_block_param(scalar, clif::I64),
+        };
+        let zero = self.b.ins().iconst(clif::I64, 0);
+        let whole: [BlockArg; 2] = [lo.into(), zero.into()];
         let up = if l.step > 0 { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
         let is_some = self.b.ins().icmp(up, lo, hi);
-        self.b.ins().brif(is_some, count, &[], scalar, &[lo.into()]);
+        self.b.ins().brif(is_some, count, &[], scalar, &whole);
         self.start(count);
         let n = self.trip(l, lo, hi);
         let n = if plan.keeps_last { self.b.ins().iadd_imm_s(n, -1) } else { n };
         let above = self.b.ins().iadd_imm_s(n, -MIN_TRIP);
         let is_worth = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, above, MAX_TRIP);
-        self.b.ins().brif(is_worth, worth, &[], scalar, &[lo.into()]);
+        self.b.ins().brif(is_worth, worth, &[], scalar, &whole);
         self.start(worth);
         self.branch(plan.guard, vector, not_worth);
         self.start(not_worth);
-        self.b.ins().jump(scalar, &[lo.into()]);
+        self.b.ins().jump(scalar, &whole);
         self.start(vector);
         let done = self.call_strip(plan, number, n);
-        self.redo_if_zero(plan, lo, scalar);
-        if plan.is_whole {
-            let all = self.b.create_block();
-            let is_all = self.b.ins().icmp(IntCC::Equal, done, n);
-            self.b.ins().brif(is_all, all, &[], scalar, &[lo.into()]);
-            self.start(all);
-            self.take_outputs(plan);
-            self.b.ins().jump(after, &[]);
-        } else {
-            self.take_outputs(plan);
-            let passed = if l.step == 1 { done } else { self.b.ins().imul_imm_s(done, l.step) };
-            let next = self.b.ins().iadd(lo, passed);
-            self.b.ins().jump(scalar, &[next.into()]);
-        }
+        self.redo_if_zero(plan, scalar, &whole);
+        self.take_outputs(plan);
+        let offset = self.take_partials(plan, partials, done);
+        let passed = if l.step == 1 { done } else { self.b.ins().imul_imm_s(done, l.step) };
+        let next = self.b.ins().iadd(lo, passed);
+        self.b.ins().jump(scalar, &[next.into(), offset.into()]);
         self.start(scalar);
         Some(from)
     }
@@ -97,8 +103,6 @@ impl Emitter<'_> {
         match &self.unit.vectors {
             Vectors::None => None,
             Vectors::Wide(tier) => Some(StripCode::Wide(kjit_strip::emit(&plan.strip, *tier).ok()?.bytes)),
-            // Full blocks only: a plan that wants all iterations would run in vain.
-            Vectors::Narrow(_) if plan.is_whole => None,
             Vectors::Narrow(features) => {
                 let lanes = strip128::lanes(&plan.strip, &self.unit.abilities, features)?;
                 Some(StripCode::Narrow(plan.strip.clone(), lanes))
@@ -155,8 +159,24 @@ impl Emitter<'_> {
         self.b.ins().stack_addr(clif::I64, slot, 0)
     }
 
+    /// Partial results go to where the loop has them; the offset of the next one.
+    fn take_partials(&mut self, plan: &StripPlan, partials: &[Regrouped], done: Value) -> Value {
+        if partials.is_empty() {
+            return self.b.ins().iconst(clif::I64, 0);
+        }
+        let words = self.frame_words(plan);
+        for (regrouped, &first) in partials.iter().zip(&plan.partials) {
+            for k in 0..PARTIALS as i32 {
+                let word = self.b.ins().load(clif::I64, self.words, words, 8 * (first as i32 + k));
+                self.b.ins().store(self.words, word, regrouped.base, 8 * k);
+            }
+        }
+        let number = self.b.ins().band_imm_s(done, PARTIALS as i64 - 1);
+        self.b.ins().ishl_imm_u(number, 3)
+    }
+
     /// Where the sign of a zero is not known, the loop finds it out.
-    fn redo_if_zero(&mut self, plan: &StripPlan, lo: Value, scalar: Block) {
+    fn redo_if_zero(&mut self, plan: &StripPlan, scalar: Block, whole: &[BlockArg]) {
         for output in plan.outputs.iter().filter(|output| output.zero_is_open) {
             let words = self.frame_words(plan);
             let ty = machine_type(self.func.locals[output.local].dtype);
@@ -164,7 +184,7 @@ impl Emitter<'_> {
             let zero = self.zero(ty);
             let is_zero = self.b.ins().fcmp(FloatCC::Equal, value, zero);
             let next = self.b.create_block();
-            self.b.ins().brif(is_zero, scalar, &[lo.into()], next, &[]);
+            self.b.ins().brif(is_zero, scalar, whole, next, &[]);
             self.start(next);
         }
     }

@@ -238,18 +238,26 @@ impl<'p, 'h> Machine<'p, 'h> {
                     let (lo, hi) = (self.eval(l.lo)? as i64, self.eval(l.hi)? as i64);
                     let mut trip = trip_count(lo, hi, l.step);
                     let mut lo = lo;
+                    let mut partials = None;
                     if let Some(plan) = &l.strip {
                         let done = self.strip(l, plan, trip)?;
-                        trip -= u128::from(done);
-                        lo = lo.wrapping_add((done as i64).wrapping_mul(l.step));
+                        trip -= u128::from(done.iterations);
+                        lo = lo.wrapping_add((done.iterations as i64).wrapping_mul(l.step));
+                        partials = done.partials;
+                    }
+                    if let (Some(partials), 0) = (&mut partials, trip) {
+                        partials.finish(self.frame.func, l, &mut self.frame.locals);
                     }
                     self.frame.loops[slot] = (lo, trip);
                     self.frame.locals[l.var.index()] = lo as u64;
                     if trip == 0 {
                         self.frame.at = exit;
                     } else if l.kind == LoopKind::Serial && !l.reductions.is_empty() {
-                        self.frame.partials[slot] =
-                            Some(Box::new(Partials::start(self.frame.func, l, &mut self.frame.locals)));
+                        let partials = match partials {
+                            Some(partials) => partials,
+                            None => Partials::start(self.frame.func, l, &mut self.frame.locals),
+                        };
+                        self.frame.partials[slot] = Some(Box::new(partials));
                     }
                 }
                 Op::LoopNext { l, slot, body } => self.next_iteration(l, slot, body)?,

@@ -42,4 +42,23 @@ impl Partials {
         }
         self.current = after;
     }
+
+    /// After `done` iterations that left these partial results: the locals become the next ones.
+    pub(super) fn resume(l: &Loop, locals: &mut [u64], values: Vec<[u64; PARTIALS]>, done: u64) -> Partials {
+        let current = (done % PARTIALS as u64) as usize;
+        let mut before = Vec::new();
+        for (reduction, values) in l.reductions.iter().zip(&values) {
+            before.push(std::mem::replace(&mut locals[reduction.local.index()], values[current]));
+        }
+        Partials { current, values, before }
+    }
+
+    /// Nothing is left to do: the locals become the totals.
+    pub(super) fn finish(&self, func: &Func, l: &Loop, locals: &mut [u64]) {
+        for ((reduction, values), &before) in l.reductions.iter().zip(&self.values).zip(&self.before) {
+            let (op, dtype) = (reduction.op, func.locals[reduction.local].dtype);
+            locals[reduction.local.index()] =
+                op.combine(dtype, before, combine_partials(op, dtype, *values)).0;
+        }
+    }
 }

@@ -4,42 +4,42 @@ use kjit_strip::interp::{self, Settings};
 
 use super::machine::Machine;
 use super::memory::Memory;
+use super::partials::Partials;
 use super::{Stop, internal};
 use crate::base::EntityRef;
 use crate::ir::eval;
+use crate::ir::parallel::PARTIALS;
 use crate::ir::{Loop, ReduceOp, StripOutput, StripPlan};
 use crate::types::DType;
 
 impl Machine<'_, '_> {
-    /// Does what the strip can do of `trip` iterations; how many those are.
-    pub(super) fn strip(&mut self, l: &Loop, plan: &StripPlan, trip: u128) -> Result<u64, Stop> {
+    /// Does what the strip can do of `trip` iterations.
+    pub(super) fn strip(&mut self, l: &Loop, plan: &StripPlan, trip: u128) -> Result<Done, Stop> {
+        let nothing = Done { iterations: 0, partials: None };
         let lanes = self.limits.strip_lanes;
         let n = u64::try_from(trip).unwrap_or(0).saturating_sub(u64::from(plan.keeps_last));
         if lanes == 0 || n == 0 || self.eval(plan.guard)? == 0 {
-            return Ok(0);
+            return Ok(nothing);
         }
         let mut frame = vec![0; plan.strip.words as usize];
         for &(word, arg) in &plan.args {
             frame[word as usize] = self.eval(arg)?;
         }
         // Some loops begin with a short block, as a tier may want to.
-        let head = if plan.strip.lanes.is_some() { lanes } else { 1 + (trip % u128::from(lanes)) as u32 };
+        let head = plan.strip.lanes.is_none().then(|| 1 + (trip % u128::from(lanes)) as u32);
         let lanes = plan.strip.lanes.unwrap_or(lanes);
-        let settings = Settings { lanes, head: Some(head.min(lanes)), max_rounds: 1 << 32 };
+        let settings = Settings { lanes, head, max_rounds: 1 << 32 };
         let done = match interp::run(&plan.strip, &mut frame, n, &settings, &mut self.memory) {
             Ok(done) => done,
             Err(error) => return internal(format!("strip of {}: {error}", l.id)),
         };
-        if plan.is_whole && done < n {
-            return Ok(0);
-        }
         let is_zero = |output: &StripOutput| match self.frame.func.locals[output.local].dtype {
             DType::F64 => f64::from_bits(frame[output.word as usize]) == 0.0,
             DType::F32 => f32::from_bits(frame[output.word as usize] as u32) == 0.0,
             _ => false,
         };
         if plan.outputs.iter().any(|output| output.zero_is_open && is_zero(output)) {
-            return Ok(0);
+            return Ok(nothing);
         }
         for output in &plan.outputs {
             let dtype = self.frame.func.locals[output.local].dtype;
@@ -54,8 +54,25 @@ impl Machine<'_, '_> {
                 self.frame.locals[companion.index()] = frame[word as usize];
             }
         }
-        Ok(done)
+        let mut partials = None;
+        if !plan.partials.is_empty() {
+            let row = |&first: &u32| {
+                let mut row = [0; PARTIALS];
+                row.copy_from_slice(&frame[first as usize..first as usize + PARTIALS]);
+                row
+            };
+            let values = plan.partials.iter().map(row).collect();
+            partials = Some(Partials::resume(l, &mut self.frame.locals, values, done));
+        }
+        Ok(Done { iterations: done, partials })
     }
+}
+
+/// What a strip did.
+pub(super) struct Done {
+    pub(super) iterations: u64,
+    /// What the loop goes on from.
+    pub(super) partials: Option<Partials>,
 }
 
 impl interp::Memory for Memory {
