@@ -126,7 +126,7 @@ macro_rules! forms {
         /// An instruction form.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u16)]
-        #[allow(missing_docs, dead_code)]
+        #[allow(missing_docs)]
         pub(crate) enum F { $($name),* }
 
         /// All rows, in the order of [`F`].
@@ -173,9 +173,6 @@ Vsqrtps      "vsqrtps"       Rm  n V N V No  1 0x51 0 0 0 XYZ F4;
 Vandpd       "vandpd"        Rvm n V V V P66 1 0x54 0 0 1 XYZ F8;
 Vandps       "vandps"        Rvm n V V V No  1 0x54 0 0 0 XYZ F4;
 Vandnpd      "vandnpd"       Rvm n V V V P66 1 0x55 0 0 1 XYZ F8;
-Vandnps      "vandnps"       Rvm n V V V No  1 0x55 0 0 0 XYZ F4;
-Vorpd        "vorpd"         Rvm n V V V P66 1 0x56 0 0 1 XYZ F8;
-Vorps        "vorps"         Rvm n V V V No  1 0x56 0 0 0 XYZ F4;
 Vxorpd       "vxorpd"        Rvm n V V V P66 1 0x57 0 0 1 XYZ F8;
 Vxorps       "vxorps"        Rvm n V V V No  1 0x57 0 0 0 XYZ F4;
 Vroundpd     "vroundpd"      Rm  i V N V P66 3 0x09 0 0 9 XY  Fm;
@@ -244,7 +241,6 @@ Vpslld       "vpslld"        Vm  i N V V P66 1 0x72 6 0 0 XYZ F4;
 Vpsrld       "vpsrld"        Vm  i N V V P66 1 0x72 2 0 0 XYZ F4;
 Vpsrad       "vpsrad"        Vm  i N V V P66 1 0x72 4 0 0 XYZ F4;
 Vpsraq       "vpsraq"        Vm  i N V V P66 1 0x72 4 9 1 XYZ F8;
-Vpsrldq      "vpsrldq"       Vm  i N V V P66 1 0x73 3 0 9 XY  Fm;
 Vpsllvq      "vpsllvq"       Rvm n V V V P66 2 0x47 0 1 1 XYZ F8;
 Vpsrlvq      "vpsrlvq"       Rvm n V V V P66 2 0x45 0 1 1 XYZ F8;
 Vpsravq      "vpsravq"       Rvm n V V V P66 2 0x46 0 9 1 XYZ F8;
@@ -263,7 +259,6 @@ Vpshufb      "vpshufb"       Rvm n V V V P66 2 0x00 0 0 9 XY  Fm;
 Vpermq       "vpermq"        Rm  i V N V P66 3 0x00 0 1 1 YZ  F8;
 Vpunpckldq   "vpunpckldq"    Rvm n V V V P66 1 0x62 0 0 0 XYZ F4;
 Vpunpcklqdq  "vpunpcklqdq"   Rvm n V V V P66 1 0x6C 0 0 1 XYZ F8;
-Vpunpckhqdq  "vpunpckhqdq"   Rvm n V V V P66 1 0x6D 0 0 1 XYZ F8;
 Vextractf128 "vextractf128"  Mr  i V N X P66 3 0x19 0 0 9 Y   T16;
 Vinsertf128  "vinsertf128"   Rvm i V V X P66 3 0x18 0 0 9 Y   T16;
 Vextractf64x2 "vextractf64x2" Mr i V N X P66 3 0x19 0 9 1 YZ  T16;
@@ -273,7 +268,6 @@ Vinsertf64x4 "vinsertf64x4"  Rvm i V V H P66 3 0x1A 0 9 1 Z   T32;
 Vpbroadcastq "vpbroadcastq"  Rm  n V N X P66 2 0x59 0 0 1 XYZ S8;
 Vpbroadcastd "vpbroadcastd"  Rm  n V N X P66 2 0x58 0 0 0 XYZ S4;
 VpbroadcastqG "vpbroadcastq" Rm  n V N G P66 2 0x7C 0 9 1 XYZ S8;
-VpbroadcastdG "vpbroadcastd" Rm  n V N W P66 2 0x7C 0 9 0 XYZ S4;
 // Memory.
 Vmovups      "vmovups"       Rm  n V N V No  1 0x10 0 0 0 XYZ Fm;
 VmovupsSt    "vmovups"       Mr  n V N M No  1 0x11 0 0 0 XYZ Fm;
@@ -334,7 +328,6 @@ Kandw        "kandw"         Rvm n K K K No  1 0x41 0 0 9 Y   Fm;
 Kandnw       "kandnw"        Rvm n K K K No  1 0x42 0 0 9 Y   Fm;
 Korw         "korw"          Rvm n K K K No  1 0x45 0 0 9 Y   Fm;
 Kxorw        "kxorw"         Rvm n K K K No  1 0x47 0 0 9 Y   Fm;
-Kxnorw       "kxnorw"        Rvm n K K K No  1 0x46 0 0 9 Y   Fm;
 Knotw        "knotw"         Rm  n K N K No  1 0x44 0 0 9 X   Fm;
 Kunpckbw     "kunpckbw"      Rvm n K K K P66 1 0x4B 0 0 9 Y   Fm;
 Kshiftrw     "kshiftrw"      Rm  i K N K P66 3 0x30 0 1 9 X   Fm;
@@ -342,7 +335,6 @@ Kortestw     "kortestw"      Flags n K N K No 1 0x98 0 0 9 X  Fm;
 Kortestb     "kortestb"      Flags n K N K P66 1 0x98 0 0 9 X Fm;
 Kmovw        "kmovw"         Rm  n K N K No  1 0x90 0 0 9 X   Fm;
 KmovwG       "kmovw"         Rm  n K N W No  1 0x92 0 0 9 X   Fm;
-KmovwToG     "kmovw"         Rm  n W N K No  1 0x93 0 0 9 X   Fm;
 KmovqLd      "kmovq"         Rm  n K N M No  1 0x90 0 1 9 X   Fm;
 KmovqSt      "kmovq"         Mr  n K N M No  1 0x91 0 1 9 X   Fm;
 // General registers with three operands.

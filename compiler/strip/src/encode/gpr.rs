@@ -47,7 +47,7 @@ macro_rules! gforms {
         /// An instruction for general registers.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[repr(u16)]
-        #[allow(missing_docs, dead_code)]
+        #[allow(missing_docs, clippy::enum_variant_names)]
         pub(crate) enum G { $($name),* }
 
         /// All rows, in the order of [`G`].
@@ -84,7 +84,6 @@ Movsxd   "movsxd"  Rm      0 0x63 0    0 1 4;
 MovI     "mov"     Mi32    0 0xC7 0    0 1 8;
 MovI32   "mov"     Mi32    0 0xC7 0    0 0 4;
 Lea      "lea"     Rm      0 0x8D 0    0 1 8;
-Add      "add"     Rrm     0 0x03 0    0 1 8;
 Sub      "sub"     Rrm     0 0x2B 0    0 1 8;
 And      "and"     Rrm     0 0x23 0    0 1 8;
 Or       "or"      Rrm     0 0x0B 0    0 1 8;
@@ -100,7 +99,6 @@ SarI     "sar"     Mi8     0 0xC1 0    7 1 8;
 Neg      "neg"     Digit   0 0xF7 0    3 1 8;
 Cmp      "cmp"     Flags   0 0x3B 0    0 1 8;
 CmpI     "cmp"     FlagsI  0 0x83 0x81 7 1 8;
-Test     "test"    Flags   0 0x85 0    0 1 8;
 CmovL    "cmovl"   Rrm     1 0x4C 0    0 1 8;
 CmovG    "cmovg"   Rrm     1 0x4F 0    0 1 8;
 }

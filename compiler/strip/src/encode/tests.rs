@@ -77,7 +77,7 @@ fn memories() -> Vec<Mem> {
 fn assert_memory(instruction: &Instruction, mem: Mem, text: &str) {
     match mem.base {
         MemBase::Reg(base) => {
-            assert_eq!(lower(instruction.memory_base()), GPR64[usize::from(base)], "{text}")
+            assert_eq!(lower(instruction.memory_base()), GPR64[usize::from(base)], "{text}");
         }
         MemBase::Pool(_) => assert_eq!(instruction.memory_base(), Register::RIP, "{text}"),
     }
@@ -184,7 +184,7 @@ fn vector_rows_decode_as_written() {
                 assert!(width != Width::Z, "{f:?}");
             }
             let masks = form.classes.contains(&Class::V) && evex && form.classes[0] != Class::G;
-            let no_mask = [F::Vpmovm2q, F::Vpmovm2d, F::Vpsrldq].contains(&f) || form.shape == Shape::Flags;
+            let no_mask = [F::Vpmovm2q, F::Vpmovm2d].contains(&f) || form.shape == Shape::Flags;
             for reg in numbers(form.classes[0], evex) {
                 for vvvv in numbers(form.classes[1], evex) {
                     let none = Options::default();
@@ -308,7 +308,6 @@ fn check_general(g: G, reg: u8, rm: Rm, imm: i32) {
     let (reg_at, rm_at) = match form.shape {
         GShape::Rm | GShape::Rrm | GShape::RmiGrow => (Some(0), 1),
         GShape::Mr => (Some(1), 0),
-        GShape::Flags if g == G::Test => (Some(1), 0),
         GShape::Flags => (Some(0), 1),
         GShape::MiGrow | GShape::Mi8 | GShape::Mi32 | GShape::Digit | GShape::FlagsI => (None, 0),
     };

@@ -420,7 +420,7 @@ impl Lower<'_> {
             Place::Line { address, disp, step: Step::One } if touched.is_none() || self.evex || same => {
                 let addr = self.address(address, disp);
                 self.flush_pending();
-                self.store_line(elem, size, &parts, addr, touched);
+                self.store_line(elem, size, &parts, addr, touched.as_ref());
             }
             _ => {
                 let addrs = self.lane_addresses(place, elem, touched, size, true);
@@ -432,7 +432,7 @@ impl Lower<'_> {
     }
 
     /// Contiguous elements.
-    fn store_line(&mut self, elem: Elem, size: u8, parts: &Parts, addr: Addr, touched: Option<Parts>) {
+    fn store_line(&mut self, elem: Elem, size: u8, parts: &Parts, addr: Addr, touched: Option<&Parts>) {
         let width = self.width(size);
         let same = elem.bytes() == u32::from(size);
         let bytes = self.per_part(size) * elem.bytes();
@@ -442,7 +442,7 @@ impl Lower<'_> {
         }
         for (number, &part) in parts.iter().enumerate() {
             let addr = addr.plus((number as u32 * bytes) as i32);
-            let mask = touched.as_ref().map(|masks| masks[number]);
+            let mask = touched.map(|masks| masks[number]);
             match (mask, self.evex, same) {
                 (None, _, true) => self.func.store(F::VmovupsSt, width, part, addr, None, None),
                 (Some(mask), false, _) => {

@@ -44,12 +44,12 @@ impl Lower<'_> {
         let rounding = |mode: u8| mode | 8;
         match (op, ty) {
             (Unary::Neg, Ty::F64 | Ty::F32) => {
-                let x = self.to_reg(a, width, size);
+                let x = self.in_reg(a, width, size);
                 let sign = self.const_src(sign, size);
                 self.func.rvm(if double { F::Vxorpd } else { F::Vxorps }, width, x, sign)
             }
             (Unary::Abs, Ty::F64 | Ty::F32) => {
-                let x = self.to_reg(a, width, size);
+                let x = self.in_reg(a, width, size);
                 let rest = self.const_src(sign - 1, size);
                 self.func.rvm(if double { F::Vandpd } else { F::Vandps }, width, x, rest)
             }
@@ -60,13 +60,13 @@ impl Lower<'_> {
             (Unary::Abs, Ty::I32) => self.func.rm(F::Vpabsd, width, a),
             (Unary::Abs, _) if self.evex => self.func.rm(F::Vpabsq, width, a),
             (Unary::Abs, _) => {
-                let x = self.to_reg(a, width, size);
+                let x = self.in_reg(a, width, size);
                 let signs = self.signs(width, x);
                 let flipped = self.func.rvm(F::Vpxor, width, x, signs);
                 self.func.rvm(F::Vpsubq, width, flipped, signs)
             }
             (Unary::Not, _) => {
-                let x = self.to_reg(a, width, size);
+                let x = self.in_reg(a, width, size);
                 let ones = self.const_src(!0 >> (64 - u32::from(size) * 8), size);
                 let f = self.logical(Logic::Xor, size);
                 self.func.rvm(f, width, x, ones)
@@ -91,7 +91,7 @@ impl Lower<'_> {
     }
 
     /// Loads an operand with lanes of that size.
-    pub(super) fn to_reg(&mut self, a: Src, width: Width, size: u8) -> VReg {
+    pub(super) fn in_reg(&mut self, a: Src, width: Width, size: u8) -> VReg {
         match a {
             Src::Reg(reg) => reg,
             Src::Mem(addr) if addr.broadcast => {
@@ -221,7 +221,7 @@ impl Lower<'_> {
         if let Some(f) = self.direct(op, ty) {
             return self.func.rvm(f, width, a, b);
         }
-        let b = self.to_reg(b, width, size_of(ty));
+        let b = self.in_reg(b, width, size_of(ty));
         match (op, ty) {
             (Binary::Mul, Ty::I64) => {
                 let low = self.func.rvm(F::Vpmuludq, width, a, b);
