@@ -393,7 +393,7 @@ unsafe fn add_copy(env: *const u64, slot: &ArrayReductionSlot, copy: &Block) {
         && let Some(&stride) = strides.last()
     {
         let (lanes, row_elems) = (slot.dtype.lanes(), shape[rank - 1] as usize);
-        let rows = if row_elems == 0 { 0 } else { count as usize / row_elems };
+        let rows = (count as usize).checked_div(row_elems).unwrap_or(0);
         for _ in 0..rows {
             for lane in 0..lanes {
                 let lane_bytes = lane * part.size_bytes();
