@@ -56,6 +56,7 @@ impl Maker {
                 body: Vec::new(),
                 fastmath: FastMath::default(),
                 recursion: None,
+                chunk: None,
                 span: Span::default(),
             },
             locals: Vec::new(),

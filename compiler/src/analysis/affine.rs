@@ -356,6 +356,13 @@ impl Atoms {
         self.push(Atom::Counter { upper, step }, Some(0), hi)
     }
 
+    /// A new value from 0 to a bound, small as extents are.
+    pub fn below_extent(&mut self, upper: SmallVec<[Poly; 2]>) -> AtomId {
+        let id = self.counter(upper, 1);
+        self.infos[id.as_u32() as usize].is_extent = true;
+        id
+    }
+
     fn push(&mut self, atom: Atom, lo: Option<i64>, hi: Option<i64>) -> AtomId {
         let id = self.mark();
         self.infos.push(AtomInfo { atom, lo, hi, is_extent: false });

@@ -65,8 +65,33 @@ pub struct Func {
     pub fastmath: FastMath,
     /// Set if it can call itself, directly or not: entry counts depth and fails with this trap.
     pub recursion: Option<TrapId>,
+    /// Set if it is the body of a parallel loop: what is known of the iterations it is asked for. Not printed.
+    pub chunk: Option<Chunk>,
     /// Of the definition's head.
     pub span: Span,
+}
+
+/// Iterations that the body of a parallel loop is called for: `0 <= first <= end <= limit`, and `end` is below
+/// [`MAX_TRIPS`](super::parallel::MAX_TRIPS). The runtime sees to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chunk {
+    /// The last parameter but one (invariant F5).
+    pub first: LocalId,
+    /// The last parameter (invariant F5).
+    pub end: LocalId,
+    /// Number of iterations of the whole loop, if it can be read in the body, and a constant to add to it.
+    pub limit: Option<(Limit, i64)>,
+}
+
+/// What bounds the iterations of a parallel loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Limit {
+    /// A parameter that nothing assigns (invariant F5).
+    Local(LocalId),
+    /// An extent of a parameter.
+    Dim(ArrayId, u8),
+    /// 0: the constant is all.
+    Zero,
 }
 
 /// A parameter.

@@ -22,8 +22,8 @@ pub mod walk;
 pub use artifact::{Artifact, EntryPoint, ParallelBody, Signature};
 pub use expr::{BinaryOp, CompareOp, Const, Expr, ExprId, ExprKind, Place, UnaryOp};
 pub use func::{
-    ArrayId, ArrayVar, Func, FuncId, Local, LocalId, LoopId, LoopInfo, LoopOrigin, Ownership, Param, Program,
-    Remark, RemarkKind, Ret,
+    ArrayId, ArrayVar, Chunk, Func, FuncId, Limit, Local, LocalId, LoopId, LoopInfo, LoopOrigin, Ownership,
+    Param, Program, Remark, RemarkKind, Ret,
 };
 pub use parallel::{ArrayReduction, Combine, ParallelCall, ReduceOp, Reduction};
 pub use runtime_fn::RuntimeFn;

@@ -108,6 +108,9 @@ pub enum Combine {
     With(u32),
 }
 
+/// Parallel loops have fewer iterations than this; more would take days at least. Passes rely on it: iterations are numbers
+/// whose sums and small multiples do not overflow.
+pub const MAX_TRIPS: u64 = 1 << 48;
 /// Below this estimated time a loop is one chunk.
 pub const SERIAL_BELOW_NS: f64 = 20_000.0;
 /// Wanted time of one chunk: an estimate may be wrong by much, and rows may be uneven, so rather many; one costs 30 ns.

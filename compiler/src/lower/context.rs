@@ -108,6 +108,7 @@ impl<'s, 'a> Context<'s, 'a> {
             body: Vec::new(),
             fastmath: instance.options.fastmath,
             recursion: None,
+            chunk: None,
             span: function.head_span,
         };
         let mut cx = Context {

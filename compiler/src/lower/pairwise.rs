@@ -48,6 +48,7 @@ fn build(
         body: Vec::new(),
         fastmath,
         recursion: None,
+        chunk: None,
         span,
     };
     let mut h = Helper { func, span, dtype: at, lane, second: None };

@@ -24,32 +24,44 @@ use crate::analysis::race::Requirement;
 use crate::base::PrimaryMap;
 use crate::ir::walk::{self, Renaming};
 use crate::ir::{
-    BinaryOp, Block, Combine, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, LoopOrigin,
-    Operand, Ownership, ParallelCall, Param, Program, Ret, Stmt,
+    ArrayId, BinaryOp, Block, Chunk, Combine, Const, ExprId, ExprKind, Func, FuncId, Limit, LocalId, Loop,
+    LoopId, LoopKind, LoopOrigin, Operand, Ownership, ParallelCall, Param, Program, Ret, Stmt,
 };
 use crate::types::DType;
 
-/// What one iteration of each parallel loop takes.
-type Costs = FxHashMap<(FuncId, LoopId), Cost>;
+/// What is found out before anything is outlined.
+#[derive(Default)]
+struct Context {
+    /// What one iteration of each parallel loop takes.
+    costs: FxHashMap<(FuncId, LoopId), Cost>,
+    /// Locals that hold an extent wherever they are read.
+    extents: FxHashMap<(FuncId, LocalId), (ArrayId, u8)>,
+}
 
 /// Outlines every parallel loop. `conditional` are those that `parallelize` put under a condition.
 pub fn outline(program: &mut Program, conditional: &Conditional, report: &mut PassReport) {
     let ids: Vec<FuncId> = program.funcs.keys().collect();
     // Before anything is outlined, so that parallel loops in callees are loops to look into.
-    let mut costs = Costs::default();
+    let mut context = Context::default();
     for &id in &ids {
         let func = &program.funcs[id];
+        let count = context.costs.len();
         walk::for_each_stmt(&func.body, &mut |stmt| match stmt {
             Stmt::Loop(l) if l.kind == LoopKind::Parallel => {
-                costs.insert((id, l.id), cost::iteration(program, func, l));
+                context.costs.insert((id, l.id), cost::iteration(program, func, l));
             }
             _ => {}
         });
+        if context.costs.len() > count {
+            find_extents(func, &mut |local, array, axis| {
+                context.extents.insert((id, local), (array, axis));
+            });
+        }
     }
     for id in ids {
         let mut body = std::mem::take(&mut program.funcs[id].body);
         let mut count = 0;
-        outline_in(program, id, conditional, &costs, &mut body, &mut count);
+        outline_in(program, id, conditional, &context, &mut body, &mut count);
         program.funcs[id].body = body;
         report.add(count);
     }
@@ -59,7 +71,7 @@ fn outline_in(
     program: &mut Program,
     id: FuncId,
     conditional: &Conditional,
-    costs: &Costs,
+    context: &Context,
     block: &mut Block,
     count: &mut usize,
 ) {
@@ -71,7 +83,7 @@ fn outline_in(
         };
         if let Some(l) = loops {
             let requirements = conditional.get(&(id, l.id)).map_or(&[][..], Vec::as_slice);
-            let replacement = outlined(program, id, &l, requirements, costs, *count);
+            let replacement = outlined(program, id, &l, requirements, context, *count);
             *count += 1;
             let added = replacement.len();
             block.splice(position..=position, replacement);
@@ -79,7 +91,7 @@ fn outline_in(
             continue;
         }
         for inner in block[position].blocks_mut() {
-            outline_in(program, id, conditional, costs, inner, count);
+            outline_in(program, id, conditional, context, inner, count);
         }
         position += 1;
     }
@@ -90,7 +102,7 @@ fn outlined(
     id: FuncId,
     l: &Loop,
     requirements: &[Requirement],
-    costs: &Costs,
+    context: &Context,
     number: usize,
 ) -> Block {
     let uses_random = cost::uses_random(program, &l.body);
@@ -118,14 +130,28 @@ fn outlined(
         ExprKind::Const(value) => Some(value.as_int()),
         _ => None,
     };
-    if constant_lo.is_none() {
-        scalars.push(lo);
-    }
     let mut arrays: Vec<_> = read_first.arrays.iter().collect();
     for reduction in &l.array_reductions {
         if !arrays.contains(&reduction.array) {
             arrays.push(reduction.array);
         }
+    }
+    // An extent that a variable holds is read off the array, so that the body knows that it is one.
+    let mut extents: Vec<(LocalId, ArrayId, u8)> = Vec::new();
+    scalars.retain(|local| match context.extents.get(&(id, *local)) {
+        Some(&(array, axis)) if arrays.contains(&array) => {
+            extents.push((*local, array, axis));
+            false
+        }
+        _ => true,
+    });
+    let limit = match constant_lo {
+        Some(lo) if l.step == 1 => trip_limit(source, l, &scalars, &extents, &arrays)
+            .and_then(|(limit, k)| Some((limit, k.checked_sub(lo)?))),
+        _ => None,
+    };
+    if constant_lo.is_none() {
+        scalars.push(lo);
     }
 
     let mut body = Func {
@@ -139,6 +165,7 @@ fn outlined(
         body: Vec::new(),
         fastmath: source.fastmath,
         recursion: None,
+        chunk: None,
         span,
     };
     let mut names = Renaming::default();
@@ -153,6 +180,20 @@ fn outlined(
     }
     let (first, end) = (body.temp("first", DType::I64, span), body.temp("end", DType::I64, span));
     body.params.extend([Param::Scalar(first), Param::Scalar(end)]);
+    let limit = limit.map(|(limit, offset)| {
+        let limit = match limit {
+            Limit::Local(local) => Limit::Local(names.local(source, &mut body, local)),
+            Limit::Dim(array, axis) => Limit::Dim(names.array(source, &mut body, array), axis),
+            Limit::Zero => Limit::Zero,
+        };
+        (limit, offset)
+    });
+    body.chunk = Some(Chunk { first, end, limit });
+    for (local, array, axis) in extents {
+        let (local, array) = (names.local(source, &mut body, local), names.array(source, &mut body, array));
+        let value = body.expr(ExprKind::Dim { array, axis }, DType::I64, span);
+        body.body.push(Stmt::Set { local, value });
+    }
 
     let var = names.local(source, &mut body, l.var);
     let inner_lo = constant_lo.is_none().then(|| names.local(source, &mut body, lo));
@@ -184,7 +225,7 @@ fn outlined(
             Operand::Scalar(body.read(inner, span))
         })
         .collect();
-    body.body = vec![
+    body.body.extend([
         Stmt::Loop(Box::new(Loop {
             id: inner_id,
             kind: LoopKind::Serial,
@@ -199,10 +240,11 @@ fn outlined(
             strip: None,
         })),
         Stmt::Return { values: returned },
-    ];
+    ]);
 
     let trip = trip_count(source, l, lo, hi);
-    let mut cost_ns = build::cost(source, costs.get(&(id, l.id)).unwrap_or(&Cost::default()), (lo, hi), span);
+    let mut cost_ns =
+        build::cost(source, context.costs.get(&(id, l.id)).unwrap_or(&Cost::default()), (lo, hi), span);
     let mut disjoint = Vec::new();
     let mut conditions = Vec::new();
     for requirement in requirements {
@@ -242,6 +284,76 @@ fn outlined(
             uses_random,
         })),
     ]
+}
+
+/// Finds locals that are assigned once, at the top of the function, an extent of an array that is bound once and there. (A
+/// variable is assigned before it is read, or the program was refused.)
+fn find_extents(func: &Func, found: &mut dyn FnMut(LocalId, ArrayId, u8)) {
+    let mut locals: FxHashMap<LocalId, u32> = FxHashMap::default();
+    let mut arrays: FxHashMap<ArrayId, u32> = FxHashMap::default();
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        walk::for_each_local_written(stmt, &mut |local| *locals.entry(local).or_default() += 1);
+        match stmt {
+            Stmt::SetArray { array, .. } => *arrays.entry(*array).or_default() += 1,
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+                for result in results {
+                    if let crate::ir::Target::Array(array) = result {
+                        *arrays.entry(*array).or_default() += 1;
+                    }
+                }
+            }
+            _ => {}
+        }
+    });
+    let is_param = |param: Param| func.params.contains(&param);
+    let is_fixed = |array: ArrayId| {
+        is_param(Param::Array(array))
+            || arrays.get(&array) == Some(&1)
+                && func.body.iter().any(|stmt| matches!(stmt, Stmt::SetArray { array: a, .. } if *a == array))
+    };
+    for stmt in &func.body {
+        if let Stmt::Set { local, value } = stmt
+            && let ExprKind::Dim { array, axis } = func.exprs[*value].kind
+            && locals.get(local) == Some(&1)
+            && !is_param(Param::Scalar(*local))
+            && is_fixed(array)
+        {
+            found(*local, array, axis);
+        }
+    }
+}
+
+/// The loop's upper bound as something that its body can read, plus a constant.
+fn trip_limit(
+    func: &Func,
+    l: &Loop,
+    scalars: &[LocalId],
+    extents: &[(LocalId, ArrayId, u8)],
+    arrays: &[ArrayId],
+) -> Option<(Limit, i64)> {
+    let assigned = walk::assigned_locals(&l.body);
+    let base = |id: ExprId| match func.exprs[id].kind {
+        ExprKind::Const(value) => Some((Limit::Zero, value.as_int())),
+        ExprKind::Dim { array, axis } if arrays.contains(&array) => Some((Limit::Dim(array, axis), 0)),
+        ExprKind::Local(local) => match extents.iter().find(|(known, ..)| *known == local) {
+            Some(&(_, array, axis)) => Some((Limit::Dim(array, axis), 0)),
+            None => {
+                (scalars.contains(&local) && !assigned.contains(local)).then_some((Limit::Local(local), 0))
+            }
+        },
+        _ => None,
+    };
+    match func.exprs[l.hi].kind {
+        ExprKind::Binary { op: op @ (BinaryOp::Add | BinaryOp::Sub), left, right } => {
+            let (limit, _) = base(left).filter(|(limit, _)| matches!(limit, Limit::Dim(..)))?;
+            let ExprKind::Const(value) = func.exprs[right].kind else { return None };
+            // An extent is small, so the sum does not overflow.
+            let offset = value.as_int();
+            let is_small = offset.unsigned_abs() < 1 << 40;
+            is_small.then_some((limit, if op == BinaryOp::Add { offset } else { -offset }))
+        }
+        _ => base(l.hi),
+    }
 }
 
 /// Number of iterations of `lo .. hi step s`: `max(hi - lo + s - 1, 0) // s`, and mirrored for negative steps.
@@ -341,5 +453,26 @@ mod tests {
         // 16 iterations.
         let data = "    %b: i64 = p[i]\n    for j in 0 .. %b {\n      p[j] = 0\n    }\n";
         assert_eq!(cost_of("p: i64[:], n: i64", data), "15.8");
+    }
+
+    #[test]
+    fn the_body_knows_its_iterations() {
+        let text = "trap0 = K701 IndexError \"bad\"\n\nentry func f(a: f64[:], b: f64[:]) {\n  n: i64 = dim(a, 0)\n  \
+                    parallel i in 1 .. n - 1 {\n    check index(i, a, 0) else trap0\n    check index(i - 1, a, 0) else trap0\n    \
+                    check index(n - 1, a, 0) else trap0\n    a[i] = b[0]\n  }\n}\n";
+        let mut program = parse_program(text).unwrap();
+        outline(&mut program, &Conditional::default(), &mut PassReport::default());
+        assert_eq!(verify(&program), Ok(()));
+        super::super::guard::guard(&mut program, &mut PassReport::default());
+        let printed = print_program(&program);
+        let body = "func f_loop0(a: f64[:], b: f64[:], %first: i64, %end: i64) {\n  n: i64 = dim(a, 0)\n  for i in 1 + %first .. 1 + %end {\n    \
+                    a[i] = b[0]\n  }\n";
+        assert!(printed.contains(body), "{printed}");
+        // An extent that is assigned twice may be another one.
+        let text = text.replace("  parallel", "  n = n + 1\n  parallel");
+        let mut program = parse_program(&text).unwrap();
+        outline(&mut program, &Conditional::default(), &mut PassReport::default());
+        super::super::guard::guard(&mut program, &mut PassReport::default());
+        assert!(print_program(&program).contains("check index(i, a, 0)"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
-use kjit_compiler::ir::parallel::{Combine, ReduceOp, chunk_count, chunk_range};
+use kjit_compiler::ir::parallel::{Combine, MAX_TRIPS, ReduceOp, chunk_count, chunk_range};
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use kjit_compiler::types::DType;
 use smallvec::SmallVec;
@@ -93,6 +93,10 @@ unsafe fn run_loop(
     let body = &native.artifact.parallels[number as usize];
     if trip == 0 || trip > i64::MAX as u64 {
         return 0;
+    }
+    if trip >= MAX_TRIPS {
+        ctx.service_error = Some(format!("a parallel loop of {trip} iterations"));
+        return status::SERVICE;
     }
     // SAFETY: the back end made this entry with that signature.
     let function =

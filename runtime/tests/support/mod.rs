@@ -425,6 +425,7 @@ impl Build {
             body: Vec::new(),
             fastmath: FastMath::default(),
             recursion: None,
+            chunk: None,
             span: SPAN,
         };
         Build { func, traps: PrimaryMap::new() }

@@ -22,7 +22,8 @@ use super::affine::{AtomId, Atoms, Poly};
 use crate::base::SecondaryMap;
 use crate::ir::walk::{self, ArraySet, LocalSet};
 use crate::ir::{
-    ArrayId, BinaryOp, Check, ExprId, ExprKind, Func, LocalId, Loop, Operand, Param, Stmt, Target,
+    ArrayId, BinaryOp, Check, Chunk, ExprId, ExprKind, Func, Limit, LocalId, Loop, Operand, Param, Stmt,
+    Target,
 };
 use crate::types::DType;
 
@@ -129,7 +130,26 @@ impl<'a> Values<'a> {
                 }
             }
         }
+        if let Some(chunk) = &func.chunk {
+            values.know_chunk(chunk);
+        }
         values
+    }
+
+    /// `first` and `end` of an outlined body lie within the iterations of its loop.
+    fn know_chunk(&mut self, chunk: &Chunk) {
+        let limit = chunk.limit.and_then(|(limit, offset)| {
+            let base = match limit {
+                Limit::Local(local) => self.local(local).cloned()?,
+                Limit::Dim(array, axis) => self.dim(array, axis),
+                Limit::Zero => Poly::int(0),
+            };
+            base.plus(offset)
+        });
+        let end = Poly::atom(self.atoms.below_extent(limit.into_iter().collect()));
+        let first = Poly::atom(self.atoms.below_extent(SmallVec::from_iter([end.clone()])));
+        self.state.locals[chunk.first] = Some(Rc::new(first));
+        self.state.locals[chunk.end] = Some(Rc::new(end));
     }
 
     /// What the variable shows.

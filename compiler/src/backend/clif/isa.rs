@@ -1,7 +1,7 @@
 //! Cranelift's description of the processor, made from [`Target`]: reads nothing of the machine it runs on.
 
 use cranelift_codegen::isa::{self, CallConv, OwnedTargetIsa, TargetIsa};
-use cranelift_codegen::settings::{self, Configurable, Flags};
+use cranelift_codegen::settings::{self, Configurable, Flags, OptLevel};
 
 use super::CodegenOptions;
 use crate::base::target::Target;
@@ -22,12 +22,16 @@ pub(super) struct Abilities {
 }
 
 /// Builds the ISA. Takes about 70 us, so callers keep it.
-pub(super) fn build_isa(target: &Target, options: CodegenOptions) -> Result<OwnedTargetIsa, String> {
+pub(super) fn build_isa(
+    target: &Target,
+    options: CodegenOptions,
+    level: OptLevel,
+) -> Result<OwnedTargetIsa, String> {
     let mut flags = settings::builder();
     let verify = if cfg!(debug_assertions) { "true" } else { "false" };
     let frame_pointers = if options.frame_pointers { "true" } else { "false" };
     for (name, value) in [
-        ("opt_level", "speed"),
+        ("opt_level", if level == OptLevel::None { "none" } else { "speed" }),
         ("enable_verifier", verify),
         ("enable_alias_analysis", "true"),
         ("is_pic", "false"),

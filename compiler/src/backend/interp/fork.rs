@@ -6,7 +6,7 @@ use super::{Failure, Stop, internal};
 use crate::base::EntityRef;
 use crate::ir::Operand;
 use crate::ir::func::{Param, Ret};
-use crate::ir::parallel::{Combine, ParallelCall, ReduceOp, chunk_count, chunk_range};
+use crate::ir::parallel::{Combine, MAX_TRIPS, ParallelCall, ReduceOp, chunk_count, chunk_range};
 use crate::numerics::random::KernelRandom;
 use crate::types::{ArrayTy, DType, Layout};
 
@@ -38,6 +38,9 @@ impl<'p> Machine<'p, '_> {
         }
         if trip == 0 {
             return Ok(());
+        }
+        if trip >= MAX_TRIPS {
+            return internal(format!("a parallel loop of {trip} iterations"));
         }
         let mut copied = None;
         for &(slot, _) in &call.array_reductions {

@@ -8,6 +8,7 @@
 //! - F2: parameters are distinct variables.
 //! - F3: array parameters are `Borrowed` and never bound or released.
 //! - F4: control does not reach the end of a function that has results; `return` has the results' types.
+//! - F5: what is known of a chunk speaks of parameters that nothing assigns; `first` and `end` are the last two.
 //!
 //! Types
 //! - E1: no local, expression, result or parameter is a complex number.
@@ -50,7 +51,7 @@ mod tests;
 
 use crate::base::{EntitySet, Symbol};
 use crate::ir::expr::ExprId;
-use crate::ir::func::{ArrayId, Func, FuncId, LocalId, LoopId, Ownership, Param, Program, Ret};
+use crate::ir::func::{ArrayId, Func, FuncId, Limit, LocalId, LoopId, Ownership, Param, Program, Ret};
 use crate::ir::trap::{MAX_TRAP_ARGS, Message, Piece};
 use crate::types::{ArrayTy, DType, Layout, ty::MAX_RANK};
 
@@ -156,6 +157,19 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
+        }
+        if let Some(chunk) = &func.chunk {
+            let last = [Param::Scalar(chunk.first), Param::Scalar(chunk.end)];
+            self.require("F5", func.params.ends_with(&last), || "`first` and `end` are not last".to_owned());
+            let assigned = crate::ir::walk::assigned_locals(&func.body);
+            let is_fixed = |param: Param| func.params.contains(&param);
+            let is_known = match chunk.limit {
+                None | Some((Limit::Zero, _)) => true,
+                Some((Limit::Local(local), _)) => is_fixed(Param::Scalar(local)) && !assigned.contains(local),
+                Some((Limit::Dim(array, _), _)) => is_fixed(Param::Array(array)),
+            };
+            let are_fixed = !assigned.contains(chunk.first) && !assigned.contains(chunk.end);
+            self.require("F5", is_known && are_fixed, || "a bound of the chunk changes".to_owned());
         }
         for ret in &func.rets {
             if let Ret::Scalar(dtype) = ret {

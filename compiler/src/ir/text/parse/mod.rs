@@ -91,6 +91,7 @@ fn empty_func() -> Func {
         body: Vec::new(),
         fastmath: FastMath::default(),
         recursion: None,
+        chunk: None,
         span: Span::default(),
     }
 }
