@@ -188,7 +188,7 @@ pub fn compile_strip_128(
     strip: &kjit_strip::Strip,
     target: &Target,
 ) -> Result<Option<(Vec<u8>, u32)>, String> {
-    let isa = isa::build_isa(target, CodegenOptions::default())?;
+    let isa = isa::build_isa(target, CodegenOptions::default(), OptLevel::Speed)?;
     let abilities = isa::abilities(&*isa, target);
     let Some(lanes) = strip128::lanes(strip, &abilities, &target.features) else { return Ok(None) };
     Ok(Some((strip128::compile(strip, lanes, &*isa)?, lanes)))
