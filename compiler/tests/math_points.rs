@@ -17,7 +17,7 @@ const BOUNDS: [(&str, f64); 27] = [
     ("tan", 0.95),
     ("asin", 0.7),
     ("acos", 0.7),
-    ("atan", 0.75),
+    ("atan", 0.8),
     ("sinh", 0.95),
     ("cosh", 0.8),
     ("tanh", 0.6),

@@ -149,7 +149,7 @@ mod math {
     }
 
     /// The address of the wrapper, or of the instance for processors with fused multiply-add on such a one: the same
-    /// bits in a third of the time.
+    /// bits several times faster.
     macro_rules! best {
         ($fast:path, $function:ident, $wide:expr, $narrow:expr) => {{
             #[cfg(target_arch = "x86_64")]

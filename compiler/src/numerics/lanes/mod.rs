@@ -42,6 +42,8 @@ const WHOLE: f64 = 6_755_399_441_055_744.0;
 const TINY: f64 = f64::MIN_POSITIVE;
 
 /// Lane-wise operations on `f64`, `i64` and truth values.
+// `self` is where the operations happen, not what is converted.
+#[allow(clippy::wrong_self_convention)]
 pub trait Lanes {
     /// Lanes of `f64`.
     type F: Copy;

@@ -164,7 +164,7 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn scale(&self, a: f64, n: f64) -> f64 {
         // One factor where it is in range; the product is then exact unless it overflows.
-        if n >= -900.0 && n <= 900.0 {
+        if (-900.0..=900.0).contains(&n) {
             return a * f64::from_bits(((n as i64 + 1023) as u64) << 52);
         }
         let half = (n * 0.5).round_ties_even();

@@ -64,7 +64,7 @@ fn combine<L: Lanes>(l: &L, parts: &Parts<L>, a: Pair<L>, b: Pair<L>) -> L::F {
     l.add(half, half)
 }
 
-/// Hyperbolic sine. At most 0.7 ULP.
+/// Hyperbolic sine. At most 0.92 ULP.
 #[inline(always)]
 pub(super) fn sinh<L: Lanes>(l: &L, x: L::F) -> L::F {
     let parts = parts(l, x);
@@ -73,14 +73,14 @@ pub(super) fn sinh<L: Lanes>(l: &L, x: L::F) -> L::F {
     l.select(l.lt(l.abs(x), l.f(1e-9)), x, l.with_sign(l.abs(value), x))
 }
 
-/// Hyperbolic cosine. At most 0.7 ULP.
+/// Hyperbolic cosine. At most 0.78 ULP.
 #[inline(always)]
 pub(super) fn cosh<L: Lanes>(l: &L, x: L::F) -> L::F {
     let parts = parts(l, x);
     combine(l, &parts, parts.sum, parts.difference)
 }
 
-/// Hyperbolic tangent: `(e^2x - 1) / (e^2x + 1)` on pairs. At most 0.7 ULP.
+/// Hyperbolic tangent: `(e^2x - 1) / (e^2x + 1)` on pairs. At most 0.56 ULP.
 #[inline(always)]
 pub(super) fn tanh<L: Lanes>(l: &L, x: L::F) -> L::F {
     let size = l.min(l.f(22.0), l.abs(x));
@@ -104,7 +104,7 @@ fn sqrt_pair<L: Lanes>(l: &L, a: Pair<L>) -> Pair<L> {
 /// From here on the square of x is all that counts beside 1.
 const LARGE: f64 = 1e10;
 
-/// Inverse hyperbolic sine: `log(x + sqrt(x^2 + 1))`. At most 0.7 ULP.
+/// Inverse hyperbolic sine: `log(x + sqrt(x^2 + 1))`. At most 0.69 ULP.
 #[inline(always)]
 pub(super) fn asinh<L: Lanes>(l: &L, x: L::F) -> L::F {
     let (zero, size) = (l.f(0.0), l.abs(x));
@@ -141,7 +141,7 @@ pub(super) fn acosh<L: Lanes>(l: &L, x: L::F) -> L::F {
 }
 
 /// Inverse hyperbolic tangent: half the logarithm of `(1 + x) / (1 - x)`, near 0 the series of that; NaN outside
-/// [-1, 1]. At most 0.7 ULP.
+/// [-1, 1]. At most 0.55 ULP.
 #[inline(always)]
 pub(super) fn atanh<L: Lanes>(l: &L, x: L::F) -> L::F {
     let (one, size) = (l.f(1.0), l.abs(x));

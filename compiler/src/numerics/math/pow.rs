@@ -5,7 +5,7 @@ use super::log::log_pair;
 use super::pair::two_prod;
 use crate::numerics::lanes::Lanes;
 
-/// `x^y` with the special cases of C99 Annex F. At most 0.9 ULP.
+/// `x^y` with the special cases of C99 Annex F. At most 0.88 ULP.
 #[inline(always)]
 pub(super) fn pow<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
     let (zero, size) = (l.f(0.0), l.abs(x));

@@ -15,7 +15,7 @@ const CBRT: [f64; 5] = [
 const CBRT_HALF: f64 = 0.793_700_525_984_099_8;
 const CBRT_TWO: f64 = 1.259_921_049_894_873_2;
 
-/// Real cube root. At most 0.6 ULP.
+/// Real cube root. At most 0.501 ULP.
 #[inline(always)]
 pub(super) fn cbrt<L: Lanes>(l: &L, x: L::F) -> L::F {
     let size = l.abs(x);
@@ -38,7 +38,7 @@ pub(super) fn cbrt<L: Lanes>(l: &L, x: L::F) -> L::F {
     l.select(is_usual, l.with_sign(root, x), x)
 }
 
-/// `sqrt(x^2 + y^2)` without overflow. At most 0.6 ULP.
+/// `sqrt(x^2 + y^2)` without overflow. At most 0.72 ULP.
 #[inline(always)]
 pub(super) fn hypot<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
     let (zero, infinity) = (l.f(0.0), l.f(f64::INFINITY));
