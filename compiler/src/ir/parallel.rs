@@ -119,6 +119,10 @@ pub const CHUNK_NS: f64 = 4_000.0;
 pub const MAX_CHUNKS: u64 = 256;
 /// Largest number of chunks of a loop with array reductions: each chunk but the first holds a copy.
 pub const MAX_CHUNKS_WITH_ARRAYS: u64 = 16;
+/// Iterations that a chunk should have at least, so that they can run in vectors.
+const LANE_ITERATIONS: u64 = 16;
+/// Fewer chunks than these are not made for the sake of vectors.
+const FEW_CHUNKS: u64 = 16;
 /// Time to fill and add one element of such a copy.
 const COPIED_ELEMENT_NS: f64 = 1.5;
 
@@ -150,7 +154,9 @@ pub fn chunk_count(trip: u64, cost_ns: f64, copied: Option<u64>) -> u64 {
             ((total_ns / 8.0 / copy_ns) as u64).clamp(1, MAX_CHUNKS_WITH_ARRAYS)
         }
     };
-    ((total_ns / CHUNK_NS) as u64).clamp(1, limit).min(trip.max(1))
+    let chunks = ((total_ns / CHUNK_NS) as u64).clamp(1, limit);
+    // Lanes want several iterations of their own; threads come first.
+    chunks.min((trip / LANE_ITERATIONS).max(FEW_CHUNKS)).min(trip.max(1))
 }
 
 /// The iterations of one chunk.

@@ -23,8 +23,8 @@ use crate::analysis::liveness;
 use crate::analysis::race::lockstep::{self, Lockstep};
 use crate::base::Span;
 use crate::ir::{
-    BinaryOp, CompareOp, Const, ExprId, ExprKind, Func, FuncId, Loop, LoopId, LoopKind, Program, Remark,
-    RemarkKind, Stmt, StripPlan, walk,
+    BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, LocalId, Loop, LoopId, LoopKind,
+    Program, Remark, RemarkKind, Stmt, StripPlan, walk,
 };
 use crate::types::DType;
 use crate::vector::{self, Arg, Built, Need, Obstacle, Request};
@@ -187,7 +187,11 @@ fn apply(
     facts: &FxHashMap<(FuncId, LoopId), Lockstep>,
     id: FuncId,
 ) {
+    if found.is_empty() {
+        return;
+    }
     let mut body = std::mem::take(&mut func.body);
+    let mut guards: FxHashMap<LoopId, Vec<ExprId>> = FxHashMap::default();
     for (loop_id, built) in found {
         let Some((block, position)) = walk::find_loop_mut(&mut body, loop_id) else { continue };
         let Stmt::Loop(l) = &mut block[position] else { continue };
@@ -198,22 +202,91 @@ fn apply(
         for need in &built.needs {
             conditions.push(condition(func, l, *need, span));
         }
-        let guard = match build::all_of(func, &conditions, span) {
-            Some(guard) => guard,
-            None => func.expr(ExprKind::Const(Const(1)), DType::Bool, span),
-        };
+        guards.insert(loop_id, conditions);
+        let guard = func.expr(ExprKind::Const(Const(1)), DType::Bool, span);
         let args = built.args.iter().map(|&(word, arg)| (word, argument(func, l, arg, span))).collect();
-        let outputs = built.outputs;
         l.strip = Some(Box::new(StripPlan {
             strip: built.strip,
             guard,
             args,
-            outputs,
+            outputs: built.outputs,
             partials: built.partials,
             keeps_last: built.keeps_last,
         }));
     }
+    hoist(func, &mut body, &mut guards);
+    walk::for_each_stmt_mut(&mut body, &mut |stmt| {
+        if let Stmt::Loop(l) = stmt
+            && let Some(plan) = &mut l.strip
+            && let Some(conditions) = guards.get(&l.id)
+            && let Some(guard) = build::all_of(func, conditions, func.loops[l.id].span)
+        {
+            plan.guard = guard;
+        }
+    });
     func.body = body;
+}
+
+/// Computes conditions on arrays in front of the outermost loop in which they do not change: do two of them overlap, are
+/// elements neighbours?
+fn hoist(func: &mut Func, block: &mut Block, guards: &mut FxHashMap<LoopId, Vec<ExprId>>) {
+    let mut result = Block::with_capacity(block.len());
+    for mut stmt in block.drain(..) {
+        if stmt.loop_id().is_some() {
+            let (mut locals, mut arrays) = (walk::LocalSet::new(), walk::ArraySet::new());
+            let mut inside: Vec<LoopId> = Vec::new();
+            for inner in stmt.blocks() {
+                locals.extend(walk::assigned_locals(inner).iter());
+                arrays.extend(walk::assigned_arrays(inner).iter());
+                inside.extend(walk::loops_innermost_first(inner));
+            }
+            let mut known: Vec<(ExprId, LocalId)> = Vec::new();
+            for id in inside {
+                let Some(conditions) = guards.get_mut(&id) else { continue };
+                for condition in conditions {
+                    if !is_of_arrays(func, *condition, &locals, &arrays) {
+                        continue;
+                    }
+                    let span = func.exprs[*condition].span;
+                    let same =
+                        known.iter().find(|(other, _)| walk::same_expr(&func.exprs, *other, *condition));
+                    let local = match same {
+                        Some(&(_, local)) => local,
+                        None => {
+                            let local = func.temp("apart", DType::Bool, span);
+                            result.push(Stmt::Set { local, value: *condition });
+                            known.push((*condition, local));
+                            local
+                        }
+                    };
+                    *condition = func.read(local, span);
+                }
+            }
+        }
+        for inner in stmt.blocks_mut() {
+            hoist(func, inner, guards);
+        }
+        result.push(stmt);
+    }
+    *block = result;
+}
+
+/// Is it a condition that is dear, and the same for the whole loop that assigns these?
+fn is_of_arrays(func: &Func, root: ExprId, locals: &walk::LocalSet, arrays: &walk::ArraySet) -> bool {
+    let (mut is_dear, mut is_fixed) = (false, true);
+    walk::for_each_expr(&func.exprs, root, &mut |_, expr| match &expr.kind {
+        ExprKind::Overlaps { a, b } => {
+            is_dear = true;
+            is_fixed &= !arrays.contains(*a) && !arrays.contains(*b);
+        }
+        ExprKind::Local(local) => is_fixed &= !locals.contains(*local),
+        ExprKind::Dim { array, .. } | ExprKind::Stride { array, .. } | ExprKind::Base { array } => {
+            is_fixed &= !arrays.contains(*array);
+        }
+        ExprKind::Load { .. } | ExprKind::Interrupted => is_fixed = false,
+        _ => {}
+    });
+    is_dear && is_fixed
 }
 
 fn argument(func: &mut Func, l: &Loop, arg: Arg, span: Span) -> ExprId {

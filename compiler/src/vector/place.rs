@@ -132,6 +132,12 @@ impl Builder<'_> {
                 self.need(Need::UnitStride(array, axis));
                 Stride::Bytes(self.request.func.arrays[array].ty.dtype.size_bytes() as i64)
             }
+            // Where they do, all of its elements are neighbours.
+            (Val::Int(_), Stride::Word(_, Some((array, axis))))
+                if self.needs.contains(&Need::UnitStride(array, axis)) =>
+            {
+                Stride::Bytes(self.request.func.arrays[array].ty.dtype.size_bytes() as i64)
+            }
             _ => stride,
         };
         match (index, stride) {
