@@ -29,8 +29,6 @@ impl Lower<'_> {
 
         let check = self.func.block();
         let (check_first, check_carried) = self.block_params(check);
-        let full = self.func.block();
-        let tail = self.func.block();
         let masked = self.func.block();
         let exit = self.func.block();
 
@@ -40,17 +38,73 @@ impl Lower<'_> {
         self.func.begin(start);
         let (masked_first, masked_carried) = self.block_params(masked);
         let stop = self.func.param(masked, regalloc2::RegClass::Int);
-        let head = self.head(n, zero, &inits, check, masked);
+        let single = self.plan.single;
+        let head = !single && self.head(n, zero, &inits, check, masked);
         if !head {
             self.func.jump(check, with(zero, &inits, None));
         }
 
+        if single {
+            self.func.begin(check);
+            self.func.g_flags(G::Cmp, check_first, n);
+            let to_masked = (masked, with(check_first, &check_carried, Some(n)));
+            let to_exit = (exit, with(n, &check_carried, None));
+            self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
+        } else {
+            self.unmasked(n, limit, check, check_first, &check_carried, masked, exit);
+        }
+
+        self.func.begin(masked);
+        self.lanes = self.plan.masked_lanes;
+        let mut nexts = self.body(masked_first, 0, &masked_carried, exit, Some(stop));
+        let mut done = self.lanes;
+        // Each lane keeps its carried values: those of pinned lanes go on in other registers.
+        while self.strip.lanes.is_some() && done < lanes {
+            let reached = self.func.lea(Addr::reg(masked_first).plus(done as i32));
+            self.func.g_flags(G::Cmp, reached, stop);
+            let more = self.func.block();
+            self.func.end(Term::Cond(Cond::L, (more, vec![]), (exit, with(n, &nexts, None))));
+            self.func.begin(more);
+            nexts = self.body(masked_first, done, &nexts, exit, Some(stop));
+            done += self.lanes;
+        }
+        let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
+        self.func.g_flags(G::Cmp, stop, after);
+        let first = self.func.g_rr(G::CmovL, after, stop);
+        self.func.g_flags(G::Cmp, first, n);
+        let again = (check, with(first, &nexts, None));
+        let to_exit = (exit, with(n, &nexts, None));
+        self.func.end(Term::Cond(Cond::L, again, to_exit));
+
+        self.lanes = lanes;
+        let (done, exit_carried) = self.block_params(exit);
+        self.func.begin(exit);
+        self.block = None;
+        self.outputs(&exit_carried);
+        self.func.end(Term::Ret(done));
+        head
+    }
+
+    /// Blocks without a mask, from `check` on, and the way from them to the masked one.
+    fn unmasked(
+        &mut self,
+        n: VReg,
+        limit: VReg,
+        check: BlockId,
+        check_first: VReg,
+        check_carried: &[VReg],
+        masked: BlockId,
+        exit: BlockId,
+    ) {
+        let lanes = self.plan.lanes;
+        let full = self.func.block();
+        let tail = self.func.block();
         self.func.begin(check);
         let (full_first, full_carried) = self.block_params(full);
         let (tail_first, tail_carried) = self.block_params(tail);
         self.func.g_flags(G::Cmp, check_first, limit);
-        let to_full = (full, with(check_first, &check_carried, None));
-        let to_tail = (tail, with(check_first, &check_carried, None));
+        let to_full = (full, with(check_first, check_carried, None));
+        let to_tail = (tail, with(check_first, check_carried, None));
         self.func.end(Term::Cond(Cond::Le, to_full, to_tail));
 
         self.func.begin(full);
@@ -94,36 +148,6 @@ impl Lower<'_> {
         let to_masked = (masked, with(last_first, &last_carried, Some(n)));
         let to_exit = (exit, with(n, &last_carried, None));
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
-
-        self.func.begin(masked);
-        self.lanes = self.plan.masked_lanes;
-        let mut nexts = self.body(masked_first, 0, &masked_carried, exit, Some(stop));
-        let mut done = self.lanes;
-        // Each lane keeps its carried values: those of pinned lanes go on in other registers.
-        while self.strip.lanes.is_some() && done < lanes {
-            let reached = self.func.lea(Addr::reg(masked_first).plus(done as i32));
-            self.func.g_flags(G::Cmp, reached, stop);
-            let more = self.func.block();
-            self.func.end(Term::Cond(Cond::L, (more, vec![]), (exit, with(n, &nexts, None))));
-            self.func.begin(more);
-            nexts = self.body(masked_first, done, &nexts, exit, Some(stop));
-            done += self.lanes;
-        }
-        let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
-        self.func.g_flags(G::Cmp, stop, after);
-        let first = self.func.g_rr(G::CmovL, after, stop);
-        self.func.g_flags(G::Cmp, first, n);
-        let again = (check, with(first, &nexts, None));
-        let to_exit = (exit, with(n, &nexts, None));
-        self.func.end(Term::Cond(Cond::L, again, to_exit));
-
-        self.lanes = lanes;
-        let (done, exit_carried) = self.block_params(exit);
-        self.func.begin(exit);
-        self.block = None;
-        self.outputs(&exit_carried);
-        self.func.end(Term::Ret(done));
-        head
     }
 
     /// `n - lanes`.
@@ -230,6 +254,12 @@ impl Lower<'_> {
         let mut count = self.func.g_rr(G::Sub, stop, first);
         if offset > 0 {
             count = self.func.lea(Addr::reg(count).plus(-(offset as i32)));
+        }
+        if self.plan.single {
+            // What makes masks of it reads only the low bits.
+            let lanes = self.func.imm(i64::from(self.lanes));
+            self.func.g_flags(G::Cmp, lanes, count);
+            count = self.func.g_rr(G::CmovL, count, lanes);
         }
         let mut active = Active { eight: Parts::new(), four: Parts::new() };
         for (size, wanted) in [(8, self.plan.wide), (4, self.plan.narrow)] {

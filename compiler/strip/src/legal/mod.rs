@@ -11,7 +11,7 @@
 //!        exit:  lanes of carried values combined, stored to the frame; returns the iterations done
 //! ```
 //!
-//! A fault jumps to `exit` with the carried values as at the start of the block. What a tier has no instruction for is expanded
+//! A long body is there only once, masked, for all blocks. A fault jumps to `exit` with the carried values as at the start of the block. What a tier has no instruction for is expanded
 //! ([`ops`], [`convert`]); constants are memory operands unless registers are left ([`plan`]).
 
 mod combine;

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) masked_lanes: u32,
     /// Whole registers of the rest are worth a body of their own.
     pub(crate) rest: bool,
+    /// The body is so long that it is there only once, under the mask.
+    pub(crate) single: bool,
     /// There is a loop inside the block.
     pub(crate) has_loop: bool,
     /// Uses of each value.
@@ -117,7 +119,13 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let per_unit = peak * unit as f32 / double_lanes as f32;
     let free = registers - 1.0 - scan.uniform as f32;
     let streaming = !scan.has_loop && scan.ops <= 3 * scan.memory.max(1) + 8;
-    let mut unroll: u32 = if !streaming && !scan.has_loop && scan.ops > 120 { 2 } else { 4 };
+    let mut unroll: u32 = match scan.ops {
+        _ if streaming || scan.has_loop => 4,
+        0..=60 => 4,
+        // Longer bodies have enough work of their own that does not wait.
+        61..=250 => 2,
+        _ => 1,
+    };
     while unroll > 1 && unroll as f32 * per_unit > free {
         unroll /= 2;
     }
@@ -136,8 +144,10 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
+    let single = full_lanes == lanes && masked_lanes == lanes && scan.ops > 120;
     let rest = strip.lanes.is_none() && masked_lanes < lanes && !scan.has_loop && scan.ops <= 40;
     Plan {
+        single,
         has_loop: scan.has_loop,
         lanes,
         full_lanes,
