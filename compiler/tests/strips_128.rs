@@ -1,5 +1,5 @@
 //! Strips as 128-bit vectors do what the interpreter does: the random strips of `kjit-strip`, on this host.
-#![allow(missing_docs, clippy::print_stderr)]
+#![allow(missing_docs, clippy::print_stderr, clippy::disallowed_methods)]
 #![cfg(all(target_arch = "x86_64", unix))]
 
 #[path = "../strip/tests/support/mod.rs"]

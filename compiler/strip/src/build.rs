@@ -21,7 +21,7 @@ use crate::ir::{
     Binary, Branch, Carried, Combine, Compare, Convert, Elem, FmaKind, Inst, IntOp, Loop, Op, Phi, Place,
     Region, Shift, Step, Strip, TableId, Ty, Unary, Value,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// A strip being written. Instructions go to the end of the current region: the body at first.
 pub struct Builder {
@@ -31,7 +31,7 @@ pub struct Builder {
     /// Loops and branches whose end is missing.
     open: Vec<Open>,
     /// What every call for the same thing gives again; defined in the setup.
-    shared: HashMap<Shared, Value>,
+    shared: FxHashMap<Shared, Value>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -73,7 +73,7 @@ impl Builder {
             strip: Strip::new(name),
             regions: vec![Region::new()],
             open: Vec::new(),
-            shared: HashMap::new(),
+            shared: FxHashMap::default(),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Random strips over random arrays, with planted faults. Code of a tier that this host has runs on it, between pages that can't be touched
 //! and bytes that must not change; code of every tier runs in the emulator, whose memory knows the very bytes of each array. A failing
 //! strip is made small and shown with its text. By hand: `KJIT_STRIP_CASES=20000 KJIT_STRIP_SEED=1000 cargo test -p kjit-strip --test differential`.
-#![allow(missing_docs, clippy::print_stderr)]
+#![allow(missing_docs, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod emulator;
 mod support;

@@ -55,7 +55,7 @@ pub(super) fn int_binary(op: IntOp, a: u64, b: u64) -> u64 {
 }
 
 pub(super) fn compare(op: Compare, ty: Ty, a: u64, b: u64) -> bool {
-    fn ordered<T: PartialOrd>(op: Compare, a: T, b: T) -> bool {
+    fn ordered<T: PartialOrd + Copy>(op: Compare, a: T, b: T) -> bool {
         match op {
             Compare::Eq => a == b,
             Compare::Ne => a != b,

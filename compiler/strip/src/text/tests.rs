@@ -118,7 +118,7 @@ fn nothing_panics() {
         let _ = parse_strip(&ALL[..end]);
         let _ = parse_strip(&ALL[end..]);
     }
-    assert!(parse_strip(&"strip \"\" words 0 {\n body {\n").is_err());
+    assert!(parse_strip("strip \"\" words 0 {\n body {\n").is_err());
     let deep = format!("strip \"\" words 0 {{ body {{\n{}", "if v0 {\n".repeat(100_000));
     assert_eq!(parse_strip(&deep).unwrap_err().text, "too deep");
 }

@@ -75,7 +75,7 @@ impl Machine {
             sign: result >> (size * 8 - 1) & 1 != 0,
             carry: false,
             overflow: false,
-            parity: (result as u8).count_ones() % 2 == 0,
+            parity: (result as u8).count_ones().is_multiple_of(2),
         };
     }
 

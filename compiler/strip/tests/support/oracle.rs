@@ -51,7 +51,7 @@ pub fn far_addresses(case: &Case, instance: &Instance) -> Vec<u64> {
     let mut addresses = Vec::new();
     for (number, array) in (1..).zip(&case.arrays) {
         let mixed = (instance.n + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let unit = if mixed % 4 == 0 { 1 } else { u64::from(array.elem.bytes()) };
+        let unit = if mixed.is_multiple_of(4) { 1 } else { u64::from(array.elem.bytes()) };
         addresses.push((number << 32) + mixed / 4 * unit % 64);
     }
     addresses
