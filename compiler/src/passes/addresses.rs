@@ -188,6 +188,9 @@ impl Pass {
 
     /// Rows of loops inside that go on evenly with this loop are found by a sum instead of a product.
     fn step_rows(&mut self, func: &mut Func, l: &mut Loop, linear: &mut Linear<'_>, before: &mut Block) {
+        if !l.body.iter().any(|stmt| matches!(stmt, Stmt::Set { local, .. } if self.rows.contains(*local))) {
+            return;
+        }
         let mut stepped = Vec::new();
         for stmt in &l.body {
             let Stmt::Set { local, value } = stmt else {

@@ -125,11 +125,14 @@ impl<'a> Linear<'a> {
             return;
         }
         if let Some(poly) = self.value(func, value)
-            && let Some(parts) = self.parts(&poly)
-            && parts.moving.as_int() == Some(0)
+            && poly.atoms().all(|atom| self.is_invariant[atom.index()] || self.is_variable(atom))
         {
             self.known.insert(local, poly);
         }
+    }
+
+    fn is_variable(&self, atom: AtomId) -> bool {
+        matches!(self.atoms[atom.index()], Atom::Local(local) if Some(local) == self.var)
     }
 
     /// Nothing is known at the beginning of an iteration.
