@@ -1,7 +1,7 @@
 //! Cranelift's description of the processor, made from [`Target`]: reads nothing of the machine it runs on.
 
 use cranelift_codegen::isa::{self, CallConv, OwnedTargetIsa, TargetIsa};
-use cranelift_codegen::settings::{self, Configurable, Flags, OptLevel};
+use cranelift_codegen::settings::{self, Configurable, Flags};
 
 use super::CodegenOptions;
 use crate::base::target::Target;
@@ -22,16 +22,12 @@ pub(super) struct Abilities {
 }
 
 /// Builds the ISA. Takes about 70 us, so callers keep it.
-pub(super) fn build_isa(
-    target: &Target,
-    options: CodegenOptions,
-    level: OptLevel,
-) -> Result<OwnedTargetIsa, String> {
+pub(super) fn build_isa(target: &Target, options: CodegenOptions) -> Result<OwnedTargetIsa, String> {
     let mut flags = settings::builder();
     let verify = if cfg!(debug_assertions) { "true" } else { "false" };
     let frame_pointers = if options.frame_pointers { "true" } else { "false" };
     for (name, value) in [
-        ("opt_level", if level == OptLevel::None { "none" } else { "speed" }),
+        ("opt_level", "speed"),
         ("enable_verifier", verify),
         ("enable_alias_analysis", "true"),
         ("is_pic", "false"),

@@ -30,12 +30,11 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::print_errors::pretty_error;
-use cranelift_codegen::settings::OptLevel;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::base::target::Target;
 use crate::base::{EntityRef, Span};
-use crate::ir::{Artifact, EntryPoint, FuncId, Program, Signature, Stmt};
+use crate::ir::{Artifact, EntryPoint, FuncId, Program, Signature};
 use facts::Reach;
 use func::{Emitter, Shape};
 use image::{Image, StripCode, Unit};
@@ -57,7 +56,7 @@ pub struct CodegenOptions {
 pub struct Scratch {
     context: Option<Box<cranelift_codegen::Context>>,
     builder: FunctionBuilderContext,
-    isas: Vec<(Target, bool, OptLevel, OwnedTargetIsa)>,
+    isa: Option<(Target, bool, OwnedTargetIsa)>,
 }
 
 /// For stretches of the image in order: byte offset, and the place in the source that the code comes from.
@@ -70,21 +69,15 @@ impl Scratch {
         Scratch::default()
     }
 
-    fn isa(
-        &mut self,
-        target: &Target,
-        options: CodegenOptions,
-        level: OptLevel,
-    ) -> Result<OwnedTargetIsa, String> {
-        let is_it = |(known, frame_pointers, its_level, _): &&(Target, bool, OptLevel, OwnedTargetIsa)| {
-            known == target && *frame_pointers == options.frame_pointers && *its_level == level
-        };
-        if let Some((.., isa)) = self.isas.iter().find(is_it) {
+    fn isa(&mut self, target: &Target, options: CodegenOptions) -> Result<OwnedTargetIsa, String> {
+        if let Some((known, frame_pointers, isa)) = &self.isa
+            && known == target
+            && *frame_pointers == options.frame_pointers
+        {
             return Ok(isa.clone());
         }
-        let isa = isa::build_isa(target, options, level)?;
-        self.isas.truncate(3);
-        self.isas.insert(0, (target.clone(), options.frame_pointers, level, isa.clone()));
+        let isa = isa::build_isa(target, options)?;
+        self.isa = Some((target.clone(), options.frame_pointers, isa.clone()));
         Ok(isa)
     }
 }
@@ -119,10 +112,7 @@ pub fn compile_with(
     scratch: &mut Scratch,
     options: CodegenOptions,
 ) -> Result<(Artifact, LineTable), String> {
-    let isa = scratch.isa(target, options, OptLevel::Speed)?;
-    // Built when the first function asks for it.
-    let has_glue = program.funcs.values().any(is_glue);
-    let plain_isa = if has_glue { Some(scratch.isa(target, options, OptLevel::None)?) } else { None };
+    let isa = scratch.isa(target, options)?;
     let mut context = scratch.context.take().unwrap_or_else(|| Box::new(cranelift_codegen::Context::new()));
     let mut image = Image::default();
     let mut entry = 0;
@@ -130,13 +120,11 @@ pub fn compile_with(
     let result = build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
         context.clear();
         std::mem::swap(&mut context.func, func);
-        let is_plain = id.is_none_or(|id| is_glue(&program.funcs[id]));
-        let isa = plain_isa.as_ref().filter(|_| is_plain).unwrap_or(&isa);
         context
-            .compile(&**isa, &mut ControlPlane::default())
+            .compile(&*isa, &mut ControlPlane::default())
             .map_err(|error| pretty_error(error.func, error.inner))?;
         let compiled = context.compiled_code().ok_or("no code")?;
-        let offset = image.push(id, &context.func, compiled, &**isa, options.lines)?;
+        let offset = image.push(id, &context.func, compiled, &*isa, options.lines)?;
         if is_entry {
             entry = offset;
         }
@@ -188,7 +176,7 @@ pub fn compile_strip_128(
     strip: &kjit_strip::Strip,
     target: &Target,
 ) -> Result<Option<(Vec<u8>, u32)>, String> {
-    let isa = isa::build_isa(target, CodegenOptions::default(), OptLevel::Speed)?;
+    let isa = isa::build_isa(target, CodegenOptions::default())?;
     let abilities = isa::abilities(&*isa, target);
     let Some(lanes) = strip128::lanes(strip, &abilities, &target.features) else { return Ok(None) };
     Ok(Some((strip128::compile(strip, lanes, &*isa)?, lanes)))
@@ -200,7 +188,7 @@ pub fn print_clif(program: &Program, target: &Target) -> String {
     let mut text = String::new();
     let options = CodegenOptions::default();
     let mut builder = FunctionBuilderContext::new();
-    let result = isa::build_isa(target, options, OptLevel::Speed).and_then(|isa| {
+    let result = isa::build_isa(target, options).and_then(|isa| {
         build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
             let name = id.map_or("entry", |id| program.funcs[id].name.as_str());
             let role = if is_entry { " (entry)" } else { "" };
@@ -212,18 +200,6 @@ pub fn print_clif(program: &Program, target: &Target) -> String {
         let _ = writeln!(text, "; error: {error}");
     }
     text
-}
-
-/// Does it only start parallel loops? Such a function runs once per loop, which takes far longer, so it is compiled without
-/// Cranelift's optimisations.
-fn is_glue(func: &crate::ir::Func) -> bool {
-    let (mut has_loops, mut has_parallel) = (false, false);
-    crate::ir::walk::for_each_stmt(&func.body, &mut |stmt| match stmt {
-        Stmt::Loop(_) | Stmt::While { .. } => has_loops = true,
-        Stmt::Parallel(_) => has_parallel = true,
-        _ => {}
-    });
-    has_parallel && !has_loops
 }
 
 /// What becomes of a finished function: the id that calls name it by, the function, and whether the host enters there.
