@@ -1,12 +1,13 @@
 //! The benchmarks: `cargo run --release -p kjit-bench -- [compile|start|run|vector|parallel|calls|all]... [--quick] [--only NAME,NAME]`.
 //!
-//! Writes `bench/results/<date>-<processor>.json` and `.md`; `bench/README.md` says what the numbers mean.
+//! Writes `bench/results/<date>-<processor>.json`, `.md` and `.html`; `bench/README.md` says what the numbers mean.
 
 mod arguments;
 mod calls;
 mod compile;
 mod definitions;
 mod generated;
+mod html;
 mod overhead;
 mod peers;
 mod run;
@@ -245,7 +246,7 @@ fn measure() -> Result<(), String> {
         .collect();
     std::fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let json = serde_json::to_string_pretty(&results).map_err(|error| error.to_string())?;
-    for (extension, content) in [("json", &json), ("md", &text)] {
+    for (extension, content) in [("json", &json), ("md", &text), ("html", &html::page(&text))] {
         let path = out.join(format!("{}-{processor}.{extension}", results.date));
         std::fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -219,12 +219,13 @@ fn the_cache_is_looked_after() {
     assert_eq!(place.kjit(&["cache", "list"]).code(0).out, "");
     place.kjit(&["f.k", "x=1"]).code(0);
     let list = place.kjit(&["cache", "list"]).code(0).out;
-    assert!(list.contains("f(i64) -> i64"), "{list}");
+    assert!(list.contains("f.k: f(i64) -> i64"), "{list}");
     let json = place.kjit(&["cache", "list", "--json"]).code(0).json();
     assert_eq!(json.as_array().unwrap().len(), 2, "the kernel and the link from its source");
     let key = list.split(' ').next().unwrap();
     let show = place.kjit(&["cache", "show", key]).code(0).out;
     assert!(show.contains("compiled kernel") && show.contains("machine code"), "{show}");
+    assert!(show.contains("source  f.k"), "{show}");
     place.kjit(&["cache", "show", "zz"]).code(2);
     place.kjit(&["cache", "verify"]).code(0);
     let path = json[0]["path"].as_str().unwrap();

@@ -179,13 +179,15 @@ fn artifact(
         None => {
             watch.lap("cache");
             let artifact = back(front, engine, watch)?;
-            let stored = Stored { artifact, function_starts: function_starts.clone() };
+            let file = kernel.parsed.source.name.clone();
+            let stored = Stored { artifact, function_starts: function_starts.clone(), file };
             cache.store(&content_key, &stored);
             (stored.artifact, Origin::Compiled)
         }
     };
     if let Some(key) = source_key {
-        cache.store(&key, &Link { content: content_key.0, function_starts });
+        let file = kernel.parsed.source.name.clone();
+        cache.store(&key, &Link { content: content_key.0, function_starts, file });
     }
     if origin == Origin::Compiled || source_key.is_some() {
         // Something was written.

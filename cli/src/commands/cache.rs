@@ -44,10 +44,11 @@ fn list(manager: &CacheManager) -> Outcome {
     for entry in manager.list().iter().filter(|entry| !entry.is_link) {
         let what = entry.description.as_deref().unwrap_or("damaged");
         output::line(&format!(
-            "{}  {:>9}  {:>8}  {what}",
+            "{}  {:>9}  {:>8}  {}{what}",
             &short(&entry.key),
             bytes(entry.bytes),
-            age(entry.used)
+            age(entry.used),
+            entry.file.as_deref().map_or_else(String::new, |file| format!("{file}: ")),
         ))?;
     }
     Ok(())
@@ -64,6 +65,9 @@ fn show(manager: &CacheManager, key: &str) -> Outcome {
             output::line(&format!("key     {}", entry.key))?;
             output::line(&format!("kind    {kind}"))?;
             output::line(&format!("kernel  {what}"))?;
+            if let Some(file) = &entry.file {
+                output::line(&format!("source  {file}"))?;
+            }
             output::line(&format!("file    {}", entry.path.display()))?;
             output::line(&format!(
                 "size    {} bytes, of them {} machine code",
@@ -97,6 +101,7 @@ fn as_json(entry: &EntryInfo) -> serde_json::Value {
         "code_bytes": entry.code_bytes,
         "used": entry.used.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs()),
         "description": entry.description,
+        "source": entry.file,
         "link": entry.is_link,
     })
 }

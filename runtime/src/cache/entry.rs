@@ -1,7 +1,7 @@
 //! The format of cache files, and what is in them.
 //!
 //! ```text
-//! 0   8  magic and version: "KJITC\0\0\x01"
+//! 0   8  magic and version: "KJITC\0\0\x02"
 //! 8   8  length of the payload, little-endian
 //! 16 32  key, which is also the file's name
 //! 48 32  blake3 of magic, length, key and payload
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::key::Key;
 
-const MAGIC: [u8; 8] = *b"KJITC\0\0\x01";
+const MAGIC: [u8; 8] = *b"KJITC\0\0\x02";
 const HEADER_BYTES: usize = 80;
 /// No kernel comes near; a length beyond is damage.
 const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
@@ -26,6 +26,8 @@ pub(crate) struct Stored {
     pub(crate) artifact: Artifact,
     /// Where its functions started in that source.
     pub(crate) function_starts: Vec<u32>,
+    /// The name of that source, for people.
+    pub(crate) file: String,
 }
 
 /// What a source key leads to.
@@ -35,12 +37,14 @@ pub(crate) struct Link {
     pub(crate) content: [u8; 32],
     /// Where the functions start in this source.
     pub(crate) function_starts: Vec<u32>,
+    /// The name of this source, for people.
+    pub(crate) file: String,
 }
 
 impl Stored {
     /// The artifact with places moved to where its functions are now.
     pub(crate) fn into_artifact(self, function_starts: &[u32]) -> Artifact {
-        let Stored { mut artifact, function_starts: old } = self;
+        let Stored { mut artifact, function_starts: old, file: _ } = self;
         if old.len() == function_starts.len() && old != function_starts {
             let shift = |span: &mut Span| {
                 if let Some(k) = old.iter().rposition(|&start| start <= span.start) {

@@ -26,6 +26,8 @@ pub struct EntryInfo {
     pub used: SystemTime,
     /// `saxpy(f64, f64[::1]) -> None`, or the key that a link leads to; `None` if it is damaged.
     pub description: Option<String>,
+    /// The source that it was first compiled from, as it was named then; of a link, the source that it leads from.
+    pub file: Option<String>,
     /// Is it a link from a source text to an artifact?
     pub is_link: bool,
     /// Bytes of machine code.
@@ -127,6 +129,7 @@ fn describe(file: CacheFile) -> EntryInfo {
         bytes: file.bytes,
         used: file.used,
         description: None,
+        file: None,
         is_link: false,
         code_bytes: 0,
     };
@@ -139,9 +142,11 @@ fn describe(file: CacheFile) -> EntryInfo {
         let types: Vec<String> = signature.params.iter().map(|(_, ty)| ty.to_string()).collect();
         info.description = Some(format!("{}({}) -> {}", signature.name, types.join(", "), signature.ret));
         info.code_bytes = stored.artifact.code.len();
+        info.file = Some(stored.file);
     } else if let Some(link) = entry::decode::<Link>(&key, &bytes) {
         info.description = Some(format!("-> {}", &Key(link.content).hex()[..16]));
         info.is_link = true;
+        info.file = Some(link.file);
     }
     info
 }
