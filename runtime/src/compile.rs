@@ -179,14 +179,14 @@ fn artifact(
         None => {
             watch.lap("cache");
             let artifact = back(front, engine, watch)?;
-            let file = kernel.parsed.source.name.clone();
+            let file = kernel.parsed.source.name.to_string();
             let stored = Stored { artifact, function_starts: function_starts.clone(), file };
             cache.store(&content_key, &stored);
             (stored.artifact, Origin::Compiled)
         }
     };
     if let Some(key) = source_key {
-        let file = kernel.parsed.source.name.clone();
+        let file = kernel.parsed.source.name.to_string();
         cache.store(&key, &Link { content: content_key.0, function_starts, file });
     }
     if origin == Origin::Compiled || source_key.is_some() {
