@@ -257,6 +257,7 @@ Vshufps      "vshufps"       Rvm i V V V No  1 0xC6 0 0 0 XYZ F4;
 Vpshufd      "vpshufd"       Rm  i V N V P66 1 0x70 0 0 0 XYZ F4;
 Vpshufb      "vpshufb"       Rvm n V V V P66 2 0x00 0 0 9 XY  Fm;
 Vpermq       "vpermq"        Rm  i V N V P66 3 0x00 0 1 1 YZ  F8;
+Vpermd       "vpermd"        Rvm n V V V P66 2 0x36 0 0 9 Y   Fm;
 Vpunpckldq   "vpunpckldq"    Rvm n V V V P66 1 0x62 0 0 0 XYZ F4;
 Vpunpcklqdq  "vpunpcklqdq"   Rvm n V V V P66 1 0x6C 0 0 1 XYZ F8;
 Vextractf128 "vextractf128"  Mr  i V N X P66 3 0x19 0 0 9 Y   T16;

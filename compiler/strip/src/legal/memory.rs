@@ -470,6 +470,18 @@ impl Lower<'_> {
         let quads = if size == 8 { self.narrow_lanes(parts) } else { parts.clone() };
         let width = self.width(4);
         let lanes = self.per_part(4);
+        let together = match elem.bytes() {
+            1 => quads.len().min(4),
+            2 => quads.len().min(2),
+            _ => 1,
+        };
+        if together > 1 {
+            for (number, group) in quads.chunks(together).enumerate() {
+                let bytes = (number * together) as u32 * lanes * elem.bytes();
+                self.store_group(elem.bytes() as u8, group, addr.plus(bytes as i32));
+            }
+            return;
+        }
         for (number, &quad) in quads.iter().enumerate() {
             let addr = addr.plus((number as u32 * lanes * elem.bytes()) as i32);
             if elem.bytes() == 4 {
@@ -499,6 +511,39 @@ impl Lower<'_> {
                 }
             }
         }
+    }
+
+    /// Several registers of 32-bit lanes as one of bytes (four of them, or two) or of pairs of bytes (two).
+    fn store_group(&mut self, step: u8, group: &[VReg], addr: Addr) {
+        let mut all = None;
+        for (number, &quad) in group.iter().enumerate() {
+            // The lanes of each half go to a place of their own in it.
+            let mut pattern = [0x80u8; 16];
+            for lane in 0..4 {
+                for byte in 0..step {
+                    pattern[number * usize::from(4 * step) + usize::from(lane * step + byte)] =
+                        lane * 4 + byte;
+                }
+            }
+            let pattern = self.func.pool.add(&pattern.repeat(2));
+            let spread = self.func.rvm(F::Vpshufb, Width::Y, quad, Src::Mem(Addr::pool(pattern)));
+            all = Some(match all {
+                None => spread,
+                Some(all) => self.func.rvm(F::Vpor, Width::Y, all, spread),
+            });
+        }
+        let Some(all) = all else { return };
+        if step == 2 {
+            let ordered = self.func.rmi(F::Vpermq, Width::Y, all, 0xD8);
+            self.func.store(F::VmovupsSt, Width::Y, ordered, addr, None, None);
+            return;
+        }
+        let order: Vec<u8> = [0u32, 4, 1, 5, 2, 6, 3, 7].iter().flat_map(|at| at.to_le_bytes()).collect();
+        let order = self.func.pool.add(&order);
+        let order = self.func.rm(F::Vmovups, Width::Y, Src::Mem(Addr::pool(order)));
+        let ordered = self.func.rvm(F::Vpermd, Width::Y, order, all);
+        let width = if group.len() == 4 { Width::Y } else { Width::X };
+        self.func.store(F::VmovupsSt, width, ordered, addr, None, None);
     }
 
     /// Lanes to anywhere, in order.
