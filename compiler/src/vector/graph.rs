@@ -69,9 +69,9 @@ impl Graph {
         self.known[scope].insert((ty, op.clone()), value);
         let inst = Inst::Let { value, op };
         if is_fixed {
-            self.strip.setup.push(inst)
+            self.strip.setup.push(inst);
         } else {
-            self.push(inst)
+            self.push(inst);
         }
         value
     }

@@ -326,7 +326,7 @@ pub fn for_each_expr_root_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ExprId
                 }
             }
             ArrayValue::Reshape { shape, .. } | ArrayValue::Alloc { shape, .. } => {
-                shape.iter_mut().for_each(visit)
+                shape.iter_mut().for_each(visit);
             }
         },
         Stmt::If { cond, .. } | Stmt::While { cond, .. } => visit(cond),
