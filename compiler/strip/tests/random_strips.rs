@@ -4,9 +4,9 @@
 mod support;
 
 use kjit_strip::interp::Settings;
-use kjit_strip::ir::{Inst, Op};
+use kjit_strip::ir::{Inst, Op, Ty};
 use kjit_strip::text::{parse_strip, print_strip};
-use kjit_strip::{verify, walk};
+use kjit_strip::{narrow, verify, walk};
 use std::collections::BTreeSet;
 use support::oracle::{far_addresses, interpret};
 use support::random;
@@ -55,6 +55,34 @@ fn results_do_not_depend_on_the_lanes() {
             assert_eq!(many, again, "seed {seed}, {settings:?}\n{text}");
         }
     }
+}
+
+/// Narrower lanes change no bit, and there are some.
+#[test]
+fn narrowed_strips_do_the_same() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("KJIT_STRIP_SEED").unwrap_or(0);
+    let mut changed = 0;
+    for seed in first..first + number("KJIT_STRIP_CASES").unwrap_or(4 * CASES) {
+        let mut rng = Rng::new(seed);
+        let mut case = random::case(&mut rng);
+        let before = print_strip(&case.strip);
+        let narrowed = narrow(&case.strip);
+        let after = print_strip(&narrowed);
+        assert_eq!(verify(&narrowed), Ok(()), "seed {seed}\n{before}\n{after}");
+        let count = |strip: &kjit_strip::Strip| strip.values.values().filter(|&&ty| ty == Ty::I32).count();
+        changed += u32::from(count(&narrowed) > count(&case.strip));
+        let n = rng.below(71) as u64;
+        let fault = rng.one_in(2).then(|| rng.below(80) as u64);
+        let instance = case.instance(&mut rng, n, fault);
+        let addresses = far_addresses(&case, &instance);
+        let settings = Settings { lanes: rng.pick(&[1, 8, 16]), ..Settings::default() };
+        let expected = interpret(&case, &instance, &addresses, n, &settings);
+        case.strip = narrowed;
+        let found = interpret(&case, &instance, &addresses, n, &settings);
+        assert_eq!(found, expected, "seed {seed}\n{before}\n{after}");
+    }
+    assert!(changed > 50, "only {changed} strips have narrower lanes");
 }
 
 /// Every operation occurs.

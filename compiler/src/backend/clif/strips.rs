@@ -104,8 +104,9 @@ impl Emitter<'_> {
             Vectors::None => None,
             Vectors::Wide(tier) => Some(StripCode::Wide(kjit_strip::emit(&plan.strip, *tier).ok()?.bytes)),
             Vectors::Narrow(features) => {
-                let lanes = strip128::lanes(&plan.strip, &self.unit.abilities, features)?;
-                Some(StripCode::Narrow(plan.strip.clone(), lanes))
+                let strip = kjit_strip::narrow(&plan.strip);
+                let lanes = strip128::lanes(&strip, &self.unit.abilities, features)?;
+                Some(StripCode::Narrow(strip, lanes))
             }
         }
     }

@@ -71,6 +71,11 @@ impl std::error::Error for Unsupported {}
 /// # Errors
 /// [`Unsupported`] names what the tier cannot do; the loop stays scalar then.
 pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
+    emit_as_it_is(&crate::narrow::narrow(strip), tier)
+}
+
+/// The same without narrower lanes where they would do.
+fn emit_as_it_is(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
     let mut at_most = u32::MAX;
     loop {
         let lowered = crate::legal::lower(strip, tier, at_most)?;

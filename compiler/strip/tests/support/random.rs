@@ -172,6 +172,7 @@ pub fn case(rng: &mut Rng) -> Case {
     ];
     let style = rng.pick(&styles);
     let pinned = rng.one_in(6);
+    let small = rng.one_in(3);
     let mut generator = Generator {
         rng,
         b: Builder::new("random"),
@@ -182,6 +183,7 @@ pub fn case(rng: &mut Rng) -> Case {
         pool: Vec::new(),
         style,
         pinned,
+        small,
         mask: None,
         depth: 0,
         may_fault: true,
@@ -205,6 +207,8 @@ struct Generator<'a> {
     pool: Vec<Value>,
     style: &'static [Ty],
     pinned: bool,
+    /// Most 64-bit integers are small ones.
+    small: bool,
     /// The lanes that are still in the loops around.
     mask: Option<Value>,
     depth: u32,

@@ -17,6 +17,7 @@ impl Generator<'_> {
             Ty::F32 => Elem::F32,
             Ty::Mask => Elem::Bool,
             Ty::I32 => self.rng.pick(&INT_ELEMS[..6]),
+            Ty::I64 if self.small => self.rng.pick(&INT_ELEMS[..6]),
             Ty::I64 | Ty::Int | Ty::Test => self.rng.pick(&INT_ELEMS),
         }
     }

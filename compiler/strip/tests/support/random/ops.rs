@@ -145,7 +145,40 @@ impl Generator<'_> {
         self.b.convert(Convert::Bits, clean, ty)
     }
 
+    /// A small 64-bit integer: a few bits of something, its quotient or remainder by a constant, a clamped one.
+    fn small_int(&mut self) -> Value {
+        let a = self.any(Ty::I64);
+        let limit = self.rng.pick(&[1, 7, 100, 255, 4095, 65_535, 1_000_000, 0x7fff_ffff]);
+        let most = self.b.i64(limit);
+        match self.rng.below(4) {
+            0 => self.b.and(a, most),
+            1 => {
+                let least = self.b.i64(-limit);
+                let a = self.b.binary(Binary::Max, a, least);
+                self.b.binary(Binary::Min, a, most)
+            }
+            _ => {
+                let least = self.b.i64(if self.rng.one_in(2) { 0 } else { -limit });
+                let a = self.b.binary(Binary::Max, a, least);
+                let a = self.b.binary(Binary::Min, a, most);
+                let real = self.b.convert(Convert::SmallToFloat, a, Ty::F64);
+                let by = self.rng.pick(&[1.0, 2.0, 3.0, 9.0, 10.0, 255.0, 1000.0, 65_537.0, -3.0]);
+                let by = self.b.f64(by);
+                let ratio = self.b.div(real, by);
+                let mut whole = self.b.unary(Unary::Floor, ratio);
+                if self.rng.one_in(2) {
+                    let product = self.b.mul(whole, by);
+                    whole = self.b.binary(Binary::Sub, real, product);
+                }
+                self.b.convert(Convert::WholeToInt, whole, Ty::I64)
+            }
+        }
+    }
+
     pub(super) fn int_op(&mut self, ty: Ty) -> Value {
+        if self.small && ty == Ty::I64 && self.rng.one_in(3) {
+            return if self.rng.one_in(2) { self.small_int() } else { self.load(ty) };
+        }
         match self.rng.below(20) {
             0..8 => {
                 let (op, a, mut b) = (self.rng.pick(&INT_BINARIES), self.any(ty), self.any(ty));

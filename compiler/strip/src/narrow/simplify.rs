@@ -1,0 +1,234 @@
+//! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes; and whatever nothing needs.
+
+use cranelift_entity::{EntitySet, SecondaryMap};
+
+use super::facts::Fact;
+use crate::Strip;
+use crate::ir::{Binary, Inst, Op, Place, Region, Step, Ty, Value};
+use crate::walk::for_each_inst;
+
+/// Simplifies; what is left of the values keeps its number and type.
+pub(super) fn simplify(strip: &mut Strip, facts: &SecondaryMap<Value, Option<Fact>>) {
+    let mut same = SecondaryMap::new();
+    let mut constants = SecondaryMap::new();
+    let (mut setup, mut body) = (std::mem::take(&mut strip.setup), std::mem::take(&mut strip.body));
+    for region in [&mut setup, &mut body] {
+        simplify_region(strip, facts, &mut same, &mut constants, region);
+    }
+    (strip.setup, strip.body) = (setup, body);
+    for carried in &mut strip.carried {
+        for value in [&mut carried.init, &mut carried.next] {
+            *value = same[*value].unwrap_or(*value);
+        }
+    }
+}
+
+fn simplify_region(
+    strip: &Strip,
+    facts: &SecondaryMap<Value, Option<Fact>>,
+    same: &mut SecondaryMap<Value, Option<Value>>,
+    constants: &mut SecondaryMap<Value, Option<u64>>,
+    region: &mut Region,
+) {
+    region.retain_mut(|inst| {
+        map_operands(inst, &mut |value| same[value].unwrap_or(value));
+        match inst {
+            Inst::Let { value, op } => {
+                if let Op::Const(bits) = *op {
+                    constants[*value] = Some(bits);
+                }
+                match (strip.values[*value], facts[*value]) {
+                    (Ty::Mask, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Const(lo as u64),
+                    _ => {}
+                }
+                if let Op::Binary(Binary::And, a, b) = *op {
+                    for (a, b) in [(a, b), (b, a)] {
+                        if let (Some(Fact::Ints(0.., most)), Some(mask)) = (facts[a], constants[b])
+                            && (mask & mask.wrapping_add(1)) == 0
+                            && most as u64 <= mask
+                        {
+                            same[*value] = Some(a);
+                            return false;
+                        }
+                    }
+                }
+                true
+            }
+            Inst::Fault { mask } => facts[*mask] != Some(Fact::Ints(0, 0)),
+            Inst::Store { .. } => true,
+            Inst::Loop(inner) => {
+                simplify_region(strip, facts, same, constants, &mut inner.head);
+                simplify_region(strip, facts, same, constants, &mut inner.body);
+                inner.cond = same[inner.cond].unwrap_or(inner.cond);
+                for phi in &mut inner.carried {
+                    phi.next = same[phi.next].unwrap_or(phi.next);
+                }
+                true
+            }
+            Inst::Branch(branch) => {
+                simplify_region(strip, facts, same, constants, &mut branch.then);
+                simplify_region(strip, facts, same, constants, &mut branch.orelse);
+                for (_, then, orelse) in &mut branch.results {
+                    *then = same[*then].unwrap_or(*then);
+                    *orelse = same[*orelse].unwrap_or(*orelse);
+                }
+                true
+            }
+        }
+    });
+}
+
+/// Replaces the operands of an instruction; of a loop those that it reads before its first round, of a branch the condition.
+fn map_operands(inst: &mut Inst, f: &mut impl FnMut(Value) -> Value) {
+    match inst {
+        Inst::Let { value: _, op } => map_op(op, f),
+        Inst::Store { elem: _, place, value, mask } => {
+            map_place(place, f);
+            *value = f(*value);
+            if let Some(mask) = mask {
+                *mask = f(*mask);
+            }
+        }
+        Inst::Fault { mask } => *mask = f(*mask),
+        Inst::Loop(inner) => inner.carried.iter_mut().for_each(|phi| phi.init = f(phi.init)),
+        Inst::Branch(branch) => branch.cond = f(branch.cond),
+    }
+}
+
+/// Replaces the operands of a place.
+pub(super) fn map_place(place: &mut Place, f: &mut impl FnMut(Value) -> Value) {
+    match place {
+        Place::Line { address, disp: _, step } => {
+            *address = f(*address);
+            match step {
+                Step::One | Step::Zero => {}
+                Step::Bytes(bytes) => *bytes = f(*bytes),
+            }
+        }
+        Place::Scattered { base, offset, disp: _ } => {
+            *base = f(*base);
+            *offset = f(*offset);
+        }
+    }
+}
+
+/// Replaces the operands of an operation.
+pub(super) fn map_op(op: &mut Op, f: &mut impl FnMut(Value) -> Value) {
+    match op {
+        Op::Word(_)
+        | Op::Int(_)
+        | Op::First
+        | Op::Const(_)
+        | Op::WordLanes(_)
+        | Op::LaneNumber
+        | Op::Active => {}
+        Op::Any(a)
+        | Op::Broadcast(a)
+        | Op::TestLanes(a)
+        | Op::Unary(_, a)
+        | Op::Shift(_, a, _)
+        | Op::Convert(_, a)
+        | Op::Lookup { table: _, index: a }
+        | Op::IntLoad { elem: _, address: a, disp: _ } => *a = f(*a),
+        Op::IntBinary(_, a, b) | Op::IntCompare(_, a, b) | Op::Binary(_, a, b) | Op::Compare(_, a, b) => {
+            *a = f(*a);
+            *b = f(*b);
+        }
+        Op::Fma(_, a, b, c) | Op::Select { mask: a, then: b, orelse: c } => {
+            *a = f(*a);
+            *b = f(*b);
+            *c = f(*c);
+        }
+        Op::Load { elem: _, place, mask } => {
+            map_place(place, f);
+            if let Some(mask) = mask {
+                *mask = f(*mask);
+            }
+        }
+    }
+}
+
+/// Drops definitions that nothing needs. What a loop carries is needed.
+pub(super) fn drop_dead(strip: &mut Strip) {
+    let mut live = EntitySet::new();
+    for carried in &strip.carried {
+        live.insert(carried.init);
+        live.insert(carried.next);
+    }
+    drop_in(&mut strip.body, &mut live);
+    drop_in(&mut strip.setup, &mut live);
+}
+
+fn drop_in(region: &mut Region, live: &mut EntitySet<Value>) {
+    let mut kept = Vec::with_capacity(region.len());
+    while let Some(mut inst) = region.pop() {
+        if matches!(&inst, Inst::Let { value, op: _ } if !live.contains(*value)) {
+            continue;
+        }
+        let mut read = |value: Value| {
+            live.insert(value);
+        };
+        match &mut inst {
+            Inst::Let { value: _, op } => op.for_each_operand(read),
+            Inst::Store { elem: _, place, value, mask } => {
+                place.for_each_operand(&mut read);
+                read(*value);
+                mask.iter().for_each(|&mask| read(mask));
+            }
+            Inst::Fault { mask } => read(*mask),
+            Inst::Loop(inner) => {
+                for phi in &inner.carried {
+                    read(phi.init);
+                    read(phi.next);
+                }
+                read(inner.cond);
+                drop_in(&mut inner.body, live);
+                drop_in(&mut inner.head, live);
+            }
+            Inst::Branch(branch) => {
+                for &(_, then, orelse) in &branch.results {
+                    read(then);
+                    read(orelse);
+                }
+                read(branch.cond);
+                drop_in(&mut branch.then, live);
+                drop_in(&mut branch.orelse, live);
+            }
+        }
+        kept.push(inst);
+    }
+    kept.reverse();
+    *region = kept;
+}
+
+/// Makes values that nothing defines any more ones that need no lanes: the types of all values decide how many lanes a block has.
+pub(super) fn forget_undefined(strip: &mut Strip) {
+    let mut defined = EntitySet::new();
+    for carried in &strip.carried {
+        defined.insert(carried.param);
+    }
+    for region in [&strip.setup, &strip.body] {
+        for_each_inst(region, &mut |inst| match inst {
+            Inst::Let { value, op: _ } => {
+                defined.insert(*value);
+            }
+            Inst::Store { .. } | Inst::Fault { .. } => {}
+            Inst::Loop(inner) => {
+                for phi in &inner.carried {
+                    defined.insert(phi.param);
+                    defined.insert(phi.result);
+                }
+            }
+            Inst::Branch(branch) => {
+                for &(result, ..) in &branch.results {
+                    defined.insert(result);
+                }
+            }
+        });
+    }
+    for (value, ty) in strip.values.iter_mut() {
+        if !defined.contains(value) {
+            *ty = Ty::Int;
+        }
+    }
+}
