@@ -3,7 +3,7 @@
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Type, Value, condcodes::IntCC, types as clif};
 use kjit_strip::ir::{Elem, Place, Step, Ty, Value as StripValue};
 
-use super::{Lower, Rep, anywhere, int_vector, size_of, vector};
+use super::{Lower, Rep, anywhere, int_vector, little, size_of, vector};
 
 /// An element in memory, and how integers are extended.
 fn stored_type(elem: Elem) -> (Type, bool) {
@@ -21,6 +21,13 @@ fn stored_type(elem: Elem) -> (Type, bool) {
 }
 
 impl Lower<'_> {
+    /// A whole vector, from anywhere. As bytes first: Cranelift folds a load into a comparison of floats although SSE wants that operand
+    /// aligned, whatever the flags of the load say; it does not look through the cast.
+    fn unaligned(&mut self, ty: Ty, address: Value, disp: i32) -> Value {
+        let bytes = self.b.ins().load(clif::I8X16, anywhere(), address, disp);
+        self.b.ins().bitcast(vector(ty), little(), bytes)
+    }
+
     /// One element; integers extended to that type.
     fn element(&mut self, elem: Elem, address: Value, disp: i32, to: Type) -> Value {
         let (of, is_signed) = stored_type(elem);
@@ -111,8 +118,7 @@ impl Lower<'_> {
         if let Some((address, disp)) = Self::is_plain(elem, place, mask, ty) {
             let address = self.one(address);
             let count = self.count(size_of(ty)) as i32;
-            let parts =
-                (0..count).map(|part| self.b.ins().load(vector(ty), anywhere(), address, disp + 16 * part));
+            let parts = (0..count).map(|part| self.unaligned(ty, address, disp + 16 * part));
             return Rep::Lanes(parts.collect());
         }
         let addresses = self.addresses(elem, place, mask, self.zeros);
