@@ -30,7 +30,7 @@ struct ChunkResult {
     outputs: SmallVec<[u64; 4]>,
     /// Rare, and large: elsewhere.
     failure: Option<Box<Failure>>,
-    /// Private copies of accumulated arrays.
+    /// Private copies of accumulated arrays: of all, or of none if the chunk used the arrays themselves.
     copies: Vec<Block>,
 }
 
@@ -129,7 +129,7 @@ unsafe fn run_loop(
     if shared.engine.threads() > 1 {
         // The first chunks show what the estimate is worth: a loop that is soon done wakes nobody.
         let begin = Instant::now();
-        while let Some(done) = work_on(&work) {
+        while let Some(done) = work_on(&work, Worker::Caller) {
             let left_ns = begin.elapsed().as_nanos() as f64 / done as f64 * (chunks - done) as f64;
             if left_ns > WORTH_A_FORK_NS {
                 break;
@@ -144,28 +144,37 @@ unsafe fn run_loop(
             let _ = shared.engine.pool.with(shared.engine.threads(), |pool| {
                 pool.in_place_scope(|scope| {
                     for _ in 1..threads {
-                        scope.spawn(|_| work_off(&work));
+                        scope.spawn(|_| work_off(&work, Worker::Other));
                     }
-                    work_off(&work);
+                    work_off(&work, Worker::Caller);
                 });
             });
         }
     }
-    work_off(&work);
+    work_off(&work, Worker::Caller);
     shared.engine.progress_ended(chunks);
     // SAFETY: all chunks have ended, so this thread alone uses `outputs` and the arrays.
     unsafe { combine(ctx, body, env, outputs, results) }
 }
 
+/// Who runs a chunk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    /// The thread that called the kernel.
+    Caller,
+    /// A thread of the pool.
+    Other,
+}
+
 /// Runs chunks until none is left.
-fn work_off(work: &Shared<'_>) {
+fn work_off(work: &Shared<'_>, worker: Worker) {
     // Threads of the pool inherit the mode of whoever started them.
     let _mode = FloatMode::enter();
-    while work_on(work).is_some() {}
+    while work_on(work, worker).is_some() {}
 }
 
 /// Runs the next chunk: how many have been claimed by now, `None` if there was none left.
-fn work_on(work: &Shared<'_>) -> Option<u64> {
+fn work_on(work: &Shared<'_>, worker: Worker) -> Option<u64> {
     // SAFETY: the context outlives the scope and is only read.
     let engine = unsafe { (*work.parent).shared().engine };
     let chunk = work.next.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +191,7 @@ fn work_on(work: &Shared<'_>) -> Option<u64> {
             copies: Vec::new(),
         }
     } else {
-        run_chunk(work, chunk)
+        run_chunk(work, chunk, worker)
     };
     if result.status != 0 {
         work.lowest_failed.fetch_min(chunk, Ordering::Relaxed);
@@ -226,7 +235,7 @@ unsafe fn shares_memory(body: &ParallelBody, env: *const u64) -> bool {
     body.disjoint.iter().any(|&(a, b)| array(a).overlaps(&array(b)))
 }
 
-fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
+fn run_chunk(work: &Shared<'_>, chunk: u64, worker: Worker) -> ChunkResult {
     // SAFETY: the parent context, the captures and the initial outputs outlive the scope and are only read.
     let (parent, env, initial) = unsafe {
         (
@@ -247,10 +256,16 @@ fn run_chunk(work: &Shared<'_>, chunk: u64) -> ChunkResult {
                 *output = op.identity(dtype);
             }
         }
-        if !work.body.array_reductions.is_empty() {
+        // Whole numbers combine to the same in any order, so one thread may use the arrays themselves.
+        let is_exact = work.body.array_reductions.iter().all(|slot| !slot.dtype.part().is_float());
+        let copied = match worker {
+            Worker::Caller if is_exact => &[],
+            _ => work.body.array_reductions.as_slice(),
+        };
+        if !copied.is_empty() {
             own_env = env.into();
         }
-        for slot in &work.body.array_reductions {
+        for slot in copied {
             match private_copy(parent, &mut own_env, slot) {
                 Some(block) => copies.push(block),
                 None => {

@@ -372,6 +372,13 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
                 }
                 at = if is_left { left } else { right };
             }
+            // A product is added in one rounding (pass `contract`).
+            ExprKind::Fma { c, .. }
+                if walk::reads_local(&func.exprs, c, local) && op.is_none_or(|op| op == ReduceOp::Add) =>
+            {
+                op = Some(ReduceOp::Add);
+                at = c;
+            }
             // The arithmetic of narrow integers is wide: the variable is cast up on the way.
             ExprKind::Cast { arg } if is_local(func, arg, local) && !func.exprs[arg].ty.is_float() => {
                 at = arg;
