@@ -5,6 +5,7 @@
 //! lane, active or not: lanes that are not active compute by the same rules, on loads of 0.
 
 use cranelift_entity::SecondaryMap;
+use rustc_hash::FxHashMap;
 
 use crate::Strip;
 use crate::ir::{
@@ -26,18 +27,26 @@ pub(super) enum Fact {
 /// Rounds that a loop is gone through one by one.
 const MAX_ROUNDS: u32 = 64;
 
+/// How many rounds loops have, by their conditions; `None` if that is not always the same number.
+pub(super) type Trips = FxHashMap<Value, Option<u32>>;
+
 /// Facts of all values; `None` for those that are never computed. Nothing at all if that took too long.
-pub(super) fn facts(strip: &Strip) -> Option<SecondaryMap<Value, Option<Fact>>> {
+pub(super) fn facts(strip: &Strip) -> Option<(SecondaryMap<Value, Option<Fact>>, Trips)> {
     let mut insts = 0;
     for_each_inst(&strip.body, &mut |_| insts += 1);
-    let mut run =
-        Run { strip, now: SecondaryMap::new(), seen: SecondaryMap::new(), steps_left: 64 * insts + 10_000 };
+    let mut run = Run {
+        strip,
+        now: SecondaryMap::new(),
+        seen: SecondaryMap::new(),
+        trips: Trips::default(),
+        steps_left: 64 * insts + 10_000,
+    };
     run.region(&strip.setup);
     for carried in &strip.carried {
         run.set(carried.param, whole_type(strip.values[carried.param]));
     }
     run.region(&strip.body);
-    (run.steps_left > 0).then_some(run.seen)
+    (run.steps_left > 0).then_some((run.seen, run.trips))
 }
 
 struct Run<'a> {
@@ -46,6 +55,7 @@ struct Run<'a> {
     now: SecondaryMap<Value, Option<Fact>>,
     /// In all rounds so far.
     seen: SecondaryMap<Value, Option<Fact>>,
+    trips: Trips,
     steps_left: u32,
 }
 
@@ -144,9 +154,14 @@ impl Run<'_> {
             self.region(&inner.head);
             let cond = self.ints(inner.cond);
             if cond == (0, 0) || self.steps_left == 0 {
+                let trips = self.trips.entry(inner.cond).or_insert(Some(round));
+                if *trips != Some(round) {
+                    *trips = None;
+                }
                 return self.set_results(inner, &params);
             }
             if cond.0 == 0 || round == MAX_ROUNDS {
+                self.trips.insert(inner.cond, None);
                 break;
             }
             self.region(&inner.body);

@@ -11,8 +11,8 @@
 //! store u8 [v0] = v7                        store u8 [v0] = v7
 //! ```
 //!
-//! In and out: verified strips that do the same, bit for bit. Phases: ranges of all values ([`facts`]), what they make superfluous
-//! ([`simplify`]), the choice ([`choose`]), the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
+//! In and out: verified strips that do the same, bit for bit. Phases: ranges of all values ([`facts`]), small loops as straight code
+//! ([`unroll`]), what ranges make superfluous ([`simplify`]), the choice ([`choose`]), the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
 
 mod choose;
 mod divide;
@@ -20,6 +20,7 @@ mod facts;
 mod simplify;
 #[cfg(test)]
 mod tests;
+mod unroll;
 
 use cranelift_entity::SecondaryMap;
 
@@ -31,11 +32,18 @@ use simplify::{map_op, map_place};
 /// Narrows.
 #[must_use]
 pub fn narrow(strip: &Strip) -> Strip {
-    if !strip.values.values().any(|&ty| ty == Ty::I64) {
-        return strip.clone();
-    }
-    let Some(facts) = facts::facts(strip) else { return strip.clone() };
     let mut simple = strip.clone();
+    let has_loop = strip.body.iter().any(|inst| matches!(inst, Inst::Loop(_)));
+    if !has_loop && !strip.values.values().any(|&ty| ty == Ty::I64) {
+        return simple;
+    }
+    let Some((mut facts, trips)) = facts::facts(strip) else { return simple };
+    if unroll::unroll(&mut simple, &trips) {
+        match facts::facts(&simple) {
+            Some((again, _)) => facts = again,
+            None => return simple,
+        }
+    }
     simplify::simplify(&mut simple, &facts);
     simplify::drop_dead(&mut simple);
     let chosen = choose::choose(&simple, &facts);

@@ -1,4 +1,4 @@
-//! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes; and whatever nothing needs.
+//! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes, sums with 0; and whatever nothing needs.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
@@ -39,7 +39,18 @@ fn simplify_region(
                 }
                 match (strip.values[*value], facts[*value]) {
                     (Ty::Mask, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Const(lo as u64),
+                    (Ty::Int, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Int(lo),
                     _ => {}
+                }
+                if let Op::Binary(Binary::Add, a, b) = *op
+                    && matches!(strip.values[*value], Ty::I64 | Ty::I32)
+                {
+                    for (a, b) in [(a, b), (b, a)] {
+                        if constants[b] == Some(0) {
+                            same[*value] = Some(a);
+                            return false;
+                        }
+                    }
                 }
                 if let Op::Binary(Binary::And, a, b) = *op {
                     for (a, b) in [(a, b), (b, a)] {

@@ -97,7 +97,9 @@ fn sums_of_rounds_fit_if_the_rounds_are_counted() {
 "#
         )
     };
-    let counted = body(&text("3"));
+    let straight = body(&text("3"));
+    assert!(straight.iter().all(|line| !line.contains("loop") && !line.contains("i64")), "{straight:#?}");
+    let counted = body(&text("20"));
     assert!(counted.contains(&"v14: i32 = v9 + v13".to_owned()), "{counted:#?}");
     assert!(counted.contains(&"v19: i32 = abs(v17)".to_owned()), "{counted:#?}");
     // Nobody knows how often: the parameter may be any number, as far as ranges tell. `max` and `abs` have to see it all.
