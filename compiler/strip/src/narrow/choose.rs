@@ -493,13 +493,7 @@ impl<'a> Graph<'a> {
             None => 0.5,
             Some(op) => match op {
                 Op::Load { place: Place::Scattered { .. }, .. } => 0.0,
-                Op::Load { elem, .. } => {
-                    if elem.bytes() == 4 {
-                        2.0
-                    } else {
-                        1.0
-                    }
-                }
+                Op::Load { elem, .. } => f32::from(1 + u8::from(elem.bytes() == 4)),
                 Op::Binary(Binary::Mul, ..) => 8.0,
                 Op::Binary(Binary::Min | Binary::Max, ..) => 3.0,
                 Op::Binary(Binary::Sar, ..) | Op::Shift(Shift::Sar, ..) | Op::Unary(Unary::Abs, _) => 4.0,

@@ -87,7 +87,7 @@ impl<'a> Rewrite<'a> {
                 }
             });
         }
-        for (value, &ty) in old.values.iter() {
+        for (value, &ty) in &old.values {
             if ty == Ty::I64 && self.chosen.narrow.contains(value) {
                 self.strip.values[value] = Ty::I32;
             }

@@ -1,19 +1,21 @@
-//! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes, sums with 0; and whatever nothing needs.
+//! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes, sums with 0,
+//! signs of numbers that have them; and whatever nothing needs.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 use super::facts::Fact;
 use crate::Strip;
-use crate::ir::{Binary, Inst, Op, Place, Region, Step, Ty, Value};
+use crate::ir::{Binary, Inst, Op, Place, Region, Shift, Step, Ty, Value};
 use crate::walk::for_each_inst;
 
 /// Simplifies; what is left of the values keeps its number and type.
 pub(super) fn simplify(strip: &mut Strip, facts: &SecondaryMap<Value, Option<Fact>>) {
     let mut same = SecondaryMap::new();
     let mut constants = SecondaryMap::new();
+    let mut lefts = SecondaryMap::new();
     let (mut setup, mut body) = (std::mem::take(&mut strip.setup), std::mem::take(&mut strip.body));
     for region in [&mut setup, &mut body] {
-        simplify_region(strip, facts, &mut same, &mut constants, region);
+        simplify_region(strip, facts, &mut same, &mut constants, &mut lefts, region);
     }
     (strip.setup, strip.body) = (setup, body);
     for carried in &mut strip.carried {
@@ -28,6 +30,7 @@ fn simplify_region(
     facts: &SecondaryMap<Value, Option<Fact>>,
     same: &mut SecondaryMap<Value, Option<Value>>,
     constants: &mut SecondaryMap<Value, Option<u64>>,
+    lefts: &mut SecondaryMap<Value, Option<(Value, u8)>>,
     region: &mut Region,
 ) {
     region.retain_mut(|inst| {
@@ -52,6 +55,21 @@ fn simplify_region(
                         }
                     }
                 }
+                if let Op::Shift(Shift::Shl, a, count) = *op {
+                    lefts[*value] = Some((a, count));
+                }
+                // `a << count >> count` of a number that has no more bits.
+                if let Op::Shift(Shift::Sar, left, count) = *op
+                    && strip.values[*value] == Ty::I64
+                    && let Some((a, same_count)) = lefts[left]
+                    && same_count == count
+                    && let Some(Fact::Ints(lo, hi)) = facts[a]
+                    && lo >= i64::MIN >> count
+                    && hi <= i64::MAX >> count
+                {
+                    same[*value] = Some(a);
+                    return false;
+                }
                 if let Op::Binary(Binary::And, a, b) = *op {
                     for (a, b) in [(a, b), (b, a)] {
                         if let (Some(Fact::Ints(0.., most)), Some(mask)) = (facts[a], constants[b])
@@ -68,8 +86,8 @@ fn simplify_region(
             Inst::Fault { mask } => facts[*mask] != Some(Fact::Ints(0, 0)),
             Inst::Store { .. } => true,
             Inst::Loop(inner) => {
-                simplify_region(strip, facts, same, constants, &mut inner.head);
-                simplify_region(strip, facts, same, constants, &mut inner.body);
+                simplify_region(strip, facts, same, constants, lefts, &mut inner.head);
+                simplify_region(strip, facts, same, constants, lefts, &mut inner.body);
                 inner.cond = same[inner.cond].unwrap_or(inner.cond);
                 for phi in &mut inner.carried {
                     phi.next = same[phi.next].unwrap_or(phi.next);
@@ -77,8 +95,8 @@ fn simplify_region(
                 true
             }
             Inst::Branch(branch) => {
-                simplify_region(strip, facts, same, constants, &mut branch.then);
-                simplify_region(strip, facts, same, constants, &mut branch.orelse);
+                simplify_region(strip, facts, same, constants, lefts, &mut branch.then);
+                simplify_region(strip, facts, same, constants, lefts, &mut branch.orelse);
                 for (_, then, orelse) in &mut branch.results {
                     *then = same[*then].unwrap_or(*then);
                     *orelse = same[*orelse].unwrap_or(*orelse);
@@ -237,7 +255,7 @@ pub(super) fn forget_undefined(strip: &mut Strip) {
             }
         });
     }
-    for (value, ty) in strip.values.iter_mut() {
+    for (value, ty) in &mut strip.values {
         if !defined.contains(value) {
             *ty = Ty::Int;
         }

@@ -152,7 +152,10 @@ fn remainders_and_halves_of_16_bits() {
     v8: f64 = v7 * v3
     v9: f64 = v5 - v8
     v10: i64 = whole_to_int(v9)
-    store i16 [v2] = v10
+    v11: i64 = v4 << 48
+    v12: i64 = v11 >> 48
+    v13: i64 = v10 + v12
+    store i16 [v2] = v13
   }
 }
 "#,
