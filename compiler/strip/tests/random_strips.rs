@@ -1,5 +1,5 @@
 //! Random strips are well-formed, are what their text says, and give the same result whatever the lanes.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::disallowed_methods)]
 
 mod support;
 

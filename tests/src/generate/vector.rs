@@ -146,7 +146,7 @@ impl Gen {
             13 => (format!("({extent} // 2)"), 0),
             _ => (format!("({extent})"), 0),
         };
-        let body = self.lane_body(vec![name.clone()], slack, is_parallel);
+        let body = self.lane_body(&[name.clone()], slack, is_parallel);
         let keyword = if is_parallel { "prange" } else { "range" };
         nodes.push(Node::Compound(vec![(format!("for {name} in {keyword}{range}:"), body)]));
     }
@@ -160,7 +160,7 @@ impl Gen {
             _ => format!("(1, {}.shape[{axis}] - 1)", arr.name),
         };
         let swaps = self.rng.percent(20);
-        let body = self.lane_body(vec![i.clone(), j.clone()], slack, is_parallel);
+        let body = self.lane_body(&[i.clone(), j.clone()], slack, is_parallel);
         let keyword = if is_parallel { "prange" } else { "range" };
         let ((outer, a), (inner, b)) =
             if swaps && !is_parallel { ((j, 1), (i, 0)) } else { ((i, 0), (j, 1)) };
@@ -169,9 +169,9 @@ impl Gen {
     }
 
     /// The body of an innermost loop.
-    fn lane_body(&mut self, names: Vec<String>, slack: usize, is_parallel: bool) -> Vec<Node> {
+    fn lane_body(&mut self, names: &[String], slack: usize, is_parallel: bool) -> Vec<Node> {
         let rank = names.len();
-        for name in &names {
+        for name in names {
             self.counters.push(Counter { name: name.clone(), over: None });
         }
         let mut own = Vec::new();
@@ -191,13 +191,13 @@ impl Gen {
         }
         let (in_parallel, can_break) = (self.in_parallel, self.can_break);
         (self.in_parallel, self.can_break, self.can_return) = (is_parallel, !is_parallel, !is_parallel);
-        self.lane = Some(Lane { names: names.clone(), slack, own });
+        self.lane = Some(Lane { names: names.to_vec(), slack, own });
         self.fuel = 60;
         let mut body = Vec::new();
         for _ in 0..1 + self.rng.below(3) {
             self.lane_statement(&mut reduced, &mut body);
         }
-        for _ in &names {
+        for _ in names {
             self.counters.pop();
         }
         (self.in_parallel, self.can_break) = (in_parallel, can_break);
