@@ -146,7 +146,7 @@ impl Gen {
             13 => (format!("({extent} // 2)"), 0),
             _ => (format!("({extent})"), 0),
         };
-        let body = self.lane_body(&[name.clone()], slack, is_parallel);
+        let body = self.lane_body(std::slice::from_ref(&name), slack, is_parallel);
         let keyword = if is_parallel { "prange" } else { "range" };
         nodes.push(Node::Compound(vec![(format!("for {name} in {keyword}{range}:"), body)]));
     }
