@@ -58,7 +58,9 @@ impl Context<'_, '_> {
             AstKind::Slice { start, stop, step } => {
                 let start = self.slice_part(*start)?;
                 let stop = self.slice_part(*stop)?;
-                let step = self.slice_part(*step)?;
+                // A step that is written as 1 is none: the view is as contiguous as inference takes it to be.
+                let is_one = |step: AstId| matches!(self.node(step).kind, AstKind::Literal(Literal::Int(1)));
+                let step = self.slice_part(step.filter(|&step| !is_one(step)))?;
                 entries.push(Entry::Slice(start, stop, step));
             }
             AstKind::Literal(Literal::Ellipsis) => entries.push(Entry::Ellipsis),
