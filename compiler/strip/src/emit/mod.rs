@@ -1,6 +1,6 @@
 //! Strips as machine code.
 //!
-//! [`emit`] lowers a strip to instructions over virtual registers ([`crate::legal`]), lets `regalloc2` allocate, and encodes. The
+//! [`emit`] lowers a strip to instructions over virtual registers (`legal`), lets `regalloc2` allocate, and encodes. The
 //! code is one function, `extern "sysv64" fn(frame: *mut u64, n: u64) -> u64`, followed by its constants. It refers to nothing
 //! outside and needs no relocation: it may be copied anywhere (aligned to 64 bytes) and made executable.
 

@@ -11,8 +11,8 @@
 //! store u8 [v0] = v7                        store u8 [v0] = v7
 //! ```
 //!
-//! In and out: verified strips that do the same, bit for bit. Phases: ranges of all values ([`facts`]), small loops as straight code
-//! ([`unroll`]), what ranges make superfluous ([`simplify`]), the choice ([`choose`]), the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
+//! In and out: verified strips that do the same, bit for bit. Phases: ranges of all values (`facts`), small loops as straight code
+//! (`unroll`), what ranges make superfluous (`simplify`), the choice (`choose`), the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
 
 mod choose;
 mod divide;
