@@ -6,9 +6,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Access, RaceReport, Region, Requirement, Summary, Walker, arrays, calls, scalars};
-use crate::analysis::liveness;
-use crate::analysis::values::Values;
+use super::{Access, RaceReport, Region, Requirement, Walker, arrays, scalars};
 use crate::base::{Diagnostic, Span};
 use crate::ir::{FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
 
@@ -46,34 +44,11 @@ pub fn lockstep(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    let mut report = RaceReport::default();
-    let mut summaries: FxHashMap<FuncId, Summary<'_>> = FxHashMap::default();
     let needed = needed(program, &wanted);
     let mut search = Search { wanted, found: FxHashMap::default() };
-    for func in calls::callees_first(program) {
-        if !needed.contains(&func) {
-            continue;
-        }
-        let body = &program.funcs[func];
-        let mut walker = Walker {
-            program,
-            func,
-            values: Values::new(body),
-            live_after: liveness::after_loops(body),
-            summaries: &summaries,
-            log: Vec::new(),
-            depth: 0,
-            parallel_depth: 0,
-            loops: 0,
-            prints: false,
-            fresh_rets: vec![true; body.rets.len()],
-            report: &mut report,
-            lockstep: Some(&mut search),
-        };
-        walker.block(&body.body);
-        let summary = Summary::new(walker);
-        summaries.insert(func, summary);
-    }
+    super::walk_functions(program, &mut RaceReport::default(), Some(&mut search), &|func| {
+        needed.contains(&func)
+    });
     search.found
 }
 

@@ -115,8 +115,19 @@ pub fn check(program: &Program) -> RaceReport {
     if !has_prange {
         return report;
     }
+    walk_functions(program, &mut report, None, &|_| true);
+    report
+}
+
+/// Walks through the functions that are wanted, each after those it calls.
+fn walk_functions(
+    program: &Program,
+    report: &mut RaceReport,
+    mut lockstep: Option<&mut lockstep::Search>,
+    is_wanted: &dyn Fn(FuncId) -> bool,
+) {
     let mut summaries: FxHashMap<FuncId, Summary<'_>> = FxHashMap::default();
-    for func in calls::callees_first(program) {
+    for func in calls::callees_first(program).into_iter().filter(|&func| is_wanted(func)) {
         let body = &program.funcs[func];
         let mut walker = Walker {
             program,
@@ -130,14 +141,13 @@ pub fn check(program: &Program) -> RaceReport {
             loops: 0,
             prints: false,
             fresh_rets: vec![true; body.rets.len()],
-            report: &mut report,
-            lockstep: None,
+            report: &mut *report,
+            lockstep: lockstep.as_deref_mut(),
         };
         walker.block(&body.body);
         let summary = Summary::new(walker);
         summaries.insert(func, summary);
     }
-    report
 }
 
 /// The state of the walk through one function.
