@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::func::Remark;
+use super::grid::GridProgram;
 use super::parallel::{Combine, ReduceOp};
 use super::trap::{Message, Trap};
 use crate::base::{Diagnostic, Symbol};
@@ -34,6 +35,8 @@ pub struct Artifact {
     pub entry: EntryPoint,
     /// By number of the parallel loop.
     pub parallels: Vec<ParallelBody>,
+    /// The kernels that parallel loops became, if it was compiled for a device too.
+    pub grid: Option<GridProgram>,
     /// By trap number.
     pub traps: Vec<Trap>,
     /// By message number.

@@ -11,6 +11,7 @@ pub mod artifact;
 pub mod eval;
 pub mod expr;
 pub mod func;
+pub mod grid;
 pub mod parallel;
 pub mod runtime_fn;
 pub mod stmt;

@@ -1,7 +1,7 @@
 //! The format of cache files, and what is in them.
 //!
 //! ```text
-//! 0   8  magic and version: "KJITC\0\0\x02"
+//! 0   8  magic and version: "KJITC\0\0\x03"
 //! 8   8  length of the payload, little-endian
 //! 16 32  key, which is also the file's name
 //! 48 32  blake3 of magic, length, key and payload
@@ -10,11 +10,12 @@
 
 use kjit_compiler::base::Span;
 use kjit_compiler::ir::Artifact;
+use kjit_compiler::ir::grid::GridLoop;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::key::Key;
 
-const MAGIC: [u8; 8] = *b"KJITC\0\0\x02";
+const MAGIC: [u8; 8] = *b"KJITC\0\0\x03";
 const HEADER_BYTES: usize = 80;
 /// No kernel comes near; a length beyond is damage.
 const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
@@ -55,6 +56,11 @@ impl Stored {
             };
             artifact.traps.iter_mut().for_each(|trap| shift(&mut trap.span));
             artifact.remarks.iter_mut().for_each(|remark| shift(&mut remark.span));
+            for grid_loop in artifact.grid.iter_mut().flat_map(|grid| &mut grid.loops) {
+                if let GridLoop::Mapped(launch) = grid_loop {
+                    shift(&mut launch.span);
+                }
+            }
             for warning in &mut artifact.warnings {
                 shift(&mut warning.primary.span);
                 warning.labels.iter_mut().for_each(|label| shift(&mut label.span));

@@ -157,6 +157,7 @@ pub fn compile_with(
         code: image.code,
         entry: EntryPoint { offset: entry },
         parallels,
+        grid: None,
         traps: program.traps.values().cloned().collect(),
         messages: program.messages.values().cloned().collect(),
         paths: program.paths.clone(),
