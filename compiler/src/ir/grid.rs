@@ -18,7 +18,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::abi::{ARRAY_HEAD_WORDS, dtype_from_code};
-use super::parallel::ReduceOp;
+use super::parallel::{MAX_TRIPS, ReduceOp};
 use crate::base::Span;
 use crate::types::DType;
 
@@ -38,8 +38,13 @@ pub struct GridProgram {
 pub enum GridLoop {
     /// A kernel.
     Mapped(Box<GridLaunch>),
-    /// It runs on the processor; the reason, as in its remark.
-    Host(String),
+    /// It runs on the processor.
+    Host {
+        /// Why, as in its remark.
+        reason: String,
+        /// Every array among the captures, so that the host has what it reads and the device forgets what it writes.
+        arrays: Vec<GridArray>,
+    },
 }
 
 /// How one parallel loop is launched.
@@ -57,7 +62,10 @@ pub struct GridLaunch {
     pub shape: GridShape,
     /// Every array among the captures that the kernel touches. [`GridParam::Array`] counts here.
     pub arrays: Vec<GridArray>,
-    /// Numbers that the narrow variant keeps in 32 bits: they must be below [`NARROW_LIMIT`] either way.
+    /// Pairs of `arrays` that must share no memory; if two do, the loop runs on the processor.
+    pub disjoint: Vec<(u32, u32)>,
+    /// Numbers that are counted or indexed with: their sizes must be below [`NARROW_LIMIT`] for the narrow variant, below
+    /// [`MAX_TRIPS`] for any.
     pub narrow: Vec<HostExpr>,
     /// Pairs of `arrays` that the variant with `__restrict__` takes to share no memory.
     pub restrict: Vec<(u32, u32)>,
@@ -208,7 +216,8 @@ pub struct ErrorRecord {
     pub args: [u64; 8],
 }
 
-/// Numbers of the narrow variant are below this, and so are distances within arrays, in elements: sums of two fit in 32 bits.
+/// Numbers of the narrow variant are below this in size, and so are distances within arrays, in elements: sums of two fit
+/// in 32 bits.
 pub const NARROW_LIMIT: u64 = 1 << 30;
 /// Dynamic shared memory that every device has.
 pub const SHARED_LIMIT: u64 = 48 * 1024;
@@ -371,11 +380,24 @@ impl GridArray {
 }
 
 impl GridLaunch {
-    /// May the kernel run with these arrays? Their elements must lie at multiples of their size from each other. (What must
-    /// hold for the loop to be parallel at all, [`super::ParallelBody::disjoint`] and a cost above 0, is asked before.)
+    /// May the kernel run with these captures? Elements must lie at multiples of their size from each other, what is counted
+    /// must be no more than can be counted. (What must hold for the loop to be parallel at all,
+    /// [`super::ParallelBody::disjoint`] and a cost above 0, is asked before.)
     #[must_use]
-    pub fn is_launchable(&self, env: &[u64]) -> bool {
-        self.arrays.iter().all(|array| array.is_aligned(env))
+    pub fn is_launchable(&self, env: &[u64], trip: u64) -> bool {
+        trip < MAX_TRIPS
+            && self.arrays.iter().all(|array| array.is_aligned(env))
+            && self.narrow.iter().all(|number| number.eval(env, trip).unsigned_abs() < MAX_TRIPS)
+            && !self.do_share(&self.disjoint, env)
+    }
+
+    /// Do the arrays of one of the pairs share memory?
+    fn do_share(&self, pairs: &[(u32, u32)], env: &[u64]) -> bool {
+        let range = |k: u32| self.arrays.get(k as usize).map_or(0..0, |array| array.host_range(env));
+        pairs.iter().any(|&(a, b)| {
+            let (a, b) = (range(a), range(b));
+            a.start < b.end && b.start < a.end
+        })
     }
 
     /// The variant for these captures.
@@ -385,12 +407,7 @@ impl GridLaunch {
         let is_narrow = trip < NARROW_LIMIT
             && self.arrays.iter().all(|array| array.is_narrow(env))
             && self.narrow.iter().all(|number| fits(number.eval(env, trip)));
-        let range = |k: u32| self.arrays.get(k as usize).map_or(0..0, |array| array.host_range(env));
-        let may_alias = self.restrict.iter().any(|&(a, b)| {
-            let (a, b) = (range(a), range(b));
-            a.start < b.end && b.start < a.end
-        });
-        GridVariant { is_wide: !is_narrow, may_alias }
+        GridVariant { is_wide: !is_narrow, may_alias: self.do_share(&self.restrict, env) }
     }
 }
 
@@ -407,6 +424,7 @@ mod tests {
             params: Vec::new(),
             shape: GridShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [9, 1] },
             arrays,
+            disjoint: Vec::new(),
             narrow: vec![HostExpr::Word(10)],
             restrict,
             shared_bytes: None,
@@ -439,7 +457,7 @@ mod tests {
         env[10] = 0;
         assert!(two.variant(&env, 1 << 30).is_wide);
         env[3] = 12;
-        assert!(!two.is_launchable(&env));
+        assert!(!two.is_launchable(&env, 4));
     }
 
     #[test]
