@@ -75,7 +75,9 @@ impl From<Error> for Failure {
             Error::UnknownKernel { .. } => Exit::Usage,
             Error::Argument(_) | Error::File { .. } => Exit::Data,
             Error::Interrupted => Exit::Interrupted,
-            Error::OutOfMemory | Error::Environment(_) => Exit::Environment,
+            Error::OutOfMemory | Error::Environment(_) | Error::GpuUnavailable(_) | Error::Gpu(_) => {
+                Exit::Environment
+            }
             _ => Exit::Internal,
         };
         Failure { exit, report: Report::Line(error.to_string()) }

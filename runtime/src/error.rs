@@ -36,6 +36,10 @@ pub enum Error {
     },
     /// Something outside kjit refused: no threads, no executable memory.
     Environment(String),
+    /// There is no GPU to run on.
+    GpuUnavailable(Box<crate::gpu::GpuUnavailable>),
+    /// Something on the GPU failed: no memory, a lost device.
+    Gpu(crate::gpu::GpuError),
     /// A bug in kjit.
     Internal(String),
 }
@@ -92,6 +96,8 @@ impl Error {
             | Error::StepLimit
             | Error::File { .. }
             | Error::Environment(_)
+            | Error::GpuUnavailable(_)
+            | Error::Gpu(_)
             | Error::Internal(_) => None,
         }
     }
@@ -123,6 +129,8 @@ impl std::fmt::Display for Error {
             Error::StepLimit => f.write_str("the interpreter reached its step limit"),
             Error::File { path, message } => write!(f, "{}: {message}", path.display()),
             Error::Environment(message) => f.write_str(message),
+            Error::GpuUnavailable(why) => write!(f, "no GPU to run on: {why}"),
+            Error::Gpu(error) => write!(f, "{error}"),
             Error::Internal(message) => write!(f, "internal error in kjit (please report it): {message}"),
         }
     }

@@ -19,7 +19,8 @@
 //!
 //! The library prints nothing, installs no signal handler and never exits. Handles are `Send + Sync + Clone`; a kernel
 //! may be called from many threads at once and from inside the host's own rayon tasks. `unsafe` lives in islands: code
-//! pages (`code`), the call into generated code and what it calls back (`exec`), the array door (`view`, `owned`).
+//! pages (`code`), the call into generated code and what it calls back (`exec`), the array door (`view`, `owned`), the driver's
+//! functions (`gpu`).
 
 mod cache;
 mod code;
@@ -29,6 +30,7 @@ mod element;
 mod engine;
 mod error;
 mod exec;
+pub mod gpu;
 mod hooks;
 mod interp;
 mod kernel;

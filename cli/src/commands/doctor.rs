@@ -8,6 +8,7 @@ use kjit_compiler::backend::clif;
 use serde_json::{Value as Json, json};
 
 use super::cache::bytes;
+use super::gpu::{facts as gpu_facts, show as show_gpu};
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
@@ -54,6 +55,7 @@ fn facts(engine: &Engine, native: &Result<f64, String>) -> Json {
         "limits": { "cpus": cgroup_cpus(), "memory_bytes": cgroup_memory() },
         "memory_bytes": memory(),
         "cache": cache,
+        "gpu": gpu_facts(),
         "native_code": match native {
             Ok(seconds) => json!({ "works": true, "compile_s": seconds }),
             Err(message) => json!({ "works": false, "error": message }),
@@ -101,7 +103,8 @@ fn show(facts: &Json) -> Outcome {
             line("native code", &format!("works (a first small kernel in {:.2} ms)", seconds * 1e3))
         }
         None => line("native code", &format!("does not work: {}", text(&native["error"]))),
-    }
+    }?;
+    show_gpu(&facts["gpu"])
 }
 
 /// Compiles and calls a small kernel; the seconds until it was callable.

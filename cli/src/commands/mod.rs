@@ -9,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod emit;
 pub(crate) mod examples;
 pub(crate) mod explain;
+pub(crate) mod gpu;
 pub(crate) mod run;
 
 use kjit::{ArgTy, CompileError, Config, Diagnostic, Engine, Error, Kernel, Module};
