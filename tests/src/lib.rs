@@ -16,5 +16,6 @@ pub mod buffer;
 pub mod case;
 pub mod differ;
 pub mod generate;
+pub mod gpu;
 pub mod literal;
 pub mod run;
