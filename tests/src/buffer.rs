@@ -3,12 +3,15 @@
 use kjit::{Arg, ArrayRef, ArrayRefMut, DType, DynArray, Scalar, Value};
 
 use crate::literal::{Literal, Number};
+use crate::memory::{Memory, Placement, UNUSED};
 
 /// How the elements of an argument lie in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     /// C-contiguous.
     C,
+    /// The same, at one end of pages between two that cannot be touched, or at an odd place.
+    Guarded,
     /// Fortran order.
     F,
     /// Every other element, all axes backwards.
@@ -16,15 +19,76 @@ pub enum Form {
 }
 
 /// An array of the test's own.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Buffer {
-    memory: Vec<u64>,
-    offset_bytes: usize,
+    memory: Memory,
+    /// All of it.
+    layout: Place,
+}
+
+/// Where the elements of an array are: from the first byte of its memory on, or an address.
+#[derive(Clone, Debug)]
+pub struct Place {
+    at: usize,
     /// Element type.
     pub dtype: DType,
     /// Extents.
     pub shape: Vec<usize>,
     strides: Vec<isize>,
+}
+
+impl Place {
+    /// Where the element with that number, in C order, starts.
+    fn position(&self, mut index: usize) -> usize {
+        let mut at = self.at as isize;
+        for axis in (0..self.shape.len()).rev() {
+            at += (index % self.shape[axis]) as isize * self.strides[axis];
+            index /= self.shape[axis];
+        }
+        at as usize
+    }
+
+    /// Elements `start`, `start + step`, ... of the first axis; `None` if not all of them are there.
+    #[must_use]
+    pub fn part(&self, start: usize, step: isize, count: usize) -> Option<Place> {
+        let last = start as isize + step * (count as isize - 1);
+        let is_inside = |index: isize| usize::try_from(index).is_ok_and(|index| index < self.shape[0]);
+        if count > 0 && !(is_inside(start as isize) && is_inside(last)) {
+            return None;
+        }
+        let mut part = self.clone();
+        if count > 0 {
+            part.at = part.at.wrapping_add_signed(start as isize * self.strides[0]);
+        }
+        part.shape[0] = count;
+        part.strides[0] *= step;
+        Some(part)
+    }
+
+    /// An argument that the kernel may write to.
+    ///
+    /// # Safety
+    /// `at` is the address of the first element, and the memory lives and is not used by anyone but kernels as long as the
+    /// argument. Kernels bear arguments that overlap.
+    #[must_use]
+    pub unsafe fn arg<'a>(&self) -> Arg<'a> {
+        // SAFETY: the caller's promise.
+        Arg::InOut(unsafe {
+            ArrayRefMut::from_raw(self.at as *mut u8, self.dtype, &self.shape, &self.strides)
+        })
+    }
+}
+
+/// Where an array of that kind goes: all placements take turns.
+fn placement(form: Form, item: usize, elements: &[u8]) -> Placement {
+    let mix =
+        elements.iter().fold(elements.len(), |mix, &byte| mix.wrapping_mul(31).wrapping_add(byte.into()));
+    let odd = Placement::Offset(mix % 64 / item.min(8) * item.min(8));
+    match (form, mix / 64 % 5) {
+        (Form::Guarded, 0..=1) => Placement::BeforeGuard,
+        (Form::Guarded, 2) => Placement::AfterGuard,
+        _ => odd,
+    }
 }
 
 impl Buffer {
@@ -42,77 +106,73 @@ impl Buffer {
             strides[axis] = stride;
             stride *= shape[axis].max(1) as isize;
         }
-        let mut offset_bytes = 0;
+        // Bytes between the elements are set, so that a kernel that reads or writes there is noticed.
+        let memory = Memory::new(count * item * spread, placement(form, item, elements));
+        let mut at = memory.start();
         if form == Form::Reversed && count > 0 {
             for axis in 0..shape.len() {
-                offset_bytes += (shape[axis] - 1) * strides[axis] as usize;
+                at += (shape[axis] - 1) * strides[axis] as usize;
                 strides[axis] = -strides[axis];
             }
         }
-        // Bytes between the elements are set, so that a kernel that reads or writes there is noticed.
-        let memory = vec![0x7f7f_7f7f_7f7f_7f7f; (count * item * spread).div_ceil(8) + 1];
-        let mut buffer = Buffer { memory, offset_bytes, dtype, shape: shape.to_vec(), strides };
+        let layout = Place { at, dtype, shape: shape.to_vec(), strides };
+        let mut buffer = Buffer { memory, layout };
         for (index, element) in elements.chunks(item).enumerate() {
-            let at = buffer.position(index);
-            buffer.bytes_mut()[at..at + item].copy_from_slice(element);
+            let at = buffer.layout.position(index);
+            buffer.memory.bytes_mut()[at..at + item].copy_from_slice(element);
         }
         buffer
     }
 
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        let len = self.memory.len() * 8;
-        // SAFETY: the words are that many initialised bytes, borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.memory.as_mut_ptr().cast(), len) }
+    /// Its element type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        self.layout.dtype
     }
 
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: as above, borrowed for reading.
-        unsafe { std::slice::from_raw_parts(self.memory.as_ptr().cast(), self.memory.len() * 8) }
-    }
-
-    /// Where the element with that number, in C order, starts.
-    fn position(&self, mut index: usize) -> usize {
-        let mut at = self.offset_bytes as isize;
-        for axis in (0..self.shape.len()).rev() {
-            at += (index % self.shape[axis]) as isize * self.strides[axis];
-            index /= self.shape[axis];
-        }
-        at as usize
+    /// Its extents.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.layout.shape
     }
 
     /// The elements in C order.
     #[must_use]
     pub fn elements(&self) -> Vec<u8> {
-        let item = self.dtype.size_bytes();
-        let count: usize = self.shape.iter().product();
-        let bytes = self.bytes();
-        (0..count).flat_map(|index| bytes[self.position(index)..][..item].iter().copied()).collect()
+        let item = self.dtype().size_bytes();
+        let count: usize = self.shape().iter().product();
+        let bytes = self.memory.bytes();
+        (0..count).flat_map(|index| bytes[self.layout.position(index)..][..item].iter().copied()).collect()
     }
 
-    /// Is the memory between the elements as it was?
+    /// Is the memory between the elements, and around them, as it was?
     #[must_use]
     pub fn gaps_are_intact(&self) -> bool {
-        let item = self.dtype.size_bytes();
-        let mut bytes = self.bytes().to_vec();
-        for index in 0..self.shape.iter().product() {
-            let at = self.position(index);
-            bytes[at..at + item].fill(0x7f);
+        let item = self.dtype().size_bytes();
+        let mut bytes = self.memory.bytes().to_vec();
+        for index in 0..self.shape().iter().product() {
+            let at = self.layout.position(index);
+            bytes[at..at + item].fill(UNUSED);
         }
-        bytes.iter().all(|&byte| byte == 0x7f)
+        bytes.iter().all(|&byte| byte == UNUSED)
+    }
+
+    /// Where it is in memory, for arguments that are all or part of it.
+    pub fn place(&mut self) -> Place {
+        let base = self.memory.bytes_mut().as_mut_ptr() as usize;
+        Place { at: base + self.layout.at, ..self.layout.clone() }
     }
 
     /// An argument that the kernel may write to.
     pub fn arg(&mut self) -> Arg<'_> {
-        let offset_bytes = self.offset_bytes;
-        let data = self.bytes_mut()[offset_bytes..].as_mut_ptr();
         // SAFETY: shape and strides were made for the memory, which is borrowed mutably for the argument's life.
-        Arg::InOut(unsafe { ArrayRefMut::from_raw(data, self.dtype, &self.shape, &self.strides) })
+        unsafe { self.place().arg() }
     }
 
     /// What it holds.
     #[must_use]
     pub fn bits(&self) -> Bits {
-        Bits::Array(self.dtype, self.shape.clone(), canonical(self.dtype, self.elements()))
+        Bits::Array(self.dtype(), self.shape().to_vec(), canonical(self.dtype(), self.elements()))
     }
 }
 

@@ -13,6 +13,7 @@
 //! x = [1, 2]:f64                           a name for an array, so that what a call makes of it can be seen:
 //! double(x) == None
 //! x == [2, 4]:f64
+//! y = x[1:]                                part of an array that has a name; step and ends may be given
 //! ```
 //! ````
 //!
@@ -63,10 +64,36 @@ pub struct Line {
 pub enum Action {
     /// `x = [1, 2]`.
     Bind(String, Literal),
+    /// `y = x[1:]`.
+    Part(String, Slice),
     /// `x == [1, 2]`.
     Inspect(String, Expected),
     /// `f(x) == 3`.
     Call(Call, Expected),
+}
+
+/// Part of a bound array along its first axis, as in Python.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Slice {
+    /// The array.
+    pub base: String,
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: i64,
+}
+
+impl Slice {
+    /// First element, step and number of elements in an axis of that length.
+    #[must_use]
+    pub fn within(&self, len: usize) -> (usize, isize, usize) {
+        let (len, step) = (len as i64, self.step);
+        let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
+        let clamp = |index: i64| (if index < 0 { index + len } else { index }).clamp(low, high);
+        let start = self.start.map_or(if step > 0 { low } else { high }, clamp);
+        let stop = self.stop.map_or(if step > 0 { high } else { low }, clamp);
+        let count = (stop - start + step - step.signum()) / step;
+        if count <= 0 { (0, step as isize, 0) } else { (start as usize, step as isize, count as usize) }
+    }
 }
 
 /// What a call must give.
@@ -175,12 +202,35 @@ fn parse_line(text: &str, types: &[String]) -> Result<Action, String> {
     if let Some((name, value)) = left.split_once('=').filter(|(name, _)| is_name(name.trim()))
         && operator.is_empty()
     {
+        if let Some(slice) = parse_slice(value.trim()) {
+            return Ok(Action::Part(name.trim().to_owned(), slice?));
+        }
         return Ok(Action::Bind(name.trim().to_owned(), parse_value(value)?));
     }
     if is_name(left) {
         return Ok(Action::Inspect(left.to_owned(), expected));
     }
     Ok(Action::Call(typed(parse_call(left)?, types), expected))
+}
+
+/// `x[1:5:2]`, if it looks like that.
+fn parse_slice(text: &str) -> Option<Result<Slice, String>> {
+    let (base, range) = text.strip_suffix(']')?.split_once('[')?;
+    if !is_name(base) {
+        return None;
+    }
+    let numbers: Result<Vec<Option<i64>>, _> = range
+        .split(':')
+        .map(str::trim)
+        .map(|part| if part.is_empty() { Ok(None) } else { part.parse().map(Some) })
+        .collect();
+    Some(match numbers.as_deref() {
+        Ok(&[start, stop]) => Ok(Slice { base: base.to_owned(), start, stop, step: 1 }),
+        Ok(&[start, stop, step]) if step != Some(0) => {
+            Ok(Slice { base: base.to_owned(), start, stop, step: step.unwrap_or(1) })
+        }
+        _ => Err(format!("`{text}`: `x[1:]` or `x[::-1]` is a part")),
+    })
 }
 
 /// Gives untyped numbers and lists the types of the parameters.
@@ -279,4 +329,29 @@ pub fn case_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_slice;
+
+    #[test]
+    fn parts_are_those_of_python() {
+        // `range(*slice(a, b, c).indices(7))` in CPython: first, step, length.
+        for (text, wanted) in [
+            ("x[:]", (0, 1, 7)),
+            ("x[2:]", (2, 1, 5)),
+            ("x[:-3]", (0, 1, 4)),
+            ("x[9:]", (0, 1, 0)),
+            ("x[1:6:2]", (1, 2, 3)),
+            ("x[::3]", (0, 3, 3)),
+            ("x[::-1]", (6, -1, 7)),
+            ("x[5:1:-2]", (5, -2, 2)),
+            ("x[-2::-3]", (5, -3, 2)),
+            ("x[3:3]", (0, 1, 0)),
+        ] {
+            assert_eq!(parse_slice(text).unwrap().unwrap().within(7), wanted, "{text}");
+        }
+        assert!(parse_slice("[1, 2]").is_none() && parse_slice("x[::0]").unwrap().is_err());
+    }
 }

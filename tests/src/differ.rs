@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Action, Case, Line, parse_cases};
 use crate::generate::{Focus, Program, generate, minimise};
-use crate::run::{LAYOUTS, Outcome, SETUPS, Setup, Transcript, differences, transcript};
+use crate::run::{Outcome, REFERENCE, SCALAR_CODE, STRIPS, Transcript, VECTOR_CODE, differences, transcript};
 
 /// What came of one program.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,6 +27,8 @@ pub struct Tally {
     pub rejected: usize,
     /// Calls that ended with an error, the same everywhere.
     pub traps: usize,
+    /// Programs of which a loop runs in vectors.
+    pub vectors: usize,
     /// The program that took longest: its seed and milliseconds.
     pub slowest: (u64, u128),
 }
@@ -38,6 +40,13 @@ fn case_of(program: &Program) -> Option<(Case, Vec<Line>)> {
     Some((case, lines))
 }
 
+/// What became of the program's loops: do they run in vectors, and why not?
+#[must_use]
+pub fn loops_of(program: &Program) -> Vec<(bool, String)> {
+    let Some((case, lines)) = case_of(program) else { return Vec::new() };
+    transcript(&STRIPS, &case.source(), &lines, None).loops
+}
+
 /// Runs a program on every engine.
 pub fn examine(program: &Program, tally: &mut Tally) -> Finding {
     let Some((case, lines)) = case_of(program) else {
@@ -47,7 +56,7 @@ pub fn examine(program: &Program, tally: &mut Tally) -> Finding {
     let has_parallel = source.contains("prange");
     let directory = tempfile::tempdir().ok();
     let path = directory.as_ref().map(tempfile::TempDir::path);
-    let mut reference = transcript(&SETUPS[0], &source, &lines, path);
+    let mut reference = transcript(&REFERENCE, &source, &lines, path);
     let failure = reference.outcomes.iter().flatten().find_map(|outcome| match outcome {
         Outcome::Failed(message) => Some(message),
         Outcome::Value(_) | Outcome::Trap { .. } => None,
@@ -65,16 +74,19 @@ pub fn examine(program: &Program, tally: &mut Tally) -> Finding {
         hide_arrays(&lines, &mut reference);
     }
     tally.traps += reference.outcomes.iter().filter(|o| is_trap(o)).count();
-    let mut problems: Vec<String> = complaints(&reference, SETUPS[0].name);
-    // Compiling takes most of the time: one more way of doing it per program.
-    let extra: Vec<&Setup> = SETUPS.iter().filter(|setup| !setup.optimize).chain(LAYOUTS).collect();
-    let extra = extra[source.len() % extra.len()];
-    for setup in SETUPS[1..].iter().filter(|setup| setup.optimize).chain([extra]) {
-        // More threads only matter to parallel loops.
-        if !has_parallel && setup.threads == 7 {
-            continue;
-        }
-        let mut found = transcript(setup, &source, &lines, path);
+    let mut problems: Vec<String> = complaints(&reference, REFERENCE.name);
+    // Compiling takes most of the time: code in one way whose results come with several numbers of threads, and in one other.
+    let strips = transcript(&STRIPS, &source, &lines, path);
+    let has_vectors = strips.loops.iter().any(|(is_vector, _)| *is_vector);
+    tally.vectors += usize::from(has_vectors);
+    let (always, sometimes) = if has_vectors { VECTOR_CODE } else { SCALAR_CODE };
+    let hash = source.bytes().fold(7_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    // More threads only matter to parallel loops.
+    let always = if has_parallel { always } else { &always[..1 + hash / 64 % 2] };
+    let other = &sometimes[hash % sometimes.len()];
+    for setup in [&STRIPS].into_iter().chain(always).chain([other]) {
+        let mut found =
+            if setup.kind == STRIPS.kind { strips.clone() } else { transcript(setup, &source, &lines, path) };
         if hides_arrays {
             hide_arrays(&lines, &mut found);
         }

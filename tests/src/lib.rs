@@ -4,6 +4,7 @@
 //! ```text
 //! case.rs      a Markdown file        -> tests: source, calls, expected values, dumps
 //! literal.rs   `[1, 2]:f32`           -> values of the language
+//! memory.rs    a size                -> room in which it is noticed if a kernel leaves its arrays
 //! buffer.rs    values                 -> arrays in memory, in several layouts
 //! run.rs       a test, every engine   -> what differs from what is expected, and from each other
 //! differ.rs    a program            -> where the engines differ
@@ -18,4 +19,5 @@ pub mod differ;
 pub mod generate;
 pub mod gpu;
 pub mod literal;
+pub mod memory;
 pub mod run;

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kjit::{
-    Arg, ArgTy, CacheDir, Config, Engine, EngineKind, Error, Kernel, Module, Options, Origin, Scalar,
-    TargetCpu,
+    Arg, ArgTy, CacheDir, Config, Engine, EngineKind, Error, Kernel, Module, Options, Origin, RemarkKind,
+    Scalar, TargetCpu,
 };
 use kjit_compiler::base::Diagnostic;
 use kjit_compiler::base::render::{Style, render};
@@ -18,8 +18,8 @@ use kjit_compiler::ir::text::print_program;
 use kjit_compiler::pipeline::{self, Request};
 use kjit_compiler::syntax;
 
-use crate::buffer::{Bits, Buffer, Form};
-use crate::case::{Action, Block, Case, Expected, Line};
+use crate::buffer::{Bits, Buffer, Form, Place};
+use crate::case::{Action, Block, Case, Expected, Line, Slice};
 use crate::literal::{Call, Literal, Number};
 
 /// A way to execute kernels.
@@ -52,36 +52,97 @@ pub enum CacheUse {
     Hit,
 }
 
-/// A processor with 128-bit vectors.
-const NARROW: Option<TargetCpu> = if cfg!(target_arch = "x86_64") { Some(TargetCpu::X86V2) } else { None };
+/// A processor of that level, on machines that have levels.
+const fn level(cpu: TargetCpu) -> Option<TargetCpu> {
+    if cfg!(target_arch = "x86_64") { Some(cpu) } else { None }
+}
 
 const fn setup(name: &'static str, threads: usize, cache: CacheUse) -> Setup {
     Setup { name, kind: EngineKind::Scalar, threads, optimize: true, form: Form::C, cpu: None, cache }
 }
 
-/// Every engine; the first is the reference.
-pub const SETUPS: &[Setup] = &[
-    Setup { kind: EngineKind::Interp, ..setup("interp", 1, CacheUse::Off) },
-    setup("scalar, 1 thread", 1, CacheUse::Fill),
-    setup("scalar, 2 threads, from the cache", 2, CacheUse::Hit),
-    setup("scalar, 7 threads, from the cache", 7, CacheUse::Hit),
-    Setup { optimize: false, ..setup("scalar, no passes", 2, CacheUse::Off) },
-    Setup { kind: EngineKind::Strips(8), ..setup("strips interpreted, 8 lanes", 1, CacheUse::Off) },
-    Setup { kind: EngineKind::Auto, ..setup("vectors, 1 thread", 1, CacheUse::Off) },
-    Setup { kind: EngineKind::Auto, cpu: NARROW, ..setup("128-bit vectors, 1 thread", 1, CacheUse::Off) },
-];
+const SCALAR: Setup = setup("scalar, 1 thread", 1, CacheUse::Fill);
+const SCALAR_2: Setup = setup("scalar, 2 threads, from the cache", 2, CacheUse::Hit);
+const SCALAR_7: Setup = setup("scalar, 7 threads, from the cache", 7, CacheUse::Hit);
+const NO_PASSES: Setup = Setup { optimize: false, ..setup("scalar, no passes", 2, CacheUse::Off) };
+const VECTORS: Setup =
+    Setup { kind: EngineKind::Auto, form: Form::Guarded, ..setup("vectors, 1 thread", 1, CacheUse::Off) };
+const NARROW_VECTORS: Setup =
+    Setup { cpu: level(TargetCpu::X86V2), ..named(VECTORS, "128-bit vectors, 1 thread") };
+const AVX2_VECTORS: Setup =
+    Setup { cpu: level(TargetCpu::X86V3), ..named(VECTORS, "AVX2 vectors, 1 thread") };
+const AVX512_VECTORS: Setup =
+    Setup { cpu: level(TargetCpu::X86V4), ..named(VECTORS, "AVX-512 vectors, 1 thread") };
+const REVERSED: Setup = Setup { form: Form::Reversed, ..setup("scalar, reversed arrays", 2, CacheUse::Off) };
+const FORTRAN: Setup = Setup { form: Form::F, ..setup("scalar, Fortran order", 2, CacheUse::Off) };
+const REVERSED_VECTORS: Setup =
+    Setup { kind: EngineKind::Auto, ..named(REVERSED, "vectors, reversed arrays") };
+const FORTRAN_VECTORS: Setup = Setup { kind: EngineKind::Auto, ..named(FORTRAN, "vectors, Fortran order") };
+
+const fn named(setup: Setup, name: &'static str) -> Setup {
+    Setup { name, ..setup }
+}
+
+/// Does what the language says; the others are compared with it.
+pub const REFERENCE: Setup = Setup { kind: EngineKind::Interp, ..setup("interp", 1, CacheUse::Off) };
+
+/// The passes, and strips with one loop for each.
+pub const STRIPS: Setup =
+    Setup { kind: EngineKind::Strips(8), ..setup("strips interpreted, 8 lanes", 1, CacheUse::Off) };
+
+/// Every engine; the first is the reference. Not every machine runs all of them: see [`runs_here`].
+pub const SETUPS: &[Setup] =
+    &[REFERENCE, SCALAR, SCALAR_2, SCALAR_7, NO_PASSES, STRIPS, NARROW_VECTORS, AVX2_VECTORS, AVX512_VECTORS];
 
 /// Other layouts of the arguments: for sources that ask for none.
-pub const LAYOUTS: &[Setup] = &[
-    Setup { form: Form::Reversed, ..setup("scalar, reversed arrays", 2, CacheUse::Off) },
-    Setup { form: Form::F, ..setup("scalar, Fortran order", 2, CacheUse::Off) },
-    Setup {
-        kind: EngineKind::Auto,
-        form: Form::Reversed,
-        ..setup("vectors, reversed arrays", 2, CacheUse::Off)
-    },
-    Setup { kind: EngineKind::Auto, form: Form::F, ..setup("vectors, Fortran order", 2, CacheUse::Off) },
-];
+pub const LAYOUTS: &[Setup] = &[REVERSED, FORTRAN, REVERSED_VECTORS, FORTRAN_VECTORS];
+
+/// Machine code for a program of which no loop runs in vectors: vectors would make the same code. The first list
+/// uses the cache; of the second one at a time will do.
+pub const SCALAR_CODE: (&[Setup], &[Setup]) =
+    (&[SCALAR, SCALAR_2, SCALAR_7], &[REVERSED, FORTRAN, NO_PASSES, VECTORS, NARROW_VECTORS]);
+
+/// Machine code for a program with loops in vectors, likewise.
+pub const VECTOR_CODE: (&[Setup], &[Setup]) = (
+    &[
+        Setup { cache: CacheUse::Fill, ..named(VECTORS, "vectors, 1 thread") },
+        Setup { threads: 2, cache: CacheUse::Hit, ..named(VECTORS, "vectors, 2 threads, from the cache") },
+        Setup { threads: 7, cache: CacheUse::Hit, ..named(VECTORS, "vectors, 7 threads, from the cache") },
+    ],
+    &[
+        NARROW_VECTORS,
+        NARROW_VECTORS,
+        NARROW_VECTORS,
+        Setup { cache: CacheUse::Off, ..SCALAR },
+        REVERSED_VECTORS,
+        FORTRAN_VECTORS,
+    ],
+);
+
+/// Has this machine what the code of that setup needs?
+#[must_use]
+pub fn runs_here(setup: &Setup) -> bool {
+    static KNOWN: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
+    let Some(cpu) = setup.cpu else { return true };
+    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    *known.entry(setup.name).or_insert_with(|| {
+        let config = Config::new().engine(setup.kind).target_cpu(cpu).cache(CacheDir::Off).threads(1);
+        let made = Engine::new(config)
+            .and_then(|engine| Module::from_source(&engine, "probe.k", "def probe():\n    return 1\n"))
+            .and_then(|module| module.kernel("probe")?.prepare_types(&[]));
+        !matches!(made, Err(Error::Environment(_)))
+    })
+}
+
+/// Setups that this machine does not run, with how often they were left out.
+static SKIPPED: Mutex<BTreeMap<&str, usize>> = Mutex::new(BTreeMap::new());
+
+/// A line per setup that was left out, for the end of a test's output.
+#[must_use]
+pub fn skipped() -> Vec<String> {
+    let skipped = SKIPPED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    skipped.iter().map(|(name, count)| format!("this machine lacks: {name}: {count} cases skipped")).collect()
+}
 
 /// What a line gave.
 #[derive(Clone, PartialEq, Debug)]
@@ -122,6 +183,8 @@ pub struct Transcript {
     pub printed: Vec<String>,
     /// Leaks, bytes written outside an array, a missing cache hit.
     pub complaints: Vec<String>,
+    /// What became of the loops that could run in vectors: yes or no, and why not. Of all kernels that were called.
+    pub loops: Vec<(bool, String)>,
 }
 
 /// Runs the lines on one engine.
@@ -160,14 +223,18 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         engine,
         setup: *setup,
         arrays: BTreeMap::new(),
-        complaints: Vec::new(),
         has_cache: cache.is_some(),
+        notes: Notes::default(),
     };
     for line in lines {
         let outcome = match &line.action {
             Action::Bind(name, value) => {
                 let bound = make_buffer(value, setup.form);
                 host.arrays.insert(name.clone(), bound.map_or(Bound::Value(value.clone()), Bound::Array));
+                None
+            }
+            Action::Part(name, slice) => {
+                host.arrays.insert(name.clone(), Bound::Part(slice.clone()));
                 None
             }
             Action::Inspect(name, _) => Some(match host.arrays.get(name) {
@@ -178,13 +245,15 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         };
         transcript.outcomes.push(outcome);
     }
-    transcript.complaints = host.complaints;
+    transcript.complaints = host.notes.complaints;
+    transcript.loops = host.notes.loops;
     transcript.printed = printed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     transcript
 }
 
 enum Bound {
     Array(Buffer),
+    Part(Slice),
     Value(Literal),
 }
 
@@ -193,8 +262,15 @@ struct Host {
     engine: Engine,
     setup: Setup,
     arrays: BTreeMap<String, Bound>,
-    complaints: Vec<String>,
     has_cache: bool,
+    notes: Notes,
+}
+
+/// What is seen besides results.
+#[derive(Default)]
+struct Notes {
+    complaints: Vec<String>,
+    loops: Vec<(bool, String)>,
 }
 
 fn make_buffer(value: &Literal, form: Form) -> Option<Buffer> {
@@ -249,7 +325,7 @@ fn collect_buffers(value: &Literal, form: Form, buffers: &mut Vec<Buffer>) {
 fn make_arg<'a>(
     value: &Literal,
     fresh: &mut impl Iterator<Item = &'a mut Buffer>,
-    named: &mut BTreeMap<String, &'a mut Buffer>,
+    named: &mut BTreeMap<String, Place>,
 ) -> Result<Arg<'a>, String> {
     Ok(match value {
         Literal::None => Arg::None,
@@ -260,12 +336,37 @@ fn make_arg<'a>(
         }
         Literal::Text(text) => Arg::Str(text.clone()),
         Literal::Name(name) => {
-            named.remove(name).ok_or(format!("`{name}` is not bound, or is passed twice"))?.arg()
+            let place = named.remove(name).ok_or(format!("`{name}` is not bound, or is passed twice"))?;
+            // SAFETY: places come from the host's arrays, which live, and are left alone, as long as the call lasts.
+            unsafe { place.arg() }
         }
     })
 }
 
 impl Host {
+    /// Where the bound arrays and parts of arrays are.
+    fn places(&mut self) -> BTreeMap<String, Place> {
+        let mut places = BTreeMap::new();
+        let mut parts = Vec::new();
+        for (name, bound) in &mut self.arrays {
+            match bound {
+                Bound::Array(buffer) => drop(places.insert(name.clone(), buffer.place())),
+                Bound::Part(slice) => parts.push((name.clone(), slice.clone())),
+                Bound::Value(_) => {}
+            }
+        }
+        for (name, slice) in parts {
+            if let Some(base) = places.get(&slice.base)
+                && let Some(&len) = base.shape.first()
+            {
+                let (start, step, count) = slice.within(len);
+                let part = base.part(start, step, count);
+                part.into_iter().for_each(|part| drop(places.insert(name.clone(), part)));
+            }
+        }
+        places
+    }
+
     fn call(&mut self, call: &Call) -> Outcome {
         let kernel = match self.module.kernel(&call.function) {
             Ok(kernel) => kernel,
@@ -286,14 +387,7 @@ impl Host {
         values.iter().flatten().for_each(|value| collect_buffers(value, self.setup.form, &mut fresh));
         let outcome = {
             let mut unused = fresh.iter_mut();
-            let mut named: BTreeMap<String, &mut Buffer> = self
-                .arrays
-                .iter_mut()
-                .filter_map(|(name, bound)| match bound {
-                    Bound::Array(buffer) => Some((name.clone(), buffer)),
-                    Bound::Value(_) => None,
-                })
-                .collect();
+            let mut named = self.places();
             let args: Result<Vec<Arg<'_>>, String> = values
                 .iter()
                 .map(|value| {
@@ -301,20 +395,20 @@ impl Host {
                 })
                 .collect();
             match args {
-                Ok(mut args) => run(&kernel, &mut args, &self.setup, self.has_cache, &mut self.complaints),
+                Ok(mut args) => run(&kernel, &mut args, &self.setup, self.has_cache, &mut self.notes),
                 Err(message) => return Outcome::Failed(message),
             }
         };
         let live = self.engine.live_bytes();
         if live != 0 {
-            self.complaints.push(format!("{live} bytes are alive after `{}`", call.function));
+            self.notes.complaints.push(format!("{live} bytes are alive after `{}`", call.function));
         }
         let bound = self.arrays.values().filter_map(|bound| match bound {
             Bound::Array(buffer) => Some(buffer),
-            Bound::Value(_) => None,
+            Bound::Part(_) | Bound::Value(_) => None,
         });
         if !fresh.iter().chain(bound).all(Buffer::gaps_are_intact) {
-            self.complaints.push(format!("`{}` wrote outside its arrays", call.function));
+            self.notes.complaints.push(format!("`{}` wrote outside its arrays", call.function));
         }
         outcome
     }
@@ -337,13 +431,7 @@ fn positional(kernel: &Kernel, call: &Call) -> Result<Vec<Option<Literal>>, Stri
     Ok(values)
 }
 
-fn run(
-    kernel: &Kernel,
-    args: &mut [Arg<'_>],
-    setup: &Setup,
-    has_cache: bool,
-    complaints: &mut Vec<String>,
-) -> Outcome {
+fn run(kernel: &Kernel, args: &mut [Arg<'_>], setup: &Setup, has_cache: bool, notes: &mut Notes) -> Outcome {
     let result = kernel.prepare(args).and_then(|prepared| {
         let origin = prepared.info().origin;
         let wanted = match setup.cache {
@@ -352,7 +440,11 @@ fn run(
             CacheUse::Fill => None,
         };
         if has_cache && wanted.is_some_and(|wanted| wanted != origin) {
-            complaints.push(format!("`{}` is {origin:?}", kernel.name()));
+            notes.complaints.push(format!("`{}` is {origin:?}", kernel.name()));
+        }
+        if notes.loops.is_empty() {
+            let of_loops = prepared.remarks().iter().filter(|remark| remark.kind == RemarkKind::Vector);
+            notes.loops = of_loops.map(|remark| (remark.is_done, remark.text.clone())).collect();
         }
         prepared.call(args)
     });
@@ -419,6 +511,14 @@ pub fn run_case(case: &Case) -> Verdict {
     let setups = SETUPS.iter().chain(if has_layouts { LAYOUTS } else { &[] });
     let only = case.attribute("engine");
     for setup in setups.filter(|setup| only.is_none_or(|only| setup.name.contains(only))) {
+        if !runs_here(setup) {
+            *SKIPPED
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .entry(setup.name)
+                .or_default() += 1;
+            continue;
+        }
         let mut found = transcript(setup, &source, &lines, Some(directory.path()));
         if prints_in_parallel {
             found.printed.sort();

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use kjit_tests::case::{case_files, parse_cases};
-use kjit_tests::run::{Edit, apply_edits, run_case};
+use kjit_tests::run::{Edit, apply_edits, run_case, skipped};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Edits = Arc<Mutex<BTreeMap<PathBuf, Vec<Edit>>>>;
@@ -49,6 +49,9 @@ fn main() -> ExitCode {
         }
     }
     let conclusion = libtest_mimic::run(&args, trials);
+    for line in skipped() {
+        println!("{line}");
+    }
     for (path, edits) in std::mem::take(&mut *edits.lock().expect("no panic")) {
         let text = std::fs::read_to_string(&path).expect("a case file");
         std::fs::write(&path, apply_edits(&text, edits)).expect("a case file can be written");

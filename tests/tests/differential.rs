@@ -13,7 +13,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kjit_tests::differ::{Finding, Search, Tally, examine, search};
+use kjit_tests::differ::{Finding, Search, Tally, examine, loops_of, search};
 use kjit_tests::generate::{Focus, generate};
 
 fn number(name: &str, default: u64) -> u64 {
@@ -69,16 +69,22 @@ fn vector_programs() {
 #[allow(clippy::print_stdout, reason = "it is for reading")]
 fn show() {
     let first = number("KJIT_FUZZ_SEED", 1);
-    for focus in Focus::ALL {
+    let wanted = std::env::var("KJIT_FUZZ_FOCUS").unwrap_or_default();
+    let mut tally = Tally::default();
+    for focus in Focus::ALL.into_iter().filter(|focus| wanted.is_empty() || format!("{focus:?}") == wanted) {
         for seed in first..first + number("KJIT_FUZZ_COUNT", 30) {
             let program = generate(seed, focus);
-            match examine(&program, &mut Tally::default()) {
+            match examine(&program, &mut tally) {
                 Finding::Agrees => {}
                 other => println!("{focus:?} {seed}: {other:?}"),
+            }
+            for (is_vector, remark) in loops_of(&program) {
+                println!("{focus:?} loop: {}{remark}", if is_vector { "" } else { "-- " });
             }
             if std::env::var_os("KJIT_FUZZ_SHOW").is_some() {
                 println!("{}", program.case_text("Shown"));
             }
         }
+        println!("{focus:?}: {tally:?}");
     }
 }

@@ -112,11 +112,33 @@ impl Gen {
             13 => format!("({} * {a})", self.expr(Ty::Int, depth)),
             14 => format!("({} / {})", self.expr(Ty::Int, depth), self.rng.pick(&["2", "3", "-7", "10"])),
             15 => {
-                let f = self.rng.pick(&["min", "max", "math.hypot", "math.copysign", "math.fmod"]);
-                format!("{f}({a}, {})", self.expr(Ty::Float, depth))
+                let f =
+                    self.rng.pick(&["min", "max", "math.hypot", "math.copysign", "math.fmod", "math.atan2"]);
+                let b = self.expr(Ty::Float, depth);
+                // The sign of a NaN is not specified.
+                let b = if f == "math.copysign" { format!("({b} if {b} == {b} else -0.0)") } else { b };
+                format!("{f}({a}, {b})")
             }
             16 => {
-                let f = self.rng.pick(&["abs", "-", "math.sin", "math.atan", "math.tanh", "np.exp"]);
+                let f = self.rng.pick(&[
+                    "abs",
+                    "-",
+                    "math.sin",
+                    "math.atan",
+                    "math.tanh",
+                    "np.exp",
+                    "math.cos",
+                    "np.log",
+                    "np.floor",
+                    "np.ceil",
+                    "np.rint",
+                    "math.erf",
+                    "np.expm1",
+                    "np.cbrt",
+                    "np.log1p",
+                    "np.exp2",
+                    "np.sqrt",
+                ]);
                 format!("{f}({a})")
             }
             17 => format!("math.sqrt(abs({a}))"),
@@ -130,7 +152,15 @@ impl Gen {
 
     fn single(&mut self, depth: usize) -> String {
         let a = self.expr(Ty::Single, depth);
-        match self.rng.below(8) {
+        match self.rng.below(10) {
+            8 => {
+                let f = self.rng.pick(&["min", "max"]);
+                format!("{f}({a}, {})", self.expr(Ty::Single, depth))
+            }
+            9 => format!(
+                "{}({a})",
+                self.rng.pick(&["np.sqrt", "np.floor", "abs", "np.exp", "np.sin", "np.tanh"])
+            ),
             0..=1 => format!("({a} + {})", self.expr(Ty::Single, depth)),
             2 => format!("({a} - {})", self.expr(Ty::Single, depth)),
             3 => format!("({a} * {})", self.expr(Ty::Single, depth)),
@@ -221,6 +251,21 @@ impl Gen {
         {
             return name;
         }
+        if !self.generators.is_empty() && roll >= 96 && matches!(ty, Ty::Float | Ty::Int) {
+            let name = self.generators[self.rng.below(self.generators.len())].clone();
+            let draw = match ty {
+                Ty::Int => {
+                    self.rng.pick(&["integers(0, 10)", "integers(-3, 200)", "integers(0, 1000000007)"])
+                }
+                _ => self.rng.pick(&[
+                    "random()",
+                    "normal(0.5, 2.0)",
+                    "uniform(-1.0, 2.0)",
+                    "standard_normal()",
+                ]),
+            };
+            return format!("{name}.{draw}");
+        }
         if self.draws && roll >= 97 {
             let draw = match ty {
                 Ty::Float => Some(self.rng.pick(&[
@@ -297,7 +342,8 @@ impl Gen {
         self.nesting += 1;
         let place = self.place(&arr);
         self.nesting -= 1;
-        let is_narrow = matches!(arr.elem, Elem::U8 | Elem::I32 | Elem::I16);
+        let is_narrow =
+            matches!(arr.elem, Elem::U8 | Elem::I32 | Elem::I16 | Elem::I8 | Elem::U16 | Elem::U32);
         Some(if is_narrow && self.rng.percent(80) { format!("i64({place})") } else { place })
     }
 

@@ -74,6 +74,9 @@ enum Elem {
     I32,
     I16,
     U64,
+    I8,
+    U16,
+    U32,
     Bool,
     C128,
 }
@@ -83,7 +86,7 @@ impl Elem {
     fn ty(self) -> Ty {
         match self {
             Elem::F64 => Ty::Float,
-            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 => Ty::Int,
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 | Elem::I8 | Elem::U16 | Elem::U32 => Ty::Int,
             Elem::F32 => Ty::Single,
             Elem::U64 => Ty::Unsigned,
             Elem::Bool => Ty::Bool,
@@ -101,6 +104,9 @@ impl Elem {
             Elem::I32 => "i32",
             Elem::I16 => "i16",
             Elem::U64 => "u64",
+            Elem::I8 => "i8",
+            Elem::U16 => "u16",
+            Elem::U32 => "u32",
             Elem::Bool => "bool",
             Elem::C128 => "c128",
         }
@@ -185,6 +191,8 @@ struct Gen {
     nesting: usize,
     /// May expressions draw from `np.random`?
     draws: bool,
+    /// Generators of random numbers that may be drawn from.
+    generators: Vec<String>,
     lane: Option<Lane>,
 }
 
@@ -206,6 +214,7 @@ impl Gen {
             depth: 0,
             nesting: 0,
             draws: false,
+            generators: Vec::new(),
             lane: None,
         }
     }
@@ -214,6 +223,19 @@ impl Gen {
         self.next_name += 1;
         format!("{prefix}{}", self.next_name)
     }
+}
+
+/// The head of a kernel, at times with choices that change what floats give.
+fn kernel_head(g: &mut Gen, names: &str) -> String {
+    let choice = match g.rng.below(36) {
+        0..=2 => "fastmath=True",
+        3 => "fastmath={\"contract\"}",
+        4 => "fastmath={\"reassoc\"}",
+        5..=7 => "error_model=\"numpy\"",
+        8 => "error_model=\"numpy\", fastmath=True",
+        _ => return format!("def kernel({names}):"),
+    };
+    format!("@njit({choice})\ndef kernel({names}):")
 }
 
 /// The program of a seed.
@@ -279,7 +301,7 @@ pub fn minimise(program: &Program, mut fails: impl FnMut(&Program) -> bool) -> P
         let mut position = 0;
         while position < count(&best.functions) && budget > 0 {
             let mut is_smaller = false;
-            for edit in [Edit::Remove, Edit::Unwrap, Edit::DropElse] {
+            for edit in [Edit::Remove, Edit::Unwrap, Edit::DropElse, Edit::Undecorate] {
                 let mut smaller = best.clone();
                 let mut at = position;
                 if !edit_at(&mut smaller.functions, &mut at, edit) || smaller == best {
@@ -305,6 +327,8 @@ pub fn minimise(program: &Program, mut fails: impl FnMut(&Program) -> bool) -> P
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edit {
     Remove,
+    /// Decorators of a function.
+    Undecorate,
     /// The first block of a compound statement takes its place.
     Unwrap,
     DropElse,
@@ -346,9 +370,14 @@ fn apply(nodes: &mut Vec<Node>, index: usize, edit: Edit) -> bool {
             nodes.remove(index);
             true
         }
-        (Edit::Unwrap, Node::Compound(parts)) if !parts[0].0.starts_with("def ") => {
+        (Edit::Unwrap, Node::Compound(parts)) if !parts[0].0.contains("def ") => {
             let body = std::mem::take(&mut parts[0].1);
             nodes.splice(index..=index, body);
+            true
+        }
+        (Edit::Undecorate, Node::Compound(parts)) if parts[0].0.starts_with('@') => {
+            let at = parts[0].0.find("def ").unwrap_or(0);
+            parts[0].0.drain(..at);
             true
         }
         (Edit::DropElse, Node::Compound(parts)) if parts.len() > 1 => {

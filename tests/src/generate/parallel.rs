@@ -46,6 +46,11 @@ impl Gen {
         let counter = self.fresh("j");
         self.counters.push(Counter { name: counter.clone(), over: Some((input.name.clone(), 0, 0)) });
         let mut body = Vec::new();
+        let generators = std::mem::take(&mut self.generators);
+        if self.draws && self.rng.percent(30) {
+            let seed = format!("{counter} * 7 + {}", self.rng.below(100));
+            self.generator(&seed, &mut body);
+        }
         let private = self.fresh("v");
         let value = self.expr(Ty::Float, 2);
         body.push(Node::Line(format!("{private} = {value}")));
@@ -71,6 +76,7 @@ impl Gen {
             body.push(guarded(&format!("{counter} >= {at}"), error));
         }
         self.counters.pop();
+        self.generators = generators;
         self.in_parallel = false;
         (self.fuel, self.can_break, self.can_return) = (fuel, can_break, can_return);
         (self.vars, self.arrays) = (vars, arrays);

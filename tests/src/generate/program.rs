@@ -1,7 +1,7 @@
 //! Random programs: helpers, a kernel, and calls with the arrays that they change.
 
 use super::stmt::ALL_TYPES;
-use super::{Arr, Elem, Focus, Gen, Node, Program, Ty, Var};
+use super::{Arr, Elem, Focus, Gen, Node, Program, Ty, Var, kernel_head};
 
 /// The program of a seed.
 pub(super) fn program(seed: u64, focus: Focus) -> Program {
@@ -62,8 +62,15 @@ impl Gen {
             ("m", Elem::F64, 2),
             ("z", Elem::C128, 1),
             ("l", Elem::Bool, 1),
+            ("h", Elem::I16, 1),
+            ("u", Elem::U64, 1),
+            ("wd", Elem::U32, 1),
+            ("by", Elem::I8, 1),
+            ("f", Elem::F32, 2),
+            ("kk", Elem::I64, 2),
         ] {
-            let share = if matches!(elem, Elem::C128 | Elem::Bool) { share / 3 } else { share };
+            let is_usual = matches!(name, "x" | "y" | "k" | "w" | "c" | "d" | "m");
+            let share = if is_usual { share } else { share / 3 };
             if self.rng.percent(share) {
                 params.push(Param::Array(name, elem, rank));
             }
@@ -72,6 +79,10 @@ impl Gen {
         let mut body = Vec::new();
         if self.draws {
             body.push(Node::Line(format!("np.random.seed({})", self.rng.below(1000))));
+            if self.rng.percent(50) {
+                let seed = self.rng.below(1000);
+                self.generator(&seed.to_string(), &mut body);
+            }
         }
         let mut results = Vec::new();
         for ty in ALL_TYPES {
@@ -97,7 +108,14 @@ impl Gen {
         let count = 3 + self.rng.below(6);
         body.extend(self.block(count));
         body.push(Node::Line(format!("return {}", self.result)));
-        (Node::Compound(vec![(format!("def kernel({names}):"), body)]), params)
+        (Node::Compound(vec![(kernel_head(self, &names), body)]), params)
+    }
+
+    /// A generator of random numbers of its own.
+    pub(super) fn generator(&mut self, seed: &str, body: &mut Vec<Node>) {
+        let name = self.fresh("rng");
+        body.push(Node::Line(format!("{name} = np.random.default_rng({seed})")));
+        self.generators.push(name);
     }
 
     /// The names of the parameters, which may be used from now on.
@@ -129,19 +147,42 @@ impl Gen {
     ) {
         let mut args = Vec::new();
         let mut arrays = Vec::new();
+        let mut known: Vec<(Elem, String)> = Vec::new();
         for param in params {
             match param {
                 Param::Scalar(name, ty) => args.push(self.scalar(name, *ty, length)),
                 Param::Array(name, elem, rank) => {
                     let bound = format!("{name}_{number}");
-                    lines.push(format!("{bound} = {}", self.items(*elem, *rank, length)));
                     args.push(bound.clone());
+                    let same = known.iter().find(|(other, ..)| other == elem && *rank == 1).map(|(_, k)| k);
+                    if let (Some(base), Some(length)) = (same, length)
+                        && self.rng.percent(12)
+                    {
+                        lines.push(format!("{bound} = {base}[{}]", self.part_of_argument(length)));
+                        continue;
+                    }
+                    lines.push(format!("{bound} = {}", self.items(*elem, *rank, length)));
+                    if *rank == 1 {
+                        known.push((*elem, bound.clone()));
+                    }
                     arrays.push(bound);
                 }
             }
         }
         lines.push(format!("kernel({})", args.join(", ")));
         lines.extend(arrays);
+    }
+
+    /// Part of another argument, mostly so that the kernel's loops run.
+    fn part_of_argument(&mut self, length: usize) -> String {
+        match self.rng.below(8) {
+            0 => ":".into(),
+            1 => "::-1".into(),
+            2..=3 => format!("{}:", 1 + self.rng.below(9)),
+            4..=5 => format!(":-{}", 1 + self.rng.below(9)),
+            6 => format!("::{}", 2 + self.rng.below(2)),
+            _ => format!("{}:{}", self.rng.below(length + 1), self.rng.below(length + 1)),
+        }
     }
 
     fn scalar(&mut self, name: &str, ty: Ty, length: Option<usize>) -> String {
@@ -201,7 +242,12 @@ impl Gen {
                 _ => format!("{}", self.rng.below(41) as f64 / 4.0 - 5.0),
             },
             Elem::U8 => self.rng.below(256).to_string(),
-            Elem::I64 | Elem::I32 | Elem::I16 => (self.rng.below(31) as i64 - 15).to_string(),
+            Elem::U16 | Elem::U32 if self.rng.percent(10) => "65535".into(),
+            Elem::U16 | Elem::U32 => self.rng.below(31).to_string(),
+            Elem::I8 if self.rng.percent(10) => "-128".into(),
+            Elem::I32 if self.rng.percent(5) => "-2147483648".into(),
+            Elem::I64 if self.rng.percent(3) => "9223372036854775807".into(),
+            Elem::I64 | Elem::I32 | Elem::I16 | Elem::I8 => (self.rng.below(31) as i64 - 15).to_string(),
             Elem::U64 => {
                 self.rng.pick(&["0", "1", "7", "250", "18446744073709551615", "4611686018427387904"]).into()
             }

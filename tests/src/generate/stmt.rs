@@ -237,7 +237,9 @@ impl Gen {
     pub(super) fn storable(&mut self, elem: Elem) -> String {
         match elem {
             Elem::F64 => self.expr(Ty::Float, 3),
-            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 => self.expr(Ty::Int, 3),
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 | Elem::I8 | Elem::U16 | Elem::U32 => {
+                self.expr(Ty::Int, 3)
+            }
             Elem::U64 | Elem::Bool => self.expr(elem.ty(), 2),
             Elem::C128 => {
                 let ty = if self.rng.percent(80) { Ty::Complex } else { Ty::Float };
@@ -325,7 +327,7 @@ impl Gen {
     pub(super) fn store_op(&mut self, elem: Elem) -> &'static str {
         match elem {
             Elem::F64 | Elem::F32 | Elem::C128 => self.rng.pick(&["=", "=", "=", "+=", "-=", "*="]),
-            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 | Elem::U64 => {
+            Elem::I64 | Elem::U8 | Elem::I32 | Elem::I16 | Elem::I8 | Elem::U16 | Elem::U32 | Elem::U64 => {
                 self.rng.pick(&["=", "=", "+=", "-=", "*=", "^=", "|="])
             }
             Elem::Bool => "=",
@@ -404,7 +406,7 @@ impl Gen {
         let (ty, mean) = match arr.elem {
             Elem::F64 => (Ty::Float, Ty::Float),
             Elem::F32 => (Ty::Single, Ty::Single),
-            Elem::I64 | Elem::I32 | Elem::I16 => (Ty::Int, Ty::Float),
+            Elem::I64 | Elem::I32 | Elem::I16 | Elem::I8 => (Ty::Int, Ty::Float),
             _ => (Ty::Unsigned, Ty::Float),
         };
         let extreme = if ty == Ty::Unsigned { Ty::Int } else { ty };

@@ -2,15 +2,11 @@
 //! element types, gathers, and everything that such a compiler has to notice: values carried from one iteration to the next,
 //! stores that later iterations read, views that overlap, early exits, errors in the middle of a loop.
 //!
-//! Arrays of a call have one length, mostly; it is often next to a multiple of 4, 8 or 16.
+//! Arrays of a call have one length, mostly; it is often next to a multiple of a block. Some are parts of others.
 
 use super::program::Param;
 use super::stmt::{ALL_TYPES, guarded};
-use super::{Arr, Counter, Elem, Focus, Gen, Lane, Node, Program, Ty, Var};
-
-/// Lengths of arrays.
-const LENGTHS: [usize; 24] =
-    [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 19, 23, 31, 32, 33, 40, 63, 64, 65, 100, 130];
+use super::{Arr, Counter, Elem, Focus, Gen, Lane, Node, Program, Ty, Var, kernel_head};
 
 /// The program of a seed.
 pub(super) fn program(seed: u64) -> Program {
@@ -23,14 +19,26 @@ pub(super) fn program(seed: u64) -> Program {
     let (kernel, params) = g.vector_kernel();
     functions.push(kernel);
     let mut calls = Vec::new();
-    for number in 0..3 {
-        let length = LENGTHS[g.rng.below(LENGTHS.len())];
+    for number in 0..4 {
+        let length = g.length();
         g.call(&params, number, Some(length), &mut calls);
     }
     Program { functions, calls }
 }
 
 impl Gen {
+    /// Of the arrays of a call: any number up to 70, and around multiples of the block.
+    fn length(&mut self) -> usize {
+        match self.rng.below(20) {
+            0..12 => self.rng.below(71),
+            12..19 => {
+                let block = [4, 8, 16, 32, 64][self.rng.below(5)];
+                (block * (1 + self.rng.below(4)) + self.rng.below(3)).saturating_sub(1)
+            }
+            _ => 71 + self.rng.below(300),
+        }
+    }
+
     fn vector_kernel(&mut self) -> (Node, Vec<Param>) {
         let mut params = vec![Param::Scalar("n", Ty::Int)];
         for (name, ty, share) in [
@@ -56,10 +64,14 @@ impl Gen {
                 ("c", Elem::U8, 1, 25),
                 ("h", Elem::I16, 1, 12),
                 ("u", Elem::U64, 1, 10),
+                ("by", Elem::I8, 1, 8),
+                ("wo", Elem::U16, 1, 8),
+                ("wd", Elem::U32, 1, 8),
                 ("l", Elem::Bool, 1, 12),
                 ("z", Elem::C128, 1, 10),
                 ("m", Elem::F64, 2, 20),
                 ("f", Elem::F32, 2, 8),
+                ("kk", Elem::I64, 2, 5),
             ] {
                 if self.rng.percent(share) {
                     params.push(Param::Array(name, elem, rank));
@@ -98,14 +110,26 @@ impl Gen {
             self.lane_loop(&mut body);
         }
         body.push(Node::Line(format!("return {}", self.result)));
-        (Node::Compound(vec![(format!("def kernel({names}):"), body)]), params)
+        (Node::Compound(vec![(kernel_head(self, &names), body)]), params)
     }
 
     /// A view of an argument, which overlaps it.
     fn part(&mut self, nodes: &mut Vec<Node>) {
-        let Some(arr) = self.array(|arr| arr.rank == 1) else { return };
+        let Some(arr) = self.array(|_| true) else { return };
         let name = self.fresh("g");
-        let slice = self.rng.pick(&["1:", ":-1", "2:", "::-1", "::2", "4:", "q:", ":n", "8:"]);
+        if arr.rank == 2 {
+            let (part, rank) = match self.rng.below(4) {
+                0 => (format!("[{} % {}.shape[0]]", self.rng.below(4), arr.name), 1),
+                1 => (format!("[:, {} % {}.shape[1]]", self.rng.below(9), arr.name), 1),
+                2 => (self.rng.pick(&["[:, ::-1]", "[::-1]", "[:, 1:]", "[:, ::2]"]).into(), 2),
+                _ => (".T".into(), 2),
+            };
+            nodes.push(Node::Line(format!("{name} = {}{part}", arr.name)));
+            return self.arrays.push(Arr { name, rank, ..arr });
+        }
+        let slice = self.rng.pick(&[
+            "1:", ":-1", "2:", "::-1", "::2", "4:", "q:", ":n", "8:", "::3", "::-2", "-2::-1", "3:-2", "1::2",
+        ]);
         let slice = if slice == "q:" && !self.vars.iter().any(|v| v.name == "q") { "1:" } else { slice };
         nodes.push(Node::Line(format!("{name} = {}[{slice}]", arr.name)));
         self.arrays.push(Arr { name, ..arr });
@@ -186,7 +210,7 @@ impl Gen {
             self.arrays.iter_mut().for_each(|arr| arr.is_writable = own.contains(&arr.name));
             self.vars.retain(|v| !reduced.iter().any(|r| r.name == v.name));
             self.vars.iter_mut().for_each(|v| v.is_writable = false);
-        } else if self.rng.percent(70) {
+        } else if self.rng.percent(88) {
             self.vars.retain(|v| !reduced.iter().any(|r| r.name == v.name));
         }
         let (in_parallel, can_break) = (self.in_parallel, self.can_break);
@@ -205,8 +229,8 @@ impl Gen {
     }
 
     fn lane_statement(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
-        match self.rng.below(40) {
-            0..=13 => {
+        match self.rng.below(72) {
+            40.. | 0..=13 => {
                 if let Some(line) = self.lane_store() {
                     body.push(Node::Line(line));
                 }
@@ -222,7 +246,8 @@ impl Gen {
                 }
                 body.push(Node::Compound(parts));
             }
-            18..=25 => self.lane_reduction(reduced, body),
+            18..=24 => self.lane_reduction(reduced, body),
+            25 => self.position_of_best(reduced, body),
             26..=28 => {
                 let ty = ALL_TYPES[[0, 1, 1, 2, 3, 4][self.rng.below(6)]];
                 let value = self.expr(ty, 2);
@@ -236,7 +261,18 @@ impl Gen {
             34 => {
                 let condition = self.expr(Ty::Bool, 1);
                 let value = self.expr(Ty::Int, 1);
-                body.push(match self.rng.below(2) {
+                let last = self.lane.as_ref().and_then(|lane| lane.names.last().cloned()).unwrap_or_default();
+                body.push(match self.rng.below(5) {
+                    // In one iteration, wherever that is in its block.
+                    2 => guarded(&format!("{last} == {}", self.rng.below(70)), "raise ValueError(\"here\")"),
+                    3 => guarded(
+                        &format!("{last} >= {} and {condition}", self.rng.below(40)),
+                        "raise ValueError(\"at last\")",
+                    ),
+                    4 => Node::Line(
+                        format!("assert {last} != q, \"not this one\"")
+                            .replace("!= q", &format!("!= {}", self.rng.below(70))),
+                    ),
                     0 => Node::Line(format!("assert {condition} or n < 7, f\"bad {{{value}}}\"")),
                     _ => guarded(&format!("{condition} and n > 5"), "raise ValueError(\"stop\")"),
                 });
@@ -268,8 +304,13 @@ impl Gen {
     /// `y[i] = ...`.
     fn lane_store(&mut self) -> Option<String> {
         let rank = self.lane.as_ref().map_or(1, |lane| lane.names.len());
-        let arr = self.array(|arr| arr.is_writable && (arr.rank == rank || arr.rank == 1))?;
-        let place = self.place(&arr);
+        let exact = self.rng.percent(85);
+        let arr = self.array(|arr| arr.is_writable && (arr.rank == rank || arr.rank == 1 && !exact))?;
+        let own = self.lane.as_ref().map(|lane| lane.names.join(", "));
+        let place = match own {
+            Some(own) if exact => format!("{}[{own}]", arr.name),
+            _ => self.place(&arr),
+        };
         let value = self.storable(arr.elem);
         let op = self.store_op(arr.elem);
         Some(format!("{place} {op} {value}"))
@@ -297,7 +338,7 @@ impl Gen {
                 _ => format!("{name} += {value}"),
             },
             Ty::Float | Ty::Single => match self.rng.below(9) {
-                0 => format!("{name} = max({name}, {value})"),
+                0 | 5..=6 => format!("{name} = max({name}, {value})"),
                 1 => format!("{name} = min({name}, {value})"),
                 2 => format!("{name} *= {value}"),
                 3 => format!("{name} -= {value}"),
@@ -315,6 +356,30 @@ impl Gen {
             let condition = self.expr(Ty::Bool, 1);
             body.push(guarded(&condition, &line));
         }
+    }
+
+    /// The least or greatest value and where it was.
+    fn position_of_best(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+        let best = reduced.iter().find(|var| matches!(var.ty, Ty::Float | Ty::Single)).cloned();
+        let place = reduced.iter().find(|var| var.ty == Ty::Int).cloned();
+        let last = self.lane.as_ref().and_then(|lane| lane.names.last().cloned());
+        let (Some(best), Some(place), Some(last)) = (best, place, last) else { return };
+        if self.in_parallel {
+            return;
+        }
+        let value = match self.array(|arr| arr.elem.ty() == best.ty && arr.rank == 1) {
+            Some(arr) if self.rng.percent(70) => format!("{}[{last} % len({0})]", arr.name),
+            _ => self.expr(best.ty, 2),
+        };
+        let op = self.rng.pick(&["<", ">", "<=", ">="]);
+        let mut lines = vec![
+            Node::Line(format!("{} = {value}", best.name)),
+            Node::Line(format!("{} = {last}", place.name)),
+        ];
+        if self.rng.percent(20) {
+            lines.swap(0, 1);
+        }
+        body.push(Node::Compound(vec![(format!("if {value} {op} {}:", best.name), lines)]));
     }
 
     fn lane_exit(&mut self, body: &mut Vec<Node>) {
@@ -422,7 +487,8 @@ impl Gen {
             89 => "0".into(),
             90 => format!("({name} + 1) % {extent}"),
             91 => format!("{name} ^ 1"),
-            92..=97 => format!("({}) % {extent}", self.expr(Ty::Int, 1)),
+            94..=96 => format!("({}) % {extent}", self.expr(Ty::Int, 1)),
+            97 => self.expr(Ty::Int, 1),
             _ => name,
         })
     }
