@@ -322,10 +322,22 @@ impl Atoms {
     /// and its atoms are extents, narrow integers, or counters between such. `known` is one more atom that is small.
     #[must_use]
     pub fn is_exact(&self, poly: &Poly, known: Option<AtomId>) -> bool {
+        // Two terms may have larger factors: `b * 4096 + j`, where `b` is the first of some blocks and a number.
+        self.has_small_terms(poly, known, 2)
+    }
+
+    /// Linear in small atoms; all but a few factors are small, and none is large.
+    fn has_small_terms(&self, poly: &Poly, known: Option<AtomId>, mut larger: u32) -> bool {
         const SMALL: u64 = 1 << 10;
+        const LARGE: u64 = 1 << 13;
         poly.terms().iter().all(|(monomial, factor)| match monomial.as_slice() {
             [] => factor.unsigned_abs() < 1 << 40,
-            [atom] => factor.unsigned_abs() < SMALL && self.is_small(*atom, known),
+            [atom] => {
+                let size = factor.unsigned_abs();
+                let is_fitting = size < SMALL || (size < LARGE && larger > 0);
+                larger = larger.saturating_sub(u32::from(size >= SMALL));
+                is_fitting && self.is_small(*atom, known)
+            }
             _ => false,
         })
     }
@@ -343,9 +355,11 @@ impl Atoms {
         }
         match &info.atom {
             Atom::Value => false,
-            Atom::Counter { upper, .. } => upper.iter().any(|p| self.is_exact(p, known)),
+            Atom::Counter { upper, .. } => upper.iter().any(|p| self.has_small_terms(p, known, 0)),
             Atom::Op { op, left, right } => {
-                *op != AtomOp::Mul && self.is_exact(left, known) && self.is_exact(right, known)
+                *op != AtomOp::Mul
+                    && self.has_small_terms(left, known, 0)
+                    && self.has_small_terms(right, known, 0)
             }
         }
     }

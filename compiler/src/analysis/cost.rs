@@ -351,7 +351,10 @@ impl<'a> Estimator<'a> {
         self.fuel = self.fuel.saturating_sub(1);
         let mut own = Cost::default();
         let func = scope.func;
-        walk::for_each_expr_root(stmt, &mut |root| own.ns += expr_ns(func, root));
+        // A check's index is computed for the place, too, and what its message says only where it fails.
+        if !matches!(stmt, Stmt::Check { .. }) {
+            walk::for_each_expr_root(stmt, &mut |root| own.ns += expr_ns(func, root));
+        }
         match stmt {
             Stmt::If { then, orelse, .. } => {
                 let mut other = scope.clone();
@@ -361,7 +364,7 @@ impl<'a> Estimator<'a> {
                 for (local, value) in other.locals {
                     scope.locals.entry(local).or_insert(value);
                 }
-                own.ns += 0.5;
+                own.ns += 0.3;
                 own.add(if taken.typical() >= not_taken.typical() { taken } else { not_taken });
             }
             Stmt::While { head, body, .. } => {
@@ -404,9 +407,10 @@ impl<'a> Estimator<'a> {
                 scope.set(*local, value);
             }
             Stmt::Fill { .. } | Stmt::CopyElements { .. } | Stmt::Print { .. } => own.ns += FILL_NS,
-            Stmt::Store { .. } | Stmt::Accumulate { .. } => own.ns += 0.5,
+            Stmt::Store { .. } => own.ns += 0.2,
+            Stmt::Accumulate { .. } => own.ns += 0.5,
             // Most of them are hoisted or fall in the shadow of something else.
-            Stmt::Check { .. } => own.ns += 0.1,
+            Stmt::Check { .. } => own.ns += 0.05,
             Stmt::Release { .. }
             | Stmt::Raise { .. }
             | Stmt::Break
@@ -475,9 +479,9 @@ fn expr_ns(func: &Func, root: ExprId) -> f64 {
             | ExprKind::Base { .. }
             | ExprKind::Wrap { .. }
             | ExprKind::Interrupted => 0.0,
-            ExprKind::Load { .. } => 0.4,
+            ExprKind::Load { .. } => 0.2,
             ExprKind::Unary { op, .. } => match op {
-                UnaryOp::Neg | UnaryOp::Not | UnaryOp::Invert | UnaryOp::Abs => 0.2,
+                UnaryOp::Neg | UnaryOp::Not | UnaryOp::Invert | UnaryOp::Abs => 0.1,
             },
             ExprKind::Binary { op, .. } => match op {
                 BinaryOp::Div | BinaryOp::FloorDiv | BinaryOp::Mod => {
@@ -487,6 +491,7 @@ fn expr_ns(func: &Func, root: ExprId) -> f64 {
                 BinaryOp::Add
                 | BinaryOp::Sub
                 | BinaryOp::Mul
+                | BinaryOp::MulHigh
                 | BinaryOp::And
                 | BinaryOp::Or
                 | BinaryOp::Xor
@@ -495,16 +500,16 @@ fn expr_ns(func: &Func, root: ExprId) -> f64 {
                 | BinaryOp::Min
                 | BinaryOp::Max => {
                     if expr.ty.is_float() {
-                        0.5
+                        0.3
                     } else {
-                        0.2
+                        0.1
                     }
                 }
             },
-            ExprKind::Compare { .. } | ExprKind::Select { .. } | ExprKind::Cast { .. } => 0.3,
+            ExprKind::Compare { .. } | ExprKind::Select { .. } | ExprKind::Cast { .. } => 0.2,
             ExprKind::Math1 { .. } => 8.0,
             ExprKind::Math2 { .. } => 16.0,
-            ExprKind::Fma { .. } => 0.5,
+            ExprKind::Fma { .. } => 0.3,
             ExprKind::Overlaps { .. } => 5.0,
         };
     });

@@ -52,6 +52,7 @@ pub fn binary(op: BinaryOp, ty: DType, a: u64, b: u64) -> u64 {
                 BinaryOp::Min => return if y < x { b } else { a },
                 BinaryOp::Max => return if y > x { b } else { a },
                 BinaryOp::IntPow
+                | BinaryOp::MulHigh
                 | BinaryOp::And
                 | BinaryOp::Or
                 | BinaryOp::Xor
@@ -72,6 +73,7 @@ pub fn binary(op: BinaryOp, ty: DType, a: u64, b: u64) -> u64 {
                 BinaryOp::Min => return if y < x { b } else { a },
                 BinaryOp::Max => return if y > x { b } else { a },
                 BinaryOp::IntPow
+                | BinaryOp::MulHigh
                 | BinaryOp::And
                 | BinaryOp::Or
                 | BinaryOp::Xor
@@ -94,6 +96,7 @@ pub fn binary(op: BinaryOp, ty: DType, a: u64, b: u64) -> u64 {
             BinaryOp::Shr => int::shr_u64(a, b as i64),
             BinaryOp::Min => a.min(b),
             BinaryOp::Max => a.max(b),
+            BinaryOp::MulHigh => ((u128::from(a) * u128::from(b)) >> 64) as u64,
             BinaryOp::Div => 0,
         },
         DType::I64 | DType::Bool => {
@@ -112,7 +115,7 @@ pub fn binary(op: BinaryOp, ty: DType, a: u64, b: u64) -> u64 {
                 BinaryOp::Shr => int::shr_i64(x, y),
                 BinaryOp::Min => x.min(y),
                 BinaryOp::Max => x.max(y),
-                BinaryOp::Div => 0,
+                BinaryOp::Div | BinaryOp::MulHigh => 0,
             };
             value as u64
         }
@@ -137,6 +140,7 @@ pub fn overflows(op: BinaryOp, ty: DType, a: u64, b: u64) -> bool {
             BinaryOp::Sub => x.checked_sub(y).is_none(),
             BinaryOp::Mul => x.checked_mul(y).is_none(),
             BinaryOp::Div
+            | BinaryOp::MulHigh
             | BinaryOp::FloorDiv
             | BinaryOp::Mod
             | BinaryOp::IntPow

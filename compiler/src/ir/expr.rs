@@ -183,6 +183,8 @@ pub enum BinaryOp {
     Sub,
     /// `*`: `i64 u64 f32 f64`.
     Mul,
+    /// The high half of the product of 128 bits: `u64`. Made by the pass `draws`.
+    MulHigh,
     /// True division: `f32 f64`, IEEE.
     Div,
     /// Python's `//`: `i64 u64 f32 f64`; an integer divided by 0 gives 0 here (the check comes before), `MIN // -1` wraps.

@@ -65,6 +65,10 @@ services! {
     /// First statement of an iteration of a `prange` that draws: from here on `np.random` draws from the counter-based
     /// stream of (seed, epoch of the call, key of the loop, number of the iteration).
     RandomIteration "random_iteration" (Scalar(DType::U64), Scalar(DType::I64)) -> ();
+    /// What the streams of the iterations of the loop with this key have in common: seed, epoch, lineage. Made by the pass `draws`,
+    /// which then needs no [`RuntimeFn::RandomIteration`].
+    RandomStream "random_stream" (Scalar(DType::U64))
+        -> (Scalar(DType::U64), Scalar(DType::U64), Scalar(DType::U64));
     /// After a `prange` that draws, serial or parallel, with the key of the loop: back to the stream before it; the epoch goes up by
     /// one, so that the next run of the loop draws other numbers.
     RandomLoopEnd "random_loop_end" (Scalar(DType::U64)) -> ();
@@ -105,6 +109,7 @@ impl RuntimeFn {
             | RuntimeFn::RandomUniform
             | RuntimeFn::RandomNormal
             | RuntimeFn::RandomInt
+            | RuntimeFn::RandomStream
             | RuntimeFn::RandomLoopEnd
             | RuntimeFn::GeneratorSeed
             | RuntimeFn::GeneratorUniform

@@ -11,6 +11,7 @@ mod build;
 pub mod contract;
 pub mod cse;
 pub mod dead;
+pub mod draws;
 pub mod eager;
 pub mod guard;
 pub mod inline;
@@ -71,6 +72,11 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "unroll", line: "small loops of constant length are written out", run: unroll::unroll },
     Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
     Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass {
+        name: "draws",
+        line: "random numbers of a parallel loop are computed where they are drawn",
+        run: draws::draws,
+    },
     Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
     Pass {
         name: "repeated",

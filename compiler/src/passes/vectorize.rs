@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Of a nest the innermost loop that can: lanes then run along what is contiguous. An outer loop gets a strip if none inside does;
-//! its inner loops then run in every lane at once (`vector`). Comes late, so that the scalar loop that a strip is taken from is
+//! its inner loops then run in every lane at once (`vector`). So it does if the inner loops only step from row to row. Comes late, so that the scalar loop that a strip is taken from is
 //! the one that stays, with the checks that could not be moved out of it.
 //!
 //! Conservative: loops that only run if something is wrong (arrays overlap, an index will be out of range) stay as they are.
@@ -107,8 +107,24 @@ impl<'a> Search<'a> {
         let mut has_found = false;
         for stmt in block {
             let mut inside = false;
+            let (first, first_remark) = (self.found.len(), self.remarks.len());
             for inner in likely_blocks(func, stmt) {
                 inside |= self.block(inner);
+            }
+            if let Stmt::Loop(l) = stmt
+                && inside
+                && l.kind == LoopKind::Serial
+                && self.found[first..].iter().all(|(_, built)| is_across(built))
+                && let Ok(outer) = self.built(l)
+            {
+                let (inner, span) = (self.found.split_off(first), func.loops[l.id].span);
+                let moved = inner.iter().map(|(id, _)| func.loops[*id].span).collect::<Vec<_>>();
+                let is_taken_back = |r: &Remark| r.is_done && moved.contains(&r.span);
+                let kept = self.remarks.split_off(first_remark);
+                self.remarks.extend(kept.into_iter().filter(|remark| !is_taken_back(remark)));
+                let text = "runs in vectors".to_owned();
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text });
+                self.found.push((l.id, outer));
             }
             if let Stmt::Loop(l) = stmt
                 && !inside
@@ -162,6 +178,12 @@ impl<'a> Search<'a> {
         }
         Ok(built)
     }
+}
+
+/// Does the strip only read and write elements that are apart? Then those of an outer loop are as good, and that one is entered less
+/// often.
+fn is_across(built: &Built) -> bool {
+    built.tally.lines == 0 && built.tally.strided + built.tally.scattered > 0
 }
 
 /// Is the strip faster than the loop? In rough units of one instruction, with four lanes.

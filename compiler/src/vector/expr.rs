@@ -125,7 +125,9 @@ impl Builder<'_> {
             BinaryOp::FloorDiv | BinaryOp::Mod => {
                 return self.refuse("`//` or `%` of floats");
             }
-            BinaryOp::IntPow | BinaryOp::Shl | BinaryOp::Shr => return self.refuse("a shift of floats"),
+            BinaryOp::IntPow | BinaryOp::MulHigh | BinaryOp::Shl | BinaryOp::Shr => {
+                return self.refuse("a shift of floats");
+            }
         };
         Ok(Val::Lanes(self.graph.binary(op, a, b)))
     }

@@ -76,6 +76,12 @@ impl Graph {
         value
     }
 
+    /// The value of an operation that has been computed.
+    pub(super) fn known(&self, ty: Ty, op: &Op) -> Option<Value> {
+        let key = (ty, op.clone());
+        self.known.iter().rev().find_map(|scope| scope.get(&key)).copied()
+    }
+
     /// Elements; the same place is read once as long as nothing is stored.
     pub(super) fn load(&mut self, ty: Ty, op: Op) -> Value {
         if let Op::Load { elem, place, mask: Some(_) } = &op {

@@ -6,6 +6,18 @@ use super::linear::Linear;
 use super::value::{Builder, Result, Val};
 use crate::ir::{BinaryOp, CompareOp, UnaryOp};
 
+/// Parts of a product of 128 bits: `low + (middle, carried in turn, so that none overflows) << 32 + high << 64`.
+struct HalvesProduct {
+    /// Of the low halves.
+    low: Value,
+    /// One of the mixed products, and what the low one carries.
+    middle: Value,
+    /// The other mixed product, and the low half of `middle`.
+    carried: Value,
+    /// Of the high halves.
+    high: Value,
+}
+
 impl Builder<'_> {
     /// `op arg` of an integer of 64 bits.
     pub(super) fn int_unary(&mut self, op: UnaryOp, arg: &Val) -> Val {
@@ -51,7 +63,11 @@ impl Builder<'_> {
         let op = match op {
             BinaryOp::Add => Binary::Add,
             BinaryOp::Sub => Binary::Sub,
-            BinaryOp::Mul => Binary::Mul,
+            BinaryOp::Mul => match self.known_product(a, b) {
+                Some(product) => return Ok(Val::Lanes(product)),
+                None => Binary::Mul,
+            },
+            BinaryOp::MulHigh => return Ok(Val::Lanes(self.high_product(a, b))),
             BinaryOp::And => Binary::And,
             BinaryOp::Or => Binary::Or,
             BinaryOp::Xor => Binary::Xor,
@@ -71,6 +87,56 @@ impl Builder<'_> {
             }
         };
         Ok(Val::Lanes(self.graph.binary(op, a, b)))
+    }
+
+    /// The high half of the product of two unsigned numbers, from four products of halves.
+    fn high_product(&mut self, a: Value, b: Value) -> Value {
+        let halves = self.halves_product(a, b);
+        let (low, high) = (self.high(halves.middle), self.high(halves.carried));
+        let sum = self.graph.binary(Binary::Add, halves.high, low);
+        self.graph.binary(Binary::Add, sum, high)
+    }
+
+    /// The low half of a product of which the high half is known.
+    fn known_product(&mut self, a: Value, b: Value) -> Option<Value> {
+        let constant = self.graph.constant(b)?;
+        let high = self.graph.known(Ty::I64, &Op::Shift(Shift::Shr, a, 32))?;
+        let factor = self.graph.known(Ty::I64, &Op::Const(constant >> 32))?;
+        self.graph.known(Ty::I64, &Op::Binary(Binary::Mul, high, factor))?;
+        let halves = self.halves_product(a, b);
+        let low = self.low(halves.low);
+        let high = self.graph.shift(Shift::Shl, halves.carried, 32);
+        Some(self.graph.binary(Binary::Or, high, low))
+    }
+
+    fn halves_product(&mut self, a: Value, b: Value) -> HalvesProduct {
+        let (a_low, a_high, b_low, b_high) = (self.low(a), self.high(a), self.low(b), self.high(b));
+        let low = self.graph.binary(Binary::Mul, a_low, b_low);
+        let left = self.graph.binary(Binary::Mul, a_low, b_high);
+        let right = self.graph.binary(Binary::Mul, a_high, b_low);
+        let high = self.graph.binary(Binary::Mul, a_high, b_high);
+        let carry = self.high(low);
+        let middle = self.graph.binary(Binary::Add, left, carry);
+        let rest = self.low(middle);
+        let carried = self.graph.binary(Binary::Add, right, rest);
+        HalvesProduct { low, middle, carried, high }
+    }
+
+    /// The low 32 bits.
+    fn low(&mut self, a: Value) -> Value {
+        if let Some(constant) = self.graph.constant(a) {
+            return self.graph.i64((constant & 0xffff_ffff) as i64);
+        }
+        let mask = self.graph.i64(0xffff_ffff);
+        self.graph.binary(Binary::And, a, mask)
+    }
+
+    /// The high 32 bits.
+    fn high(&mut self, a: Value) -> Value {
+        match self.graph.constant(a) {
+            Some(constant) => self.graph.i64((constant >> 32) as i64),
+            None => self.graph.shift(Shift::Shr, a, 32),
+        }
     }
 
     fn linear_binary(&mut self, op: BinaryOp, a: &Linear, b: &Linear, is_signed: bool) -> Option<Linear> {

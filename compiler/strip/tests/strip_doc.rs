@@ -71,6 +71,7 @@ fn words(text: &str) -> Vec<Word> {
                 let bytes = |item: &str| match ty {
                     "f64" => item.parse::<f64>().unwrap().to_le_bytes().to_vec(),
                     "u8" => vec![item.parse::<u8>().unwrap()],
+                    "i64" => item.parse::<i64>().unwrap().to_le_bytes().to_vec(),
                     other => panic!("the page has no arrays of {other}"),
                 };
                 Word::Array(items.flat_map(bytes).collect())

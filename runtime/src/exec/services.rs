@@ -153,6 +153,13 @@ services! {
         let x = call.ctx.random.randint(low, high);
         call.set(0, x as u64)
     }
+    RandomStream => |call| {
+        let key = call.word(0);
+        for (k, word) in call.ctx.random.stream(key).into_iter().enumerate() {
+            call.set(k, word);
+        }
+        0
+    }
     RandomLoopEnd => |call| {
         let key = call.word(0);
         call.ctx.random.end_loop(key);

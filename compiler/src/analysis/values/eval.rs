@@ -115,7 +115,7 @@ impl Values<'_> {
                 let mask = [&left, &right].into_iter().filter_map(Poly::as_int).find(|&m| m >= 0);
                 mask.map(|mask| Poly::atom(self.atoms.value(Some(0), Some(mask))))
             }
-            BinaryOp::Div | BinaryOp::IntPow | BinaryOp::Or | BinaryOp::Xor => None,
+            BinaryOp::Div | BinaryOp::MulHigh | BinaryOp::IntPow | BinaryOp::Or | BinaryOp::Xor => None,
         };
         result.unwrap_or_else(|| self.unknown(DType::I64))
     }

@@ -430,6 +430,7 @@ impl Emitter<'_> {
             BinaryOp::IntPow if (0..=16).contains(&c) => self.small_power(x, c),
             BinaryOp::Add
             | BinaryOp::Sub
+            | BinaryOp::MulHigh
             | BinaryOp::Div
             | BinaryOp::IntPow
             | BinaryOp::And
@@ -471,6 +472,7 @@ impl Emitter<'_> {
             BinaryOp::Add => self.b.ins().iadd(x, y),
             BinaryOp::Sub => self.b.ins().isub(x, y),
             BinaryOp::Mul => self.b.ins().imul(x, y),
+            BinaryOp::MulHigh => self.b.ins().umulhi(x, y),
             BinaryOp::And => self.b.ins().band(x, y),
             BinaryOp::Or => self.b.ins().bor(x, y),
             BinaryOp::Xor => self.b.ins().bxor(x, y),
@@ -572,6 +574,7 @@ impl Emitter<'_> {
             }
             // Not for floats; the verifier refuses them.
             BinaryOp::IntPow
+            | BinaryOp::MulHigh
             | BinaryOp::And
             | BinaryOp::Or
             | BinaryOp::Xor

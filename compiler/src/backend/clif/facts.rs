@@ -118,6 +118,7 @@ impl Facts {
                 BinaryOp::Sub
                 | BinaryOp::Mul
                 | BinaryOp::Div
+                | BinaryOp::MulHigh
                 | BinaryOp::IntPow
                 | BinaryOp::Or
                 | BinaryOp::Xor

@@ -43,6 +43,7 @@ impl Machine<'_, '_> {
                 random.begin_iteration(word(args, 0)?, int(args, 1)?);
                 Vec::new()
             }
+            RuntimeFn::RandomStream => random.stream(word(args, 0)?).into_iter().map(Word::Scalar).collect(),
             RuntimeFn::RandomLoopEnd => {
                 random.end_loop(word(args, 0)?);
                 Vec::new()

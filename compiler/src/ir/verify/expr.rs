@@ -62,6 +62,7 @@ impl Checker<'_> {
                     | BinaryOp::Min
                     | BinaryOp::Max => &[DType::I64, DType::U64, DType::F32, DType::F64],
                     BinaryOp::Div => &[DType::F32, DType::F64],
+                    BinaryOp::MulHigh => &[DType::U64],
                     BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => &[DType::Bool, DType::I64, DType::U64],
                     BinaryOp::IntPow | BinaryOp::Shl | BinaryOp::Shr => &[DType::I64, DType::U64],
                 };

@@ -14,7 +14,7 @@ pub mod generator;
 pub mod legacy;
 mod mt19937;
 mod pcg64;
-mod philox;
+pub mod philox;
 mod seed_sequence;
 mod streams;
 mod ziggurat_tables;

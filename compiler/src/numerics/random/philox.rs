@@ -2,10 +2,14 @@
 
 use super::BitSource;
 
-const MULTIPLIERS: [u64; 2] = [0xd2e7_470e_e14c_6c93, 0xca5a_8263_9512_1157];
-const WEYL: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbb67_ae85_84ca_a73b];
-const ROUNDS: usize = 10;
-const BLOCK: usize = 4;
+/// Factors of a round.
+pub const MULTIPLIERS: [u64; 2] = [0xd2e7_470e_e14c_6c93, 0xca5a_8263_9512_1157];
+/// What the two words of the key grow by from round to round.
+pub const WEYL: [u64; 2] = [0x9e37_79b9_7f4a_7c15, 0xbb67_ae85_84ca_a73b];
+/// Rounds of a block.
+pub const ROUNDS: usize = 10;
+/// Words of a block.
+pub const BLOCK: usize = 4;
 
 /// Philox 4x64-10 (J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11), as NumPy's
 /// `np.random.Philox(key=..., counter=...)`: the counter goes up by one before each block.

@@ -81,6 +81,18 @@ impl KernelRandom {
         }
     }
 
+    /// Seed, epoch and lineage of the streams of the iterations of this loop, as [`KernelRandom::begin_iteration`] would
+    /// take them: for who draws without a state. The first two words of iteration `i` are words of the block of the key
+    /// (seed, `loop_key`) and the counter (1, `i`, epoch, lineage).
+    pub fn stream(&self, loop_key: u64) -> [u64; 3] {
+        let scope = match self.iterations.as_slice() {
+            [last] if last.loop_key == loop_key => self.scope,
+            [.., parent, last] if last.loop_key == loop_key => parent.scope(),
+            _ => self.current_scope(),
+        };
+        [scope.seed, scope.epoch, scope.lineage]
+    }
+
     /// Back to the stream before the loop, after a parallel loop that draws; the next one draws other numbers.
     pub fn end_loop(&mut self, loop_key: u64) {
         self.leave(loop_key);

@@ -465,15 +465,23 @@ impl<'a> Planner<'a> {
         conditions: &mut Vec<Condition>,
     ) -> Option<()> {
         let atoms = &self.values.atoms;
-        let mut open = vec![index.clone(), dim.clone()];
+        // The index is the last and comes off first.
+        let mut open = vec![dim.clone(), index.clone()];
         let mut leaves: Vec<AtomId> = Vec::new();
         let mut seen: FxHashSet<AtomId> = FxHashSet::default();
         let mut degree = 1;
+        // Large factors, such as the length of a block, are for the index alone: first and number of a block have it.
+        let (mut large, mut products) = (0, 0);
+        let mut is_inner = false;
         while let Some(poly) = open.pop() {
             for (monomial, factor) in poly.terms() {
-                let limit = if monomial.is_empty() { 1 << 40 } else { 1 << 10 };
+                let limit = if monomial.is_empty() { 1 << 40 } else { LARGE_FACTOR };
                 if factor.unsigned_abs() >= limit {
                     return None;
+                }
+                if !monomial.is_empty() {
+                    large += u32::from(factor.unsigned_abs() >= SMALL_FACTOR);
+                    products += u32::from(is_inner && factor.unsigned_abs() > 1 || monomial.len() > 1);
                 }
                 degree = degree.max(monomial.len());
                 for &atom in monomial {
@@ -490,6 +498,10 @@ impl<'a> Planner<'a> {
                     }
                 }
             }
+            is_inner = true;
+        }
+        if large > 2 || (large > 0 && products > 0) {
+            return None;
         }
         let bits = small_bits(degree);
         for atom in leaves {
@@ -554,9 +566,18 @@ impl<'a> Planner<'a> {
         let is_exact = (is_single(&left) && is_single(&right)) || atoms.is_exact(poly, known);
         if !is_exact {
             let bits = small_bits(degree);
+            let is_plain = |factors: &[Factor]| matches!(factors, [Factor::Local(_) | Factor::Dim(..)]);
             for sum in [&left, &right] {
+                let is_short =
+                    sum.terms.len() <= 3 && sum.terms.iter().all(|(_, f)| f.is_empty() || is_plain(f));
                 if sum.terms.iter().any(|(factor, factors)| {
-                    let limit = if factors.is_empty() { 1 << 40 } else { 1 << 10 };
+                    let limit = if factors.is_empty() {
+                        1 << 40
+                    } else if is_short {
+                        LARGE_FACTOR as i64
+                    } else {
+                        SMALL_FACTOR as i64
+                    };
                     *factor >= limit
                 }) {
                     return None;
@@ -568,6 +589,11 @@ impl<'a> Planner<'a> {
         Some(conditions)
     }
 }
+
+/// Factors below this do no harm in sums of products.
+const SMALL_FACTOR: u64 = 1 << 10;
+/// Times an extent (below 2^48) it leaves room for a few more terms.
+const LARGE_FACTOR: u64 = 1 << 13;
 
 /// Values below 2^bits in size can be multiplied that often and added.
 fn small_bits(degree: usize) -> u32 {

@@ -184,6 +184,13 @@ impl Lower<'_> {
             && (!self.is_memory(b)
                 || matches!(self.reps[a], Rep::Const(_)) && !matches!(self.reps[b], Rep::Const(_)));
         let (a, b) = if swap { (b, a) } else { (a, b) };
+        if (op, ty) == (Binary::Mul, Ty::I64) && self.is_half(a) && self.is_half(b) {
+            return self.each_part(&[a, b], size, |lower, part| {
+                let x = lower.reg(a, part);
+                let y = lower.src(b, part);
+                lower.func.rvm(F::Vpmuludq, width, x, y)
+            });
+        }
         if let (Binary::Mul, Ty::I64, Rep::Const(factor)) = (op, ty, &self.reps[b]) {
             let factor = *factor;
             if factor.is_power_of_two() {
@@ -214,6 +221,22 @@ impl Lower<'_> {
             let y = lower.src(b, part);
             lower.binary_part(op, ty, width, x, y)
         })
+    }
+
+    /// Is it, as an unsigned number, surely below 2^32?
+    fn is_half(&self, value: Value) -> bool {
+        let constant = |value: Value| match self.defs[value] {
+            Some(Op::Const(bits)) => Some(*bits),
+            _ => None,
+        };
+        match self.defs[value] {
+            Some(Op::Const(bits)) => *bits < 1 << 32,
+            Some(&Op::Shift(Shift::Shr, _, count)) => count >= 32,
+            Some(&Op::Binary(Binary::And, a, b)) => {
+                [a, b].into_iter().filter_map(constant).any(|bits| bits < 1 << 32)
+            }
+            _ => false,
+        }
     }
 
     /// One part of an operation (all but `AndNot`).

@@ -228,6 +228,9 @@ impl Parser {
         let (kind, ty) = match (name, args.as_slice()) {
             ("interrupted", []) => (ExprKind::Interrupted, DType::Bool),
             ("abs", &[arg]) => (ExprKind::Unary { op: UnaryOp::Abs, arg }, first_ty),
+            ("mul_high", &[left, right]) => {
+                (ExprKind::Binary { op: BinaryOp::MulHigh, left, right }, first_ty)
+            }
             ("min", &[left, right]) => (ExprKind::Binary { op: BinaryOp::Min, left, right }, first_ty),
             ("max", &[left, right]) => (ExprKind::Binary { op: BinaryOp::Max, left, right }, first_ty),
             ("select", &[cond, then, orelse]) => (ExprKind::Select { cond, then, orelse }, self.ty(then)),

@@ -143,6 +143,7 @@ fn binary_symbol(op: BinaryOp) -> (&'static str, Option<u8>) {
         BinaryOp::Xor => ("^", Some(level::XOR)),
         BinaryOp::Shl => ("<<", Some(level::SHIFT)),
         BinaryOp::Shr => (">>", Some(level::SHIFT)),
+        BinaryOp::MulHigh => ("mul_high", None),
         BinaryOp::Min => ("min", None),
         BinaryOp::Max => ("max", None),
     }
