@@ -3,7 +3,8 @@
 
 use super::dd::{Dd, fast_two_sum, two_sum};
 use super::explog::{LN2_PAIR, exp_of, exp_parts, log_dd, pow2, scale};
-use super::gamma_zeros;
+use super::{gamma_zeros, trig};
+use crate::numerics::lanes::Scalar;
 
 /// From here on Stirling's series has an error below 2^-66.
 const STIRLING_FROM: f64 = 14.0;
@@ -76,7 +77,7 @@ pub(super) fn lgamma(x: f64) -> f64 {
     }
     // Reflection; no zeros here, so the logarithm of pi / |x sin(pi x)| needs no extra bits.
     let size = -x;
-    let sine = libm::sin(std::f64::consts::PI * (size - size.round_ties_even())).abs();
+    let sine = trig::sin(&Scalar, std::f64::consts::PI * (size - size.round_ties_even())).abs();
     let reflected = log_dd(Dd::from(std::f64::consts::PI / sine)).sub(log_dd(Dd::from(size)));
     // Above 2^52 every number is whole, so the series is in its range.
     reflected.sub(log_gamma_stirling(Dd::from(size))).round()

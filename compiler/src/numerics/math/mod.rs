@@ -29,6 +29,9 @@ mod trig;
 mod two_over_pi;
 
 pub(super) use explog::log_hypot;
+// For device code, which has the same algorithms in another language.
+pub(crate) use gamma_zeros::ZEROS as GAMMA_ZEROS;
+pub(crate) use tables::{EXP2 as POWERS_OF_TWO, LOG as RECIPROCALS_AND_LOGS};
 
 #[cfg(target_arch = "x86_64")]
 pub use on_lanes::{FastOne, FastTwo, fast_one, fast_two};

@@ -74,7 +74,7 @@ fn log_near_one(x: f64) -> f64 {
 
 /// For each interval of significands: `1/c` and `log(c)` for a `c` near its middle.
 #[rustfmt::skip]
-const TABLE: [(f64, f64); 128] = [
+pub(crate) const TABLE: [(f64, f64); 128] = [
     (1.4504249240398293, -0.3718565645633589),
     (1.442253508327276, -0.36620682668944937),
     (1.4341736174350004, -0.3605888069791945),

@@ -19,6 +19,8 @@ mod seed_sequence;
 mod streams;
 mod ziggurat_tables;
 
+// For device code, which has the same algorithm in another language.
+pub(crate) use c_log::TABLE as RECIPROCALS_AND_LOGS;
 pub use mt19937::Mt19937;
 pub use pcg64::{PCG64_WORDS, Pcg64};
 pub use philox::Philox;

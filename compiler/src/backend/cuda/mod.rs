@@ -1,0 +1,3 @@
+//! CUDA C for the kernels that parallel loops become.
+
+pub mod math;
