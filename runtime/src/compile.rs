@@ -145,6 +145,10 @@ pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specia
         let (artifact, origin) = artifact(kernel, types, &mut watch)?;
         let native = Native::load(artifact)?;
         watch.lap("load");
+        if let (Some(gpu), Some(grid)) = (&engine.gpu, &native.grid) {
+            grid.prepare(gpu, engine.cache.as_ref(), &native.artifact, &kernel.parsed.source)?;
+            watch.lap("gpu code");
+        }
         (Body::Native(Box::new(native)), origin)
     };
     let info = CompileInfo { origin, stages: watch.stages };
@@ -163,7 +167,8 @@ fn artifact(
         return Ok((back(front, engine, watch)?, Origin::Compiled));
     };
     let text = &kernel.parsed.source.text;
-    let source_key = cache::source_key(text, &kernel.name, types, &kernel.options, &engine.target);
+    let source_key =
+        cache::source_key(text, &kernel.name, types, &kernel.options, &engine.target, engine.wants_grid());
     if let Some(link) = source_key.and_then(|key| cache.load::<Link>(&key))
         && let Some(stored) = cache.load::<Stored>(&cache::Key(link.content))
     {
@@ -172,7 +177,7 @@ fn artifact(
     }
     watch.lap("cache");
     let front = front(kernel, types, watch)?;
-    let content_key = cache::content_key(&front, &kernel.options, &engine.target);
+    let content_key = cache::content_key(&front, &kernel.options, &engine.target, engine.wants_grid());
     let function_starts = cache::function_starts(&front.program);
     let (artifact, origin) = match cache.load::<Stored>(&content_key) {
         Some(stored) => (stored.into_artifact(&function_starts), Origin::Cache),

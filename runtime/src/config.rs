@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kjit_compiler::base::Options;
 
+use crate::gpu::Libraries;
 use crate::hooks::{ArrayFiles, PrintHook, ProgressHook, WarningHook};
 use crate::target::TargetCpu;
 
@@ -21,6 +22,35 @@ pub enum EngineKind {
     /// The interpreter after the optimising passes, with loops in vectors of that many lanes (a power of two): for tests of the
     /// passes that need no machine code.
     Strips(u32),
+}
+
+/// On what parallel loops run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum DeviceKind {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The NVIDIA GPU of that number, wherever a loop can; without one, engines are refused.
+    Cuda(usize),
+    /// The first NVIDIA GPU where there is one and the loop is worth it, else the processor.
+    Auto,
+}
+
+impl std::str::FromStr for DeviceKind {
+    type Err = String;
+
+    /// `cpu`, `cuda`, `cuda:1`, `auto`.
+    fn from_str(text: &str) -> Result<DeviceKind, String> {
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(DeviceKind::Cpu),
+            None if text == "cuda" => Ok(DeviceKind::Cuda(0)),
+            None if text == "auto" => Ok(DeviceKind::Auto),
+            Some(("cuda", number)) if number.parse::<usize>().is_ok() => {
+                Ok(DeviceKind::Cuda(number.parse().unwrap_or(0)))
+            }
+            _ => Err(format!("there is no device `{text}` (there are cpu, cuda, cuda:NUMBER, auto)")),
+        }
+    }
 }
 
 /// Where compiled kernels are kept between processes.
@@ -48,6 +78,9 @@ pub struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) kind: EngineKind,
     pub(crate) target_cpu: Option<TargetCpu>,
+    pub(crate) device: Option<DeviceKind>,
+    pub(crate) gpu_libraries: Option<Libraries>,
+    pub(crate) measures_gpu: bool,
     pub(crate) cache: CacheDir,
     pub(crate) cache_limit_bytes: Option<u64>,
     pub(crate) options: Options,
@@ -86,6 +119,27 @@ impl Config {
     #[must_use]
     pub fn target_cpu(mut self, cpu: TargetCpu) -> Config {
         self.target_cpu = Some(cpu);
+        self
+    }
+
+    /// On what parallel loops run. Default: `KJIT_DEVICE` (`cpu`, `cuda`, `cuda:1`, `auto`), else the processor.
+    #[must_use]
+    pub fn device(mut self, device: DeviceKind) -> Config {
+        self.device = Some(device);
+        self
+    }
+
+    /// Which driver and compiler are used for GPUs. Default: what the environment says.
+    #[must_use]
+    pub fn gpu_libraries(mut self, libraries: Libraries) -> Config {
+        self.gpu_libraries = Some(libraries);
+        self
+    }
+
+    /// Measure the time of each kernel and copy on the GPU ([`crate::Engine::gpu_report`]). Then the host waits for each.
+    #[must_use]
+    pub fn measure_gpu(mut self, is_measured: bool) -> Config {
+        self.measures_gpu = is_measured;
         self
     }
 
@@ -158,6 +212,7 @@ impl std::fmt::Debug for Config {
         f.debug_struct("Config")
             .field("threads", &self.threads)
             .field("kind", &self.kind)
+            .field("device", &self.device)
             .field("cache", &self.cache)
             .field("options", &self.options)
             .field("seed", &self.seed)

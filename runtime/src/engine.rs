@@ -11,6 +11,7 @@ use crate::config::{Config, EngineKind};
 use crate::error::{CompileError, Error};
 use crate::exec::memory::Account;
 use crate::exec::pool::PoolCell;
+use crate::gpu::EngineGpu;
 use crate::hooks::Progress;
 use crate::module::SourceText;
 use crate::target::{self, TargetCpu};
@@ -40,6 +41,10 @@ pub(crate) struct EngineInner {
     pub(crate) cache: Option<Cache>,
     cache_warning: Option<CacheWarning>,
     pub(crate) interrupt: Arc<AtomicU32>,
+    /// The GPU that loops run on, if they do.
+    pub(crate) gpu: Option<EngineGpu>,
+    /// Why they do not, where they were meant to if they could.
+    gpu_note: Option<String>,
     threads: usize,
     progress_done: AtomicU64,
     progress_total: AtomicU64,
@@ -61,10 +66,12 @@ impl Engine {
     /// An engine with these choices. Starts no threads yet.
     ///
     /// # Errors
-    /// [`Error::Environment`] if the processor is not one that kjit knows, or `KJIT_TARGET_CPU` names none.
+    /// [`Error::Environment`] if the processor is not one that kjit knows, or `KJIT_TARGET_CPU` or `KJIT_DEVICE` names none;
+    /// [`Error::GpuUnavailable`] or [`Error::Gpu`] if loops must run on a GPU and cannot.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let target = target_of(&config).map_err(Error::Environment)?;
         let threads = config.threads.unwrap_or_else(default_threads);
+        let (gpu, gpu_note) = EngineGpu::choose(&config)?;
         let (cache, cache_warning) = Cache::open(&config.cache, config.cache_limit_bytes);
         if let Some(warning) = &cache_warning {
             tracing::warn!(code = %warning.code, "{}", warning.message);
@@ -78,6 +85,8 @@ impl Engine {
             pool: PoolCell::default(),
             account: Arc::new(Account::default()),
             interrupt: Arc::new(AtomicU32::new(0)),
+            gpu,
+            gpu_note,
             threads,
             progress_done: AtomicU64::new(0),
             progress_total: AtomicU64::new(0),
@@ -107,6 +116,24 @@ impl Engine {
     #[must_use]
     pub fn cache_warning(&self) -> Option<&CacheWarning> {
         self.inner.cache_warning.as_ref()
+    }
+
+    /// The GPU that loops run on, if they do.
+    #[must_use]
+    pub fn gpu(&self) -> Option<&crate::gpu::Device> {
+        self.inner.gpu.as_ref().map(EngineGpu::device)
+    }
+
+    /// Why loops run on the processor though a GPU would have been taken ([`crate::DeviceKind::Auto`]), if so.
+    #[must_use]
+    pub fn gpu_note(&self) -> Option<String> {
+        self.inner.gpu_note.clone().or_else(|| self.inner.gpu.as_ref()?.given_up())
+    }
+
+    /// What ran on the GPU so far, if one is used: launches, bytes moved, times.
+    #[must_use]
+    pub fn gpu_report(&self) -> Option<crate::gpu::GpuReport> {
+        self.inner.gpu.as_ref().map(EngineGpu::report)
     }
 
     /// The processor that code is made for.
@@ -171,6 +198,11 @@ impl EngineInner {
             EngineKind::Scalar => false,
             EngineKind::Auto => !cfg!(target_arch = "x86_64"),
         }
+    }
+
+    /// Is code for a GPU made beside the processor's?
+    pub(crate) fn wants_grid(&self) -> bool {
+        self.gpu.is_some()
     }
 
     pub(crate) fn is_interrupted(&self) -> bool {

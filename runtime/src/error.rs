@@ -70,6 +70,8 @@ pub struct TrapError {
     pub line: usize,
     /// 1-based column.
     pub column: usize,
+    /// Where it was met, if on a GPU: "GPU 0, block 3, thread 231".
+    pub place: Option<String>,
     /// The source text.
     pub source: Arc<str>,
     /// Its name for messages.
@@ -86,7 +88,10 @@ impl Error {
             }
             Error::Trap(trap) => {
                 let message = format!("{}: {}", trap.exception, trap.message);
-                let diagnostic = Diagnostic::error(trap.code, trap.span, message).primary("raised here");
+                let mut diagnostic = Diagnostic::error(trap.code, trap.span, message).primary("raised here");
+                if let Some(place) = &trap.place {
+                    diagnostic = diagnostic.note(format!("met on {place}"));
+                }
                 Some((vec![diagnostic], Arc::clone(&trap.source), Arc::clone(&trap.file)))
             }
             Error::Argument(_)
@@ -118,7 +123,8 @@ impl std::fmt::Display for Error {
             }
             Error::Trap(trap) => {
                 let TrapError { file, line, column, code, exception, message, .. } = trap;
-                write!(f, "{file}:{line}:{column}: {exception}[{code}]: {message}")
+                write!(f, "{file}:{line}:{column}: {exception}[{code}]: {message}")?;
+                trap.place.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
             }
             Error::Argument(message) => f.write_str(message),
             Error::UnknownKernel { name, known } => {

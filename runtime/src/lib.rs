@@ -44,7 +44,7 @@ mod view;
 
 pub use cache::{CacheManager, CacheWarning, EntryInfo, default_dir as default_cache_dir};
 pub use compile::{CompileInfo, Origin};
-pub use config::{CacheDir, Config, EngineKind};
+pub use config::{CacheDir, Config, DeviceKind, EngineKind};
 pub use element::Element;
 pub use engine::{Engine, InterruptHandle};
 pub use error::{CompileError, Error, TrapError};

@@ -8,6 +8,7 @@ use kjit_compiler::ir::abi;
 use crate::code::CodePages;
 use crate::error::Error;
 use crate::exec::context::Context;
+use crate::gpu::GridCode;
 
 /// `extern "C" fn(ctx, args, ret) -> status`, as [`kjit_compiler::ir::artifact::EntryPoint`] describes it.
 pub(crate) type EntryFn = unsafe extern "C" fn(*mut Context, *const u64, *mut u64) -> i32;
@@ -20,6 +21,8 @@ pub(crate) struct Native {
     pub(crate) entry: EntryFn,
     /// Words of the result.
     pub(crate) ret_words: usize,
+    /// Its loops on a GPU, if code for one was made.
+    pub(crate) grid: Option<GridCode>,
     /// Did the last call split a loop over threads? Then the next one enters the pool once, at its start.
     was_parallel: AtomicBool,
 }
@@ -32,7 +35,8 @@ impl Native {
         // SAFETY: the back end made the entry with that signature; `Native` keeps the pages as long as the pointer.
         let entry = unsafe { std::mem::transmute::<*const u8, EntryFn>(code.address(artifact.entry.offset)) };
         let ret_words = abi::words(&artifact.signature.ret);
-        Ok(Native { artifact, code, entry, ret_words, was_parallel: AtomicBool::new(false) })
+        let grid = artifact.grid.is_some().then(GridCode::default);
+        Ok(Native { artifact, code, entry, ret_words, grid, was_parallel: AtomicBool::new(false) })
     }
 
     /// A loop was split over threads, or a call begins and none was so far.

@@ -62,6 +62,8 @@ pub mod status {
     pub const SERVICE: i32 = -3;
     /// The stack is nearly used up.
     pub const STACK: i32 = -4;
+    /// Something failed on a device; what, is in the context.
+    pub const DEVICE: i32 = -5;
 }
 
 /// Byte offsets of the fields of the context that generated code reads or writes. The runtime's `#[repr(C)]` struct is

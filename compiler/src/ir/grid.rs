@@ -29,6 +29,9 @@ pub struct GridProgram {
     pub source: String,
     /// What the compiler of the source must be told for the meaning to be right, such as `--fmad=false`.
     pub options: Vec<String>,
+    /// Does the host's code say before it touches elements of arrays ([`super::RuntimeFn::HostAccess`])? Then they stay on the
+    /// device between loops; if not, every loop gives back at once what it changed.
+    pub tells_host_access: bool,
     /// By number of the parallel loop, as [`super::Artifact::parallels`].
     pub loops: Vec<GridLoop>,
 }

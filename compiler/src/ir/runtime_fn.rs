@@ -82,6 +82,10 @@ services! {
     GeneratorNormal "generator_normal" (Generator, Scalar(DType::F64), Scalar(DType::F64)) -> (Scalar(DType::F64));
     /// `rng.integers(low, high)`; fails unless low < high.
     GeneratorInt "generator_int" (Generator, Scalar(DType::I64), Scalar(DType::I64)) -> (Scalar(DType::I64));
+    /// In code of the host that runs beside kernels on a device ([`crate::ir::grid`]): what is read (1), written (2) or both (3) from
+    /// here on are elements of this array, of that dtype code and rank. Whoever runs kernels has the elements on the host
+    /// then, and forgets those on the device if they are written.
+    HostAccess "host_access" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64), Array) -> ();
     /// `np.load(path)`: path by number, expected dtype code and rank; fails if the file differs.
     Load "load" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64)) -> (Array);
     /// `np.save(path, array)`: path by number, dtype code, rank, the array.
@@ -115,6 +119,7 @@ impl RuntimeFn {
             | RuntimeFn::GeneratorUniform
             | RuntimeFn::GeneratorNormal
             | RuntimeFn::GeneratorInt
+            | RuntimeFn::HostAccess
             | RuntimeFn::Load
             | RuntimeFn::Save
             | RuntimeFn::ComplexMath

@@ -115,6 +115,14 @@ impl Cache {
         }
     }
 
+    /// Removes the entry under a key, if there is one.
+    pub(crate) fn remove(&self, key: &Key) {
+        if self.is_writable {
+            // Whoever removed it before has reached the same.
+            let _ = fs::remove_file(self.file(key));
+        }
+    }
+
     /// Keeps the cache within its limit. Reads the whole directory: once after all entries of a compilation are written.
     pub(crate) fn prune(&self) {
         if self.is_writable {

@@ -52,6 +52,7 @@ pub(crate) fn source_key(
     args: &[ArgTy],
     options: &Options,
     target: &Target,
+    wants_grid: bool,
 ) -> Option<Key> {
     if source.contains("load") {
         return None;
@@ -64,13 +65,13 @@ pub(crate) fn source_key(
             ArgTy::Omitted => parts.add(b"omitted"),
         };
     }
-    parts.add_serialised(options).add_serialised(target);
+    parts.add_serialised(options).add_serialised(target).add(&[u8::from(wants_grid)]);
     Some(parts.key())
 }
 
 /// The key of a kernel by what it is made of: the IR of its functions with every captured constant, and places
 /// relative to the functions they are in.
-pub(crate) fn content_key(front: &Front, options: &Options, target: &Target) -> Key {
+pub(crate) fn content_key(front: &Front, options: &Options, target: &Target, wants_grid: bool) -> Key {
     let mut parts = Parts::new("content");
     parts.add(print_program(&front.program).as_bytes());
     let starts = function_starts(&front.program);
@@ -91,6 +92,22 @@ pub(crate) fn content_key(front: &Front, options: &Options, target: &Target) -> 
         parts.add(path.as_bytes());
     }
     parts.add_serialised(&front.signature).add_serialised(options).add_serialised(target);
+    parts.add(&[u8::from(wants_grid)]);
+    parts.key()
+}
+
+/// The key of what GPU code is asked for: known before any compiler is looked for. Leads to an
+/// [`crate::gpu::images::ImageLink`].
+pub(crate) fn image_link_key(source: &str, options: &[String], architecture: u32) -> Key {
+    let mut parts = Parts::new("gpu link");
+    parts.add(source.as_bytes()).add_serialised(&options).add(&architecture.to_le_bytes());
+    parts.key()
+}
+
+/// The key of compiled GPU code: also the compiler's version and the kind of code.
+pub(crate) fn image_key(source: &str, options: &[String], code: &str, version: (u32, u32)) -> Key {
+    let mut parts = Parts::new("gpu image");
+    parts.add(source.as_bytes()).add_serialised(&options).add(code.as_bytes()).add_serialised(&version);
     parts.key()
 }
 

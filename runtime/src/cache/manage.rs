@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::dir::{EXTENSION, distrust};
 use super::entry::{self, Link, Stored};
 use super::key::Key;
+use crate::gpu::images::{ImageLink, StoredImage};
 
 /// Of files being written.
 pub(super) const TEMPORARY_PREFIX: &str = ".writing-";
@@ -145,6 +146,14 @@ fn describe(file: CacheFile) -> EntryInfo {
         info.file = Some(stored.file);
     } else if let Some(link) = entry::decode::<Link>(&key, &bytes) {
         info.description = Some(format!("-> {}", &Key(link.content).hex()[..16]));
+        info.is_link = true;
+        info.file = Some(link.file);
+    } else if let Some(stored) = entry::decode::<StoredImage>(&key, &bytes) {
+        info.description = Some(format!("GPU code: {}", stored.made));
+        info.code_bytes = stored.image.len();
+        info.file = Some(stored.file);
+    } else if let Some(link) = entry::decode::<ImageLink>(&key, &bytes) {
+        info.description = Some(format!("-> {}", &Key(link.image).hex()[..16]));
         info.is_link = true;
         info.file = Some(link.file);
     }

@@ -20,4 +20,4 @@ pub use manage::{CacheManager, EntryInfo};
 
 pub(crate) use dir::Cache;
 pub(crate) use entry::{Link, Stored};
-pub(crate) use key::{Key, content_key, function_starts, source_key};
+pub(crate) use key::{Key, content_key, function_starts, image_key, image_link_key, source_key};

@@ -8,6 +8,7 @@ use super::context::{CallShared, Context};
 use super::float_mode::FloatMode;
 use crate::engine::EngineInner;
 use crate::error::{Error, TrapError};
+use crate::gpu::GpuCall;
 use crate::module::SourceText;
 use crate::native::Native;
 
@@ -75,11 +76,19 @@ unsafe fn call_here(
     ret: &mut [u64],
     source: &SourceText,
 ) -> Result<(), Error> {
-    let shared = CallShared { engine, native };
+    let gpu = if native.grid.is_some() && engine.gpu.is_some() { Some(GpuCall::default()) } else { None };
+    let shared = CallShared { engine, native, source, gpu };
     let mut ctx = Context::new(&shared);
     let _mode = FloatMode::enter();
     // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
     let status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
+    if let (Some(call), Some(gpu)) = (&shared.gpu, &engine.gpu) {
+        // SAFETY: the arguments are alive by the caller's promise, and the context has freed nothing yet.
+        let finished = unsafe { call.finish(gpu) };
+        if status == 0 {
+            finished?;
+        }
+    }
     if status != 0 {
         return Err(error_of(status, &mut ctx, native, source));
     }
@@ -99,13 +108,23 @@ fn error_of(status: i32, ctx: &mut Context, native: &Native, source: &SourceText
         status::SERVICE => Error::Internal(
             ctx.service_error.take().unwrap_or_else(|| "a service of the runtime panicked".into()),
         ),
+        status::DEVICE => {
+            let error = ctx.shared().gpu.as_ref().and_then(GpuCall::take_error);
+            error.unwrap_or_else(|| Error::Internal("a device failed without a reason".into()))
+        }
         status::STACK => Error::Environment("the stack is nearly used up".into()),
         _ => match native.artifact.traps.get(status as usize - 1) {
             Some(trap) if trap.code == Code::K711 => {
                 ctx.shared().engine.clear_interrupt();
                 Error::Interrupted
             }
-            Some(trap) => trap_error(trap, &ctx.trap_args, ctx.service_error.take(), source),
+            Some(trap) => {
+                let mut error = trap_error(trap, &ctx.trap_args, ctx.service_error.take(), source);
+                if let Error::Trap(trap) = &mut error {
+                    trap.place = ctx.device_place.take();
+                }
+                error
+            }
             None => Error::Internal(format!("status {status} has no trap")),
         },
     }
@@ -133,6 +152,7 @@ pub(crate) fn trap_error(
         span: trap.span,
         line,
         column,
+        place: None,
         source: source.text.clone(),
         file: source.name.clone(),
     })

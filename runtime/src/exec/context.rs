@@ -11,6 +11,8 @@ use kjit_compiler::types::Ty;
 use super::memory::{self, Header};
 use super::{stack, table};
 use crate::engine::EngineInner;
+use crate::gpu::GpuCall;
+use crate::module::SourceText;
 use crate::native::Native;
 
 /// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `trap_args`.
@@ -32,6 +34,10 @@ pub(crate) struct Context {
     pub(crate) service_error: Option<String>,
     /// Printed without the end of its line.
     pub(crate) open_line: OpenLine,
+    /// Around how many parallel loops that run on the processor is this? Only code outside all of them uses a device.
+    pub(crate) loop_depth: u32,
+    /// Where on a device a trap was met, if there.
+    pub(crate) device_place: Option<String>,
 }
 
 const _: () = assert!(
@@ -46,6 +52,9 @@ const _: () = assert!(
 pub(crate) struct CallShared<'a> {
     pub(crate) engine: &'a EngineInner,
     pub(crate) native: &'a Native,
+    pub(crate) source: &'a SourceText,
+    /// The device, if loops of this kernel run on one.
+    pub(crate) gpu: Option<GpuCall>,
 }
 
 impl Context {
@@ -65,6 +74,8 @@ impl Context {
             random: KernelRandom::new(call.engine.seed()),
             service_error: None,
             open_line: OpenLine::default(),
+            loop_depth: 0,
+            device_place: None,
         }
     }
 
@@ -82,6 +93,8 @@ impl Context {
             random: self.random.for_chunk(),
             service_error: None,
             open_line: OpenLine::default(),
+            loop_depth: self.loop_depth + 1,
+            device_place: None,
         }
     }
 

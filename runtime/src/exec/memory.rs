@@ -132,6 +132,17 @@ pub(crate) unsafe fn free(header: *mut Header) {
     }
 }
 
+/// The data of a block that is alive, by its owner word: first byte and one past the last.
+///
+/// # Safety
+/// `owner` is the address of a live header.
+pub(crate) unsafe fn data_range(owner: u64) -> std::ops::Range<u64> {
+    // SAFETY: by the contract.
+    let bytes = unsafe { (*(owner as *const Header)).bytes };
+    let data = owner + HEADER_BYTES as u64;
+    data..data + bytes
+}
+
 /// Frees all blocks of a list; returns how many there were.
 ///
 /// # Safety

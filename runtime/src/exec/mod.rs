@@ -8,5 +8,5 @@ pub(crate) mod parallel;
 pub(crate) mod pool;
 mod services;
 pub(crate) mod stack;
-mod strided;
+pub(crate) mod strided;
 mod table;

@@ -17,6 +17,7 @@ use super::context::Context;
 use super::float_mode::FloatMode;
 use super::memory::Block;
 use super::strided::{self, RawArray};
+use crate::gpu::LoopCall;
 
 /// Waking other threads takes some us, so less than this is not worth it.
 const WORTH_A_FORK_NS: f64 = 8_000.0;
@@ -98,6 +99,24 @@ unsafe fn run_loop(
         ctx.service_error = Some(format!("a parallel loop of {trip} iterations"));
         return status::SERVICE;
     }
+    if ctx.loop_depth == 0
+        && let Some(gpu) = &shared.gpu
+    {
+        // SAFETY: the captures and the outputs are those of this loop; generated code uses neither meanwhile.
+        let (captures, outputs) = unsafe {
+            (
+                std::slice::from_raw_parts(env, body.env_words as usize),
+                std::slice::from_raw_parts_mut(outputs, body.outputs.len()),
+            )
+        };
+        // SAFETY: `env` holds the captures of this loop.
+        let shares_memory = unsafe { shares_memory(body, env) };
+        let call = LoopCall { number, env: captures, trip, cost_ns, shares_memory };
+        // SAFETY: the arrays among the captures are valid for the call, and what is written is the kernel's alone.
+        if let Some(status) = unsafe { gpu.run(ctx, call, outputs) } {
+            return status;
+        }
+    }
     // SAFETY: the back end made this entry with that signature.
     let function =
         unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(body.entry.offset)) };
@@ -108,8 +127,11 @@ unsafe fn run_loop(
         chunks = 1;
     }
     if chunks == 1 {
+        ctx.loop_depth += 1;
         // SAFETY: same context, same thread, initial values already in `outputs`.
-        return unsafe { function(ctx, env, 0, trip, outputs) };
+        let status = unsafe { function(ctx, env, 0, trip, outputs) };
+        ctx.loop_depth -= 1;
+        return status;
     }
     let results: Vec<std::sync::OnceLock<ChunkResult>> =
         std::iter::repeat_with(std::sync::OnceLock::new).take(chunks as usize).collect();

@@ -204,6 +204,18 @@ services! {
         let x = float::round_half_even_digits(call.f64(0), call.int(1));
         call.set_f64(0, x)
     }
+    HostAccess => |call| {
+        let (access, code) = (call.word(0), call.word(1) as u32 | (call.word(2) as u32) << 8);
+        let words = array_words(call.word(2) as u8);
+        let shared = call.ctx.shared();
+        let (Some(gpu), Some(device)) = (&shared.gpu, &shared.engine.gpu) else { return 0 };
+        // SAFETY: the array's words follow the three numbers, and it is alive for the call.
+        let result = unsafe {
+            let words = std::slice::from_raw_parts(call.args.add(3), words);
+            gpu.host_access(device, words, code, access & 2 != 0)
+        };
+        result.err().unwrap_or(0)
+    }
     Load => |call| {
         let (path, dtype, rank) = (call.word(0) as usize, call.word(1) as u32, call.word(2) as usize);
         let shared = call.ctx.shared();

@@ -7,7 +7,7 @@ use kjit_compiler::ir::abi::dtype_from_code;
 use kjit_compiler::types::DType;
 
 /// An array as generated code describes it.
-pub(super) struct RawArray {
+pub(crate) struct RawArray {
     data: *mut u8,
     shape: SmallVec<[usize; 4]>,
     /// In bytes.
@@ -16,14 +16,14 @@ pub(super) struct RawArray {
 }
 
 /// `dtype_code | rank << 8`.
-pub(super) fn decode(code: u32) -> (DType, usize) {
+pub(crate) fn decode(code: u32) -> (DType, usize) {
     (dtype_from_code(code & 0xff).unwrap_or(DType::U8), (code >> 8 & 0xff) as usize)
 }
 
 impl RawArray {
     /// # Safety
     /// `words` points to the words of an array of that type and rank.
-    pub(super) unsafe fn read(words: *const u64, dtype: DType, rank: usize) -> RawArray {
+    pub(crate) unsafe fn read(words: *const u64, dtype: DType, rank: usize) -> RawArray {
         // SAFETY: by the contract.
         let words = unsafe { std::slice::from_raw_parts(words, ARRAY_HEAD_WORDS + 2 * rank) };
         RawArray {
@@ -79,7 +79,7 @@ impl RawArray {
     ///
     /// # Safety
     /// The array is valid and writable, and `item` is `item_bytes` long.
-    pub(super) unsafe fn fill(&self, item: &[u8]) {
+    pub(crate) unsafe fn fill(&self, item: &[u8]) {
         debug_assert_eq!(item.len(), self.item_bytes);
         // SAFETY: every offset is that of an element of a valid array.
         unsafe {
@@ -129,7 +129,7 @@ impl RawArray {
     }
 
     /// Do the memory ranges intersect?
-    pub(super) fn overlaps(&self, other: &RawArray) -> bool {
+    pub(crate) fn overlaps(&self, other: &RawArray) -> bool {
         match (self.extent(), other.extent()) {
             (Some((a, b)), Some((c, d))) => a < d && c < b,
             _ => false,
@@ -141,7 +141,7 @@ impl RawArray {
 ///
 /// # Safety
 /// Both are valid arrays of the same element type and shape, `to` is writable.
-pub(super) unsafe fn copy(to: &RawArray, from: &RawArray) -> bool {
+pub(crate) unsafe fn copy(to: &RawArray, from: &RawArray) -> bool {
     let item_bytes = to.item_bytes;
     let total_bytes = to.len() * item_bytes;
     // SAFETY: every address is that of an element of a valid array; the temporary holds `total_bytes`.

@@ -50,11 +50,25 @@ extern "C" fn alloc(ctx: *mut Context, bytes: u64, is_zeroed: u32) -> u64 {
         let account = &(*ctx).shared().engine.account;
         memory::allocate(&raw mut (*ctx).allocations, account, bytes, is_zeroed != 0)
     };
+    // SAFETY: as above.
+    let ctx = unsafe { &*ctx };
+    if let (Some(gpu), Some(header), 0) = (&ctx.shared().gpu, header, ctx.loop_depth)
+        && ctx.shared().native.artifact.grid.as_ref().is_some_and(|grid| grid.tells_host_access)
+    {
+        // SAFETY: the block was just made.
+        gpu.note_new(unsafe { memory::data_range(header as u64) }, is_zeroed != 0);
+    }
     const { assert!(HEADER_BYTES == 64) };
     header.map_or(0, |header| header as u64)
 }
 
-extern "C" fn free(_ctx: *mut Context, owner: u64) {
+extern "C" fn free(ctx: *mut Context, owner: u64) {
+    // SAFETY: generated code passes its own context, and the owner of a block that is alive.
+    unsafe {
+        if let Some(gpu) = &(*ctx).shared().gpu {
+            gpu.forget(&memory::data_range(owner));
+        }
+    }
     // SAFETY: generated code calls this when the reference count of a block of its own context has reached 0.
     unsafe { memory::free(owner as *mut memory::Header) };
 }

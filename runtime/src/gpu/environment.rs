@@ -70,3 +70,10 @@ impl Libraries {
         hides.then(|| format!("CUDA_VISIBLE_DEVICES is \"{visible}\""))
     }
 }
+
+/// `KJIT_DEVICE`, if it says something.
+pub(crate) fn device() -> Option<String> {
+    let name = std::env::var("KJIT_DEVICE").ok()?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}

@@ -14,15 +14,20 @@
 mod api;
 mod array;
 mod device;
+mod engine;
 mod environment;
 mod error;
 mod image;
+pub(crate) mod images;
 mod library;
+mod loops;
 mod memory;
 mod nvrtc;
 mod pinned;
 mod places;
 mod probe;
+mod report;
+mod residency;
 mod stream;
 mod unavailable;
 
@@ -35,8 +40,12 @@ pub use memory::{DeviceBuffer, MemoryUse};
 pub use nvrtc::{CodeFor, Compiled, Nvrtc, find as find_nvrtc};
 pub use pinned::PinnedArray;
 pub use probe::Gpu;
+pub use report::{GpuReport, KernelUse};
 pub use stream::{Event, Stream};
 pub use unavailable::{GpuUnavailable, Tried};
+
+pub(crate) use engine::EngineGpu;
+pub(crate) use loops::{GpuCall, GridCode, LoopCall};
 
 /// What there is to run on.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -69,6 +69,8 @@ impl Machine<'_, '_> {
                 }
                 vec![Word::Scalar(self.draw(args, |source| generator::integers(source, low, high))? as u64)]
             }
+            // There is no device.
+            RuntimeFn::HostAccess => Vec::new(),
             RuntimeFn::Load => {
                 let (path, dtype, rank) = self.file(args)?;
                 let loaded = self.host.load(&path, dtype, rank).map_err(fail)?;

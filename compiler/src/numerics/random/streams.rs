@@ -101,6 +101,13 @@ impl KernelRandom {
         *epoch = epoch.wrapping_add(1);
     }
 
+    /// Seed and epoch of the streams of a loop that starts here, outside any iteration; `None` inside of one.
+    #[must_use]
+    pub fn loop_scope(&self) -> Option<(u64, u64)> {
+        let Scope { seed, epoch, lineage } = self.scope;
+        (self.iterations.is_empty() && lineage == 0).then_some((seed, epoch))
+    }
+
     fn leave(&mut self, loop_key: u64) {
         self.iterations.pop_if(|iteration| iteration.loop_key == loop_key);
     }

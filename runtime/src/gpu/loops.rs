@@ -1,0 +1,567 @@
+//! Parallel loops on a GPU: what [`kjit_compiler::ir::grid`] describes, carried out.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use kjit_compiler::ir::Artifact;
+use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
+use kjit_compiler::ir::grid::{
+    ErrorRecord, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant, SHARED_LIMIT,
+};
+use smallvec::SmallVec;
+
+use super::engine::EngineGpu;
+use super::error::GpuError;
+use super::image::{Arguments, GpuKernel, LaunchShape};
+use super::images::{self, DeviceSource};
+use super::memory::DeviceBuffer;
+use super::residency::{Copier, Residency, Use};
+use super::stream::{Event, Stream};
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::exec::context::Context;
+use crate::exec::memory;
+use crate::module::SourceText;
+
+/// The device code of an artifact, by variant: loaded when it is first needed.
+#[derive(Debug, Default)]
+pub(crate) struct GridCode {
+    variants: [OnceLock<Result<Arc<LoadedProgram>, Error>>; GridVariant::ALL.len()],
+}
+
+/// One variant, on the device.
+#[derive(Debug)]
+struct LoadedProgram {
+    /// By number of the loop.
+    loops: Vec<Option<LoadedLoop>>,
+}
+
+#[derive(Debug)]
+struct LoadedLoop {
+    kernel: GpuKernel,
+    finish: Option<GpuKernel>,
+    /// Its name and the place of its loop.
+    name: Arc<str>,
+}
+
+impl GridCode {
+    /// Loads or compiles the variant that is nearly always the one, so that mistakes show before the first call.
+    ///
+    /// # Errors
+    /// If that fails and the device is not optional.
+    pub(crate) fn prepare(
+        &self,
+        gpu: &EngineGpu,
+        cache: Option<&Cache>,
+        artifact: &Artifact,
+        source: &SourceText,
+    ) -> Result<(), Error> {
+        let has_kernels = artifact
+            .grid
+            .as_ref()
+            .is_some_and(|grid| grid.loops.iter().any(|one| matches!(one, GridLoop::Mapped(_))));
+        if !has_kernels || gpu.is_given_up() {
+            return Ok(());
+        }
+        let loaded = self.program(GridVariant::default(), gpu, cache, artifact, source);
+        loaded.map_or_else(|error| gpu.give_up(error), |_| Ok(()))
+    }
+
+    fn program(
+        &self,
+        variant: GridVariant,
+        gpu: &EngineGpu,
+        cache: Option<&Cache>,
+        artifact: &Artifact,
+        source: &SourceText,
+    ) -> Result<Arc<LoadedProgram>, Error> {
+        let at = GridVariant::ALL.iter().position(|&known| known == variant).unwrap_or(0);
+        let load = || {
+            let grid =
+                artifact.grid.as_ref().ok_or_else(|| Error::Internal("no code for a device".into()))?;
+            load(grid, variant, gpu, cache, source).map(Arc::new)
+        };
+        self.variants[at].get_or_init(load).clone()
+    }
+}
+
+fn load(
+    grid: &GridProgram,
+    variant: GridVariant,
+    gpu: &EngineGpu,
+    cache: Option<&Cache>,
+    source: &SourceText,
+) -> Result<LoadedProgram, Error> {
+    let code = DeviceSource { text: &grid.source, options: &grid.options, variant, name: &source.name };
+    let (image, _) = images::load(gpu.device(), cache, &code)?;
+    let load = |launch: &GridLaunch| -> Result<LoadedLoop, Error> {
+        let (line, _) = launch.span.line_column(&source.text);
+        Ok(LoadedLoop {
+            kernel: image.kernel(&launch.kernel)?,
+            finish: launch.finish.as_ref().map(|finish| image.kernel(&finish.kernel)).transpose()?,
+            name: format!("{} ({}:{line})", launch.kernel, source.name).into(),
+        })
+    };
+    let loops = grid.loops.iter().map(|one| match one {
+        GridLoop::Mapped(launch) => load(launch).map(Some),
+        GridLoop::Host { .. } => Ok(None),
+    });
+    Ok(LoadedProgram { loops: loops.collect::<Result<_, Error>>()? })
+}
+
+/// The device in one call of a kernel.
+#[derive(Debug, Default)]
+pub(crate) struct GpuCall {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Made with the first launch.
+    stream: Option<Stream>,
+    residency: Residency,
+    arguments: Arguments,
+    /// Where kernels leave what failed.
+    record: Option<DeviceBuffer>,
+    /// What ended the call.
+    error: Option<Error>,
+}
+
+/// A loop as generated code calls it.
+#[derive(Clone, Copy)]
+pub(crate) struct LoopCall<'a> {
+    pub(crate) number: u32,
+    pub(crate) env: &'a [u64],
+    pub(crate) trip: u64,
+    pub(crate) cost_ns: f64,
+    /// Do captures share memory that must not?
+    pub(crate) shares_memory: bool,
+}
+
+/// Why a loop did not run on the device.
+enum Refused {
+    /// It is not meant to, or not worth it.
+    Reason(String),
+    /// Before it was started: its arrays are as they were.
+    Failed(Error),
+    /// After it was started: its arrays may be partly changed.
+    Started(Error),
+}
+
+impl Refused {
+    /// What it means once a kernel was started.
+    fn after_start(self) -> Refused {
+        match self {
+            Refused::Reason(reason) => Refused::Started(Error::Internal(reason)),
+            Refused::Failed(error) | Refused::Started(error) => Refused::Started(error),
+        }
+    }
+}
+
+fn started(error: GpuError) -> Refused {
+    Refused::Started(error.into())
+}
+
+impl From<GpuError> for Refused {
+    fn from(error: GpuError) -> Refused {
+        Refused::Failed(error.into())
+    }
+}
+
+impl GpuCall {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a loop on the device; its status. `None` if it is to run on the processor: then everything that it uses is there.
+    ///
+    /// # Safety
+    /// `call` is a loop of the context's artifact with its captures; arrays among them are valid, and those that are
+    /// written are the caller's alone. `outputs` has one word per output.
+    pub(crate) unsafe fn run(
+        &self,
+        ctx: &mut Context,
+        call: LoopCall<'_>,
+        outputs: &mut [u64],
+    ) -> Option<i32> {
+        // SAFETY: see `Context::shared`; the borrow must not tie up `ctx`.
+        let shared = unsafe { &*ctx.call };
+        let (engine, native) = (shared.engine, shared.native);
+        let (gpu, grid) = (engine.gpu.as_ref()?, native.artifact.grid.as_ref()?);
+        let mapping = grid.loops.get(call.number as usize)?;
+        if engine.is_interrupted() {
+            return Some(status::INTERRUPTED);
+        }
+        let mut state = self.state();
+        let (arrays, refused) = match mapping {
+            GridLoop::Host { reason, arrays } => (arrays, Refused::Reason(reason.clone())),
+            GridLoop::Mapped(launch) => {
+                // SAFETY: passed on.
+                match unsafe { state.launch(ctx, gpu, launch, call, outputs) } {
+                    Ok(result) if grid.tells_host_access || result != 0 => return Some(result),
+                    Ok(_) => {
+                        // SAFETY: passed on.
+                        let given = unsafe { state.give_back(gpu) };
+                        return Some(given.map_or_else(|error| state.fail(error.into()), |()| 0));
+                    }
+                    Err(refused) => (&launch.arrays, refused),
+                }
+            }
+        };
+        match refused {
+            Refused::Reason(reason) => gpu.note(|report| report.add_on_processor(&reason)),
+            Refused::Started(error) => return Some(state.fail(error)),
+            Refused::Failed(error) => {
+                if let Err(error) = gpu.give_up(error) {
+                    return Some(state.fail(error));
+                }
+            }
+        }
+        // SAFETY: passed on.
+        match unsafe { state.host_uses(gpu, arrays, call.env) } {
+            Ok(()) => None,
+            Err(error) => Some(state.fail(error.into())),
+        }
+    }
+
+    /// The host touches elements of an array: [`kjit_compiler::ir::RuntimeFn::HostAccess`].
+    ///
+    /// # Safety
+    /// The words are those of a valid array of that code, which is the caller's alone if it is written.
+    pub(crate) unsafe fn host_access(
+        &self,
+        gpu: &EngineGpu,
+        words: &[u64],
+        code: u32,
+        is_write: bool,
+    ) -> Result<(), i32> {
+        let array = GridArray { env_word: 0, code, is_read: true, is_written: is_write, accumulates: None };
+        let mut state = self.state();
+        // SAFETY: passed on.
+        unsafe { state.host_uses(gpu, &[array], words) }.map_err(|error| state.fail(error.into()))
+    }
+
+    /// A block was made: first byte of its data and one past the last.
+    pub(crate) fn note_new(&self, range: std::ops::Range<u64>, is_zeroed: bool) {
+        self.state().residency.note_new(range, is_zeroed);
+    }
+
+    /// A block is about to be freed.
+    pub(crate) fn forget(&self, range: &std::ops::Range<u64>) {
+        self.state().residency.forget(range);
+    }
+
+    /// The end of the call: the host has everything again.
+    ///
+    /// # Safety
+    /// All memory that loops of the call used and that was not forgotten is valid.
+    pub(crate) unsafe fn finish(&self, gpu: &EngineGpu) -> Result<(), Error> {
+        let mut state = self.state();
+        if gpu.device().lost().is_some() {
+            state.residency.clear();
+        }
+        // SAFETY: by the contract.
+        unsafe { state.give_back(gpu) }.map_err(Error::from)
+    }
+
+    /// What ended the call, if the device did.
+    pub(crate) fn take_error(&self) -> Option<Error> {
+        self.state().error.take()
+    }
+}
+
+impl State {
+    /// Keeps the error and returns the status that says so.
+    fn fail(&mut self, error: Error) -> i32 {
+        self.error = Some(error);
+        status::DEVICE
+    }
+
+    fn stream(&mut self, gpu: &EngineGpu) -> Result<Stream, GpuError> {
+        if self.stream.is_none() {
+            self.stream = Some(gpu.device().stream()?);
+        }
+        self.stream.clone().ok_or_else(|| GpuError::usage("no stream"))
+    }
+
+    /// # Safety
+    /// As [`GpuCall::finish`].
+    unsafe fn give_back(&mut self, gpu: &EngineGpu) -> Result<(), GpuError> {
+        // Without a stream nothing was started.
+        let Some(stream) = self.stream.clone() else { return Ok(()) };
+        // SAFETY: passed on.
+        unsafe { self.residency.give_back(Copier { stream: &stream, gpu }) }
+    }
+
+    /// The host is about to use arrays of a loop.
+    ///
+    /// # Safety
+    /// As [`GpuCall::run`].
+    unsafe fn host_uses(
+        &mut self,
+        gpu: &EngineGpu,
+        arrays: &[GridArray],
+        env: &[u64],
+    ) -> Result<(), GpuError> {
+        let Some(stream) = self.stream.clone() else {
+            // Nothing was started: only what is new is known.
+            for array in arrays.iter().filter(|array| array.is_changed()) {
+                self.residency.touch(&array.host_range(env));
+            }
+            return Ok(());
+        };
+        for array in arrays {
+            let range = array.host_range(env);
+            let copier = Copier { stream: &stream, gpu };
+            // SAFETY: passed on.
+            unsafe { self.residency.host_access(copier, &range, array.is_changed())? };
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// As [`GpuCall::run`].
+    unsafe fn launch(
+        &mut self,
+        ctx: &mut Context,
+        gpu: &EngineGpu,
+        launch: &GridLaunch,
+        call: LoopCall<'_>,
+        outputs: &mut [u64],
+    ) -> Result<i32, Refused> {
+        let LoopCall { env, trip, .. } = call;
+        let refuse = |reason: &str| Refused::Reason(reason.to_owned());
+        if gpu.is_given_up() {
+            return Err(refuse("the device is not used any more"));
+        }
+        if call.shares_memory || !launch.is_launchable(env, trip) {
+            return Err(refuse("its arrays share memory or lie askew"));
+        }
+        // SAFETY: see `Context::shared`.
+        let shared = unsafe { &*ctx.call };
+        // SAFETY: passed on.
+        let uses: SmallVec<[Use; 6]> =
+            launch.arrays.iter().map(|array| unsafe { array_use(array, env) }).collect();
+        let missing: u64 = uses.iter().map(|array| self.residency.missing_bytes(array)).sum();
+        let host_ns = trip as f64 * call.cost_ns.max(0.0) / shared.engine.threads() as f64;
+        if !gpu.is_worth(Duration::from_nanos(host_ns as u64), missing) {
+            return Err(refuse("it is sooner done on the processor"));
+        }
+        let Some([x, y]) = launch.shape.blocks(env, trip) else { return Ok(0) };
+        let random = ctx.random.loop_scope();
+        let Some(grid) = &shared.native.grid else { return Err(refuse("there is no code for a device")) };
+        let variant = launch.variant(env, trip);
+        let cache = shared.engine.cache.as_ref();
+        let program = grid
+            .program(variant, gpu, cache, &shared.native.artifact, shared.source)
+            .map_err(Refused::Failed)?;
+        let Some(code) = program.loops.get(call.number as usize).and_then(Option::as_ref) else {
+            return Err(refuse("there is no code for a device"));
+        };
+        let stream = self.stream(gpu)?;
+        let copier = Copier { stream: &stream, gpu };
+        // SAFETY: passed on: arrays are valid, and nobody else writes to them.
+        let addresses = unsafe { self.place(copier, &uses) }?;
+        let partials = match launch.partial_bytes {
+            0 => None,
+            bytes => Some(DeviceBuffer::new(&stream, x as usize * y as usize * bytes as usize)?),
+        };
+        let results = match launch.outputs.len() {
+            0 => None,
+            words => Some(DeviceBuffer::new(&stream, 8 * words)?),
+        };
+        if launch.can_fail && self.record.is_none() {
+            let record = DeviceBuffer::new(&stream, size_of::<ErrorRecord>())?;
+            // SAFETY: the buffer has that size.
+            unsafe { stream.fill(record.pointer(), 0, record.bytes())? };
+            self.record = Some(record);
+        }
+        let shared_bytes = shared_memory(launch, code, gpu, env, trip);
+        let values = Values {
+            env,
+            trip,
+            addresses: &addresses,
+            outputs,
+            random,
+            blocks: x.saturating_mul(y),
+            shared_bytes,
+            record: self.record.as_ref().map_or(0, DeviceBuffer::pointer),
+            partials: partials.as_ref().map_or(0, DeviceBuffer::pointer),
+            results: results.as_ref().map_or(0, DeviceBuffer::pointer),
+        };
+        let timer = Timer::start(gpu, &stream)?;
+        let [threads_x, threads_y] = launch.shape.threads;
+        let shape = LaunchShape { grid: [x, y, 1], block: [threads_x, threads_y, 1], shared_bytes };
+        values.write(&launch.params, &mut self.arguments)?;
+        // SAFETY: the arguments are those that the back end declared for the kernel; addresses among them are those of buffers
+        // that live until the stream is waited for, or wait for their next use on the same stream.
+        unsafe { code.kernel.launch(&stream, shape, &mut self.arguments, &code.name)? };
+        for (array, used) in launch.arrays.iter().zip(&uses) {
+            if array.is_changed() {
+                self.residency.mark_changed(used);
+            }
+        }
+        if let (Some(finish), Some(kernel)) = (&launch.finish, &code.finish) {
+            values.write(&finish.params, &mut self.arguments).map_err(Refused::after_start)?;
+            let shape = LaunchShape { grid: [1, 1, 1], block: [finish.threads, 1, 1], shared_bytes: 0 };
+            // SAFETY: as above.
+            unsafe { kernel.launch(&stream, shape, &mut self.arguments, &code.name) }.map_err(started)?;
+        }
+        let time = timer.stop(&stream).map_err(started)?;
+        gpu.note(|report| {
+            report.add_launch(&code.name, time);
+            report.launches += u64::from(code.finish.is_some());
+        });
+        let code = if launch.can_fail { self.check_record(ctx, gpu).map_err(started)? } else { 0 };
+        if code == 0
+            && let Some(results) = &results
+        {
+            let mut bytes = vec![0_u8; results.bytes()];
+            results.read(0, &mut bytes).map_err(started)?;
+            let (words, _) = bytes.as_chunks::<8>();
+            for (output, word) in outputs.iter_mut().zip(words) {
+                *output = u64::from_le_bytes(*word);
+            }
+        }
+        Ok(code)
+    }
+
+    /// Puts the arrays on the device; their addresses.
+    ///
+    /// # Safety
+    /// As [`GpuCall::run`].
+    unsafe fn place(&mut self, copier: Copier<'_>, uses: &[Use]) -> Result<SmallVec<[u64; 6]>, Refused> {
+        // All places first: arrays that share memory share one, which moves what was there.
+        for array in uses {
+            // SAFETY: passed on.
+            unsafe { self.residency.reserve(copier, array)? };
+        }
+        let mut addresses = SmallVec::new();
+        for array in uses {
+            // SAFETY: passed on.
+            addresses.push(unsafe { self.residency.address(copier, array)? });
+        }
+        Ok(addresses)
+    }
+
+    /// The status that kernels left, with the trap's arguments in the context.
+    fn check_record(&mut self, ctx: &mut Context, gpu: &EngineGpu) -> Result<i32, GpuError> {
+        let Some(buffer) = &mut self.record else { return Ok(0) };
+        let mut bytes = [0_u8; size_of::<ErrorRecord>()];
+        buffer.read(0, &mut bytes)?;
+        let record = read_record(&bytes);
+        if record.code == 0 {
+            return Ok(0);
+        }
+        buffer.write(0, &[0; size_of::<ErrorRecord>()])?;
+        ctx.trap_args = record.args;
+        ctx.device_place =
+            Some(format!("GPU {}, block {}, thread {}", gpu.device().number(), record.block, record.thread));
+        Ok(i32::try_from(record.code).unwrap_or(status::SERVICE))
+    }
+}
+
+/// The record as a device wrote it.
+fn read_record(bytes: &[u8; size_of::<ErrorRecord>()]) -> ErrorRecord {
+    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
+    ErrorRecord {
+        lock: word(0),
+        code: word(4),
+        iteration: long(8),
+        block: word(16),
+        thread: word(20),
+        args: std::array::from_fn(|k| long(24 + 8 * k)),
+    }
+}
+
+/// Dynamic shared memory of a launch: what it would like, or nothing.
+fn shared_memory(launch: &GridLaunch, code: &LoadedLoop, gpu: &EngineGpu, env: &[u64], trip: u64) -> u32 {
+    let wanted = launch.shared_bytes.as_ref().map_or(0, |bytes| bytes.eval(env, trip));
+    let fixed = u64::from(code.kernel.shared_bytes);
+    match u64::try_from(wanted) {
+        Ok(wanted)
+            if wanted <= SHARED_LIMIT
+                && fixed + wanted <= u64::from(gpu.device().info().shared_bytes).max(SHARED_LIMIT) =>
+        {
+            wanted as u32
+        }
+        _ => 0,
+    }
+}
+
+/// # Safety
+/// The words of the array are part of `env` and describe a valid array.
+unsafe fn array_use(array: &GridArray, env: &[u64]) -> Use {
+    let first = array.env_word as usize;
+    let words = env.get(first..first + ARRAY_HEAD_WORDS + 2 * array.rank()).unwrap_or_default();
+    let owner = words.get(1).copied().unwrap_or(0);
+    // SAFETY: an owner that is not 0 is the header of a live block.
+    let block = (owner != 0).then(|| unsafe { memory::data_range(owner) });
+    let range = array.host_range(env);
+    // A view may also reach beyond its owner's block where its strides are foreign; then the block says nothing.
+    let block =
+        block.filter(|block| block.start <= range.start && range.end <= block.end && !range.is_empty());
+    Use { words: words.into(), code: array.code, range, block }
+}
+
+/// What parameters are made of.
+struct Values<'a> {
+    env: &'a [u64],
+    trip: u64,
+    addresses: &'a [u64],
+    outputs: &'a [u64],
+    /// Seed and epoch.
+    random: Option<(u64, u64)>,
+    blocks: u32,
+    shared_bytes: u32,
+    record: u64,
+    partials: u64,
+    results: u64,
+}
+
+impl Values<'_> {
+    /// The arguments for these parameters. Each takes a word: a kernel reads the low bytes of its size.
+    fn write(&self, params: &[GridParam], arguments: &mut Arguments) -> Result<(), Refused> {
+        arguments.clear();
+        let no_stream = || Refused::Reason("random numbers are drawn outside the main stream".to_owned());
+        for param in params {
+            arguments.push(match param {
+                GridParam::Error => self.record,
+                GridParam::Index(value) | GridParam::Int(value) => value.eval(self.env, self.trip) as u64,
+                GridParam::Scalar { env_word, .. } => self.env.get(*env_word as usize).copied().unwrap_or(0),
+                GridParam::Array(number) => self.addresses.get(*number as usize).copied().unwrap_or(0),
+                GridParam::Partials => self.partials,
+                GridParam::Blocks => u64::from(self.blocks),
+                GridParam::Results => self.results,
+                GridParam::Initial { output, .. } => self.outputs.get(*output as usize).copied().unwrap_or(0),
+                GridParam::RandomSeed => self.random.ok_or_else(no_stream)?.0,
+                GridParam::RandomEpoch => self.random.ok_or_else(no_stream)?.1,
+                GridParam::SharedBytes => u64::from(self.shared_bytes),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Measures what runs on a stream, if that is wanted.
+struct Timer(Option<Event>);
+
+impl Timer {
+    fn start(gpu: &EngineGpu, stream: &Stream) -> Result<Timer, GpuError> {
+        if !gpu.measures {
+            return Ok(Timer(None));
+        }
+        let event = Event::new(stream.device())?;
+        event.record(stream)?;
+        Ok(Timer(Some(event)))
+    }
+
+    fn stop(self, stream: &Stream) -> Result<Duration, GpuError> {
+        let Some(start) = self.0 else { return Ok(Duration::ZERO) };
+        let end = Event::new(stream.device())?;
+        end.record(stream)?;
+        end.synchronize()?;
+        Ok(Duration::from_secs_f64(f64::from(end.elapsed_ms(&start)?.max(0.0)) / 1e3))
+    }
+}
