@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kjit::{CacheDir, Config, EngineKind, FastMath, Options, TargetCpu};
+use kjit::{CacheDir, Config, DeviceKind, EngineKind, FastMath, Options, TargetCpu};
 
 use crate::exit::{ErrorFormat, Failure, note};
 use crate::files::NpyFiles;
@@ -101,6 +101,9 @@ pub(crate) struct Target {
     /// How it is executed.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) engine: EngineArg,
+    /// On what parallel loops run: `cpu`, `cuda`, `cuda:NUMBER`, or `auto`: a GPU where there is one and the loop is worth it.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<DeviceKind>,
     /// Processor that code is made for, this machine's by default; results do not depend on it.
     #[arg(long, value_name = "CPU", value_parser = parse_cpu)]
     pub(crate) target_cpu: Option<TargetCpu>,
@@ -314,6 +317,10 @@ impl Target {
             .files(NpyFiles)
             .cache(if self.no_cache { CacheDir::Off } else { CacheDir::Default })
             .print(output::kernel_line);
+        let config = match self.device {
+            Some(device) => config.device(device),
+            None => config,
+        };
         let config = match self.target_cpu {
             Some(cpu) => config.target_cpu(cpu),
             None => config,
@@ -336,6 +343,13 @@ impl Target {
     /// Are warnings errors?
     pub(crate) fn denies_warnings(&self) -> bool {
         self.deny.contains(&Deny::Warnings)
+    }
+
+    /// Says once why loops run on the processor though a GPU would have been taken.
+    pub(crate) fn tell_device(&self, engine: &kjit::Engine) {
+        if let Some(why) = engine.gpu_note() {
+            note(&format!("note: loops run on the processor: {why}"));
+        }
     }
 
     /// Says once that the cache is not used.

@@ -197,3 +197,49 @@ fn no_colour_where_nobody_sees_it() {
     let output = place.command(&["p.k", "--fn", "at", "x=1", "i=5"]).env_remove("NO_COLOR").output().unwrap();
     assert!(!ran(&output).err.contains('\x1b'));
 }
+
+#[test]
+fn a_gpu_that_is_not_there_is_one_clear_line() {
+    let place = Place::new();
+    place
+        .file("a.k", "def main(n=10):\n    s = 0.0\n    for i in prange(n):\n        s += i\n    return s\n");
+    let run = |args: &[&str], device: &str| {
+        let output = place
+            .command(args)
+            .env("KJIT_CUDA_DRIVER", "/nowhere/libcuda.so.1")
+            .env("KJIT_DEVICE", device)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let missing = "no GPU to run on: no NVIDIA driver: libcuda was not found (tried /nowhere/libcuda.so.1)\n";
+    let (code, out, err) = run(&["run", "a.k", "--device", "cuda"], "");
+    assert_eq!((code, out.as_str(), err), (Some(4), "", format!("error: {missing}")));
+    assert_eq!(run(&["bench", "a.k"], "cuda").0, Some(4));
+    let (code, out, err) = run(&["a.k", "--device", "auto"], "cuda");
+    assert_eq!(
+        (code, out.as_str(), err),
+        (Some(0), "return = 45.0\n", format!("note: loops run on the processor: {missing}"))
+    );
+    // What asks for no result needs no GPU.
+    assert_eq!(run(&["emit", "remarks", "a.k"], "cuda").0, Some(0));
+    let (code, out, _) = run(&["doctor"], "cuda");
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("GPU driver  not there; looked at:\n              /nowhere/libcuda.so.1: "),
+        "{out}"
+    );
+    let (code, _, err) = run(&["a.k"], "gpu");
+    assert_eq!(code, Some(4));
+    assert!(err.starts_with("error: KJIT_DEVICE: there is no device `gpu`"), "{err}");
+    let (code, _, err) = run(&["a.k", "--device", "cuda", "--engine", "interp"], "");
+    assert_eq!(
+        (code, err.as_str()),
+        (Some(4), "error: no GPU to run on: the interpreter does not run on a GPU\n")
+    );
+    assert_eq!(run(&["a.k", "--device", "tpu"], "").0, Some(2));
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use kjit::{Remark, RemarkKind};
+use kjit::{DeviceKind, Remark, RemarkKind};
 use kjit_compiler::base::Span;
 use kjit_compiler::infer;
 use kjit_compiler::pipeline;
@@ -23,7 +23,7 @@ use crate::output;
 const STYLE: &str = include_str!("annotate.css");
 
 pub(crate) fn annotate(args: &AnnotateArgs, format: ErrorFormat) -> Outcome {
-    let session = open("annotate", &args.target, args.target.config()?)?;
+    let session = open("annotate", &args.target, args.target.config()?.device(DeviceKind::Cpu))?;
     let mut front = front(&session, &args.target, None)?;
     session.show_warnings(&front.warnings, &args.target, format)?;
     pipeline::optimize(&mut front, None);

@@ -21,6 +21,8 @@ const WARM_UP: Duration = Duration::from_millis(50);
 struct Measured {
     size: Option<String>,
     threads: usize,
+    /// Of the GPU that loops ran on.
+    device: Option<String>,
     compile: Duration,
     load: Duration,
     /// Sorted.
@@ -93,6 +95,7 @@ fn measure(
     }
     let session = open("bench", target, config)?;
     target.warn_about_cache(&session.engine);
+    target.tell_device(&session.engine);
     interrupt::install(&session.engine);
     let Session { engine, kernel, .. } = &session;
     let values: Vec<String> = target.values.iter().cloned().chain(size.map(str::to_owned)).collect();
@@ -102,7 +105,9 @@ fn measure(
     let (compile, load) = compile_and_load(&prepared);
     let (mut times, bytes) = time(args, &prepared, &mut bindings)?;
     times.sort();
-    Ok(Measured { size: size.map(str::to_owned), threads: engine.threads(), compile, load, times, bytes })
+    let device = engine.gpu().map(|device| format!("cuda:{} {}", device.number(), device.name()));
+    let size = size.map(str::to_owned);
+    Ok(Measured { size, threads: engine.threads(), device, compile, load, times, bytes })
 }
 
 /// Times of single calls, and the bytes that one call moves at least.
@@ -179,6 +184,7 @@ fn case_json(args: &BenchArgs, measured: &Measured) -> Json {
         "arguments": args.target.values,
         "size": measured.size,
         "threads": measured.threads,
+        "device": measured.device,
         "compile_s": seconds(measured.compile),
         "load_s": seconds(measured.load),
         "runs": measured.times.len(),
@@ -207,7 +213,7 @@ fn row(measured: &Measured, case: &Json, saved: Option<&Json>) -> String {
     let mut line = format!(
         "{:<18} {:>7} {:>11} {:>11} {:>7.1}% {:>7} {:>8} {:>11}",
         measured.size.as_deref().unwrap_or("-"),
-        measured.threads,
+        measured.device.as_ref().map_or_else(|| measured.threads.to_string(), |_| "gpu".to_owned()),
         summary::duration(middle),
         summary::duration(quantile(&measured.times, 0.0)),
         percent,
@@ -222,10 +228,10 @@ fn row(measured: &Measured, case: &Json, saved: Option<&Json>) -> String {
     line
 }
 
-/// The saved median of the case with the same function, arguments, size and threads.
+/// The saved median of the case with the same function, arguments, size, threads and device.
 fn same_case(saved: &Json, case: &Json) -> Option<f64> {
     let is_same = |other: &&Json| {
-        ["function", "arguments", "size", "threads"].iter().all(|&key| other[key] == case[key])
+        ["function", "arguments", "size", "threads", "device"].iter().all(|&key| other[key] == case[key])
     };
     saved["cases"].as_array()?.iter().find(is_same)?["median_s"].as_f64()
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use kjit::{CacheDir, CacheManager, Config, Engine, Module, default_cache_dir};
+use kjit::{CacheDir, CacheManager, Config, DeviceKind, Engine, Module, default_cache_dir};
 use kjit_compiler::backend::clif;
 use serde_json::{Value as Json, json};
 
@@ -13,7 +13,8 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 
 pub(crate) fn doctor(is_json: bool) -> Outcome {
-    let engine = Engine::new(Config::new())?;
+    // What runs where is not its business: a GPU that is missing is something to be told.
+    let engine = Engine::new(Config::new().device(DeviceKind::Cpu))?;
     let native = try_native();
     let facts = facts(&engine, &native);
     if is_json {
@@ -110,7 +111,7 @@ fn show(facts: &Json) -> Outcome {
 /// Compiles and calls a small kernel; the seconds until it was callable.
 fn try_native() -> Result<f64, String> {
     let tried = || -> Result<f64, kjit::Error> {
-        let engine = Engine::new(Config::new().cache(CacheDir::Off))?;
+        let engine = Engine::new(Config::new().device(DeviceKind::Cpu).cache(CacheDir::Off))?;
         let start = Instant::now();
         let module = Module::from_source(&engine, "doctor", "def f(x):\n    return 2.0 * x\n")?;
         let kernel = module.kernel("f")?;

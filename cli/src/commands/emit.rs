@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
-use kjit::{Engine, Remark};
+use kjit::{DeviceKind, Engine, Remark};
 use kjit_compiler::backend::clif::{self, CodegenOptions, LineTable};
 use kjit_compiler::infer::{self, Instance, Resolution};
 use kjit_compiler::ir::Artifact;
@@ -29,9 +29,11 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
     let text = match args.kind {
         EmitKind::Tokens => print::print_tokens(&source::read(&args.target.file)?.1),
         EmitKind::Ast => tree(args, format)?,
-        EmitKind::Types => types(&open(&verb, &args.target, args.target.config()?)?, args)?,
+        EmitKind::Types => {
+            types(&open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?, args)?
+        }
         EmitKind::Ir | EmitKind::Strip | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
-            let session = open(&verb, &args.target, args.target.config()?)?;
+            let session = open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?;
             let mut front = front(&session, &args.target, args.after.as_deref())?;
             session.show_warnings(&front.warnings, &args.target, format)?;
             optimize(&mut front, args.after.as_deref());

@@ -1,11 +1,15 @@
-//! What `kjit doctor` says of GPUs: driver, devices, compiler, or every place that was looked at.
+//! What `kjit doctor` says of GPUs (driver, devices, compiler, or every place that was looked at), and `kjit run --time` of
+//! what ran on one.
 
-use kjit::gpu::{Device, Gpu, GpuUnavailable, Libraries, Tried, find_nvrtc};
+use std::time::Duration;
+
+use kjit::Engine;
+use kjit::gpu::{Device, Gpu, GpuReport, GpuUnavailable, Libraries, Tried, find_nvrtc};
 use serde_json::{Value as Json, json};
 
 use super::cache::bytes;
-use crate::exit::Outcome;
-use crate::output;
+use crate::exit::{Outcome, note};
+use crate::{output, summary};
 
 /// All of it as data.
 pub(super) fn facts() -> Json {
@@ -116,4 +120,45 @@ fn missing(name: &str, word: &str, facts: &Json) -> Outcome {
         output::line(&format!("{:<12}  {}: {}", "", text(&place["place"]), text(&place["reason"])))?;
     }
     Ok(())
+}
+
+/// What ran on the GPU, for `--time`: copies, kernels, and loops that stayed on the processor.
+pub(super) fn show_report(report: &GpuReport, runs: usize) {
+    let runs = if runs == 1 { String::new() } else { format!(" in {runs} runs") };
+    let copied = |time: Duration, count: u64, way: &str| {
+        note(&format!("{:>12}  {} copied to the {way}{runs}", summary::duration(time), bytes(count)));
+    };
+    copied(report.to_device_time, report.to_device_bytes, "GPU");
+    copied(report.to_host_time, report.to_host_bytes, "host");
+    let kernels = if report.launches == 1 { "kernel" } else { "kernels" };
+    note(&format!(
+        "{:>12}  {} {kernels} launched{runs}",
+        summary::duration(report.kernel_time()),
+        report.launches
+    ));
+    for kernel in &report.kernels {
+        note(&format!("{:>12}    {} x {}", summary::duration(kernel.time), kernel.launches, kernel.name));
+    }
+    for (reason, count) in &report.on_processor {
+        note(&format!("{:>12}  {count} x a loop on the processor: {reason}", ""));
+    }
+}
+
+/// The same as data.
+pub(super) fn report_json(engine: &Engine, report: &GpuReport) -> Json {
+    let kernels = report.kernels.iter().map(|kernel| {
+        json!({ "name": kernel.name, "launches": kernel.launches, "time_s": kernel.time.as_secs_f64() })
+    });
+    let on_processor =
+        report.on_processor.iter().map(|(reason, count)| json!({ "reason": reason, "count": count }));
+    json!({
+        "device": engine.gpu().map(|device| device.name().to_owned()),
+        "launches": report.launches,
+        "to_device_bytes": report.to_device_bytes,
+        "to_device_s": report.to_device_time.as_secs_f64(),
+        "to_host_bytes": report.to_host_bytes,
+        "to_host_s": report.to_host_time.as_secs_f64(),
+        "kernels": kernels.collect::<Vec<_>>(),
+        "on_processor": on_processor.collect::<Vec<_>>(),
+    })
 }

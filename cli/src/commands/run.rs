@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use kjit::{ArrayRef, Config, DynArray, Origin, Prepared, Progress, Value};
 use serde_json::json;
 
-use super::{Session, open};
+use super::{Session, gpu, open};
 use crate::args::RunArgs;
 use crate::bind::{self, Bindings, Bound};
 use crate::exit::{ErrorFormat, Failure, Outcome, note, show_diagnostics};
@@ -24,6 +24,8 @@ pub(crate) fn run(args: &RunArgs, format: ErrorFormat) -> Outcome {
     let bar = Bar::default();
     let session = open("run", target, config(args, format, &bar)?)?;
     target.warn_about_cache(&session.engine);
+    let had_note = session.engine.gpu_note().is_some();
+    target.tell_device(&session.engine);
     interrupt::install(&session.engine);
     let kernel = &session.kernel;
     let start = Instant::now();
@@ -61,8 +63,14 @@ pub(crate) fn run(args: &RunArgs, format: ErrorFormat) -> Outcome {
         }
     }
     output::flush()?;
+    if !had_note {
+        target.tell_device(&session.engine);
+    }
     if args.time {
         show_times(&prepared, bind_time, &times, write_time, !requests.is_empty());
+        if let Some(report) = session.engine.gpu_report() {
+            gpu::show_report(&report, times.len());
+        }
     }
     Ok(())
 }
@@ -72,6 +80,9 @@ fn config(args: &RunArgs, format: ErrorFormat, bar: &Bar) -> Result<Config, Fail
     if args.json {
         // One object on standard output and nothing else.
         config = config.print(note);
+    }
+    if args.time || args.json {
+        config = config.measure_gpu(true);
     }
     if let Some(steps) = args.step_limit {
         config = config.step_limit(steps);
@@ -283,6 +294,7 @@ fn report(
         },
         "cache": cache,
         "threads": session.engine.threads(),
+        "gpu": session.engine.gpu_report().map(|report| gpu::report_json(&session.engine, &report)),
         "remarks": remarks,
     })
 }

@@ -21,6 +21,8 @@ mod image;
 pub(crate) mod images;
 mod library;
 mod loops;
+#[cfg(all(test, target_os = "linux"))]
+mod loops_tests;
 mod memory;
 mod nvrtc;
 mod pinned;

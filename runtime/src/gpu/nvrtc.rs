@@ -110,9 +110,9 @@ pub fn find(libraries: &Libraries, driver: Option<(u32, u32)>) -> Result<Nvrtc, 
     for place in places::candidates(libraries) {
         match open(&place, driver) {
             Ok(nvrtc) => return Ok(nvrtc),
-            Err(Refusal::Absent(reason)) => tried.push(Tried { place: place.to_string(), reason }),
+            Err(Refusal::Absent(reason)) => tried.push(Tried::new(place.to_string(), reason)),
             Err(Refusal::Broken { library, log }) => {
-                tried.push(Tried { place: place.to_string(), reason: "it does not compile".to_owned() });
+                tried.push(Tried::new(place.to_string(), "it does not compile"));
                 broken.get_or_insert(GpuUnavailable::NvrtcBroken { library, log });
             }
         }

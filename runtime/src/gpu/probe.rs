@@ -113,10 +113,6 @@ impl Gpu {
     pub fn has_loaded_nvrtc(&self) -> bool {
         self.inner.nvrtc.get().is_some()
     }
-
-    pub(crate) fn libraries(&self) -> &Libraries {
-        &self.inner.libraries
-    }
 }
 
 impl std::fmt::Debug for Gpu {
@@ -184,7 +180,7 @@ fn open_driver(libraries: &Libraries) -> Result<(Library, PathBuf), GpuUnavailab
             Ok(_) => "it has no cuInit".to_owned(),
             Err(reason) => reason,
         };
-        tried.push(Tried { place: place.display().to_string(), reason });
+        tried.push(Tried::new(place.display().to_string(), reason));
     }
     Err(GpuUnavailable::NoDriver { tried })
 }

@@ -72,6 +72,15 @@ pub(crate) fn version((major, minor): (u32, u32)) -> String {
     format!("{major}.{minor}")
 }
 
+impl Tried {
+    /// A place, and the loader's words for it, which may begin with the place.
+    pub(crate) fn new(place: impl Into<String>, reason: impl Into<String>) -> Tried {
+        let (place, reason) = (place.into(), reason.into());
+        let reason = reason.strip_prefix(&format!("{place}: ")).map(str::to_owned).unwrap_or(reason);
+        Tried { place, reason }
+    }
+}
+
 impl GpuUnavailable {
     /// Every place that was looked at, if something was not found.
     #[must_use]

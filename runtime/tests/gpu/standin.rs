@@ -32,7 +32,10 @@ fn build(source: &str, library: &str, options: &[&str]) -> Option<StandIn> {
     // A file per test that stays as long as the process: the loader knows libraries by their inode, which a new file could
     // inherit from one that was removed. The next run overwrites it.
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("gpu-standin-{number}"));
+    // Unit tests are told no folder.
+    let parent = option_env!("CARGO_TARGET_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let kind = if option_env!("CARGO_TARGET_TMPDIR").is_some() { "tests" } else { "unit" };
+    let folder = parent.join(format!("kjit-gpu-standin-{kind}-{number}"));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join(library);
     let _ = std::fs::remove_file(&path);
