@@ -223,7 +223,7 @@ fn a_gpu_that_is_not_there_is_one_clear_line() {
     let (code, out, err) = run(&["a.k", "--device", "auto"], "cuda");
     assert_eq!(
         (code, out.as_str(), err),
-        (Some(0), "return = 45.0\n", format!("note: loops run on the processor: {missing}"))
+        (Some(0), "s = 45.0\n", format!("note: loops run on the processor: {missing}"))
     );
     // What asks for no result needs no GPU.
     assert_eq!(run(&["emit", "remarks", "a.k"], "cuda").0, Some(0));

@@ -81,12 +81,12 @@ unsafe fn call_here(
     let mut ctx = Context::new(&shared);
     let _mode = FloatMode::enter();
     // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
-    let status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
+    let mut status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
     if let (Some(call), Some(gpu)) = (&shared.gpu, &engine.gpu) {
         // SAFETY: the arguments are alive by the caller's promise, and the context has freed nothing yet.
-        let finished = unsafe { call.finish(gpu) };
+        let finished = unsafe { call.finish(&mut ctx, gpu) };
         if status == 0 {
-            finished?;
+            status = finished;
         }
     }
     if status != 0 {

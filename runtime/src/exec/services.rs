@@ -207,14 +207,18 @@ services! {
     HostAccess => |call| {
         let (access, code) = (call.word(0), call.word(1) as u32 | (call.word(2) as u32) << 8);
         let words = array_words(call.word(2) as u8);
-        let shared = call.ctx.shared();
+        // SAFETY: see `Context::shared`; the borrow must not tie up the context.
+        let shared = unsafe { &*call.ctx.call };
         let (Some(gpu), Some(device)) = (&shared.gpu, &shared.engine.gpu) else { return 0 };
+        // Loops on the processor have what they need before they start.
+        if call.ctx.loop_depth > 0 {
+            return 0;
+        }
         // SAFETY: the array's words follow the three numbers, and it is alive for the call.
-        let result = unsafe {
+        unsafe {
             let words = std::slice::from_raw_parts(call.args.add(3), words);
-            gpu.host_access(device, words, code, access & 2 != 0)
-        };
-        result.err().unwrap_or(0)
+            gpu.host_access(call.ctx, device, words, code, access & 2 != 0)
+        }
     }
     Load => |call| {
         let (path, dtype, rank) = (call.word(0) as usize, call.word(1) as u32, call.word(2) as usize);
@@ -245,6 +249,10 @@ services! {
         }
     }
     Save => |call| {
+        let before = loops_so_far(call.ctx);
+        if before != 0 {
+            return before;
+        }
         let (path, dtype, rank) = (call.word(0) as usize, call.word(1) as u32, call.word(2) as usize);
         let shared = call.ctx.shared();
         let path = shared.native.artifact.paths[path].clone();
@@ -268,6 +276,10 @@ services! {
 /// Entry of the function table: one printed line.
 pub(super) extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64) {
     let _ = guarded(ctx, args, std::ptr::null_mut(), |call| {
+        if loops_so_far(call.ctx) != 0 {
+            // Python would not have come here. The failure is reported by whoever waits next.
+            return 0;
+        }
         let shared = call.ctx.shared();
         let message = &shared.native.artifact.messages[message as usize];
         // SAFETY: generated code passes as many words as the message has holes.
@@ -278,6 +290,16 @@ pub(super) extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64
         }
         0
     });
+}
+
+/// Status of the loops that were started on a device; 0 without one. A failure stays: it is told again.
+fn loops_so_far(ctx: &mut Context) -> i32 {
+    // SAFETY: see `Context::shared`; the borrow must not tie up the context.
+    let shared = unsafe { &*ctx.call };
+    match (&shared.gpu, &shared.engine.gpu) {
+        (Some(gpu), Some(device)) if ctx.loop_depth == 0 => gpu.settle(ctx, device),
+        _ => 0,
+    }
 }
 
 /// Words that fill the holes of a message.

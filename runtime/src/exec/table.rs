@@ -65,7 +65,7 @@ extern "C" fn alloc(ctx: *mut Context, bytes: u64, is_zeroed: u32) -> u64 {
 extern "C" fn free(ctx: *mut Context, owner: u64) {
     // SAFETY: generated code passes its own context, and the owner of a block that is alive.
     unsafe {
-        if let Some(gpu) = &(*ctx).shared().gpu {
+        if let (Some(gpu), 0) = (&(*ctx).shared().gpu, (*ctx).loop_depth) {
             gpu.forget(&memory::data_range(owner));
         }
     }

@@ -3,7 +3,7 @@
 //! Two keys, as for the processor's code: one of what is asked for, known before any library is opened, leads to the compiler that
 //! made the image (its file and version) and to the image. So a warm start opens no NVRTC, and a changed one is noticed.
 
-use kjit_compiler::ir::grid::GridVariant;
+use kjit_compiler::ir::grid::{GridProgram, GridVariant};
 use serde::{Deserialize, Serialize};
 
 use super::device::Device;
@@ -51,11 +51,11 @@ fn options(source: &DeviceSource<'_>) -> Vec<String> {
     options
 }
 
-/// Compiles for an architecture, without a device: for `kjit emit`.
+/// Compiles for an architecture.
 ///
 /// # Errors
 /// The compiler's messages.
-pub(crate) fn compile(nvrtc: &Nvrtc, source: &DeviceSource<'_>, code: CodeFor) -> Result<Vec<u8>, Error> {
+fn compile(nvrtc: &Nvrtc, source: &DeviceSource<'_>, code: CodeFor) -> Result<Vec<u8>, Error> {
     let options = options(source);
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let compiled = nvrtc.compile(source.name, source.text, code, &options).map_err(|log| {
@@ -63,6 +63,26 @@ pub(crate) fn compile(nvrtc: &Nvrtc, source: &DeviceSource<'_>, code: CodeFor) -
         Error::Internal(format!("NVRTC {major}.{minor} does not compile what kjit wrote:\n{log}"))
     })?;
     Ok(compiled.image)
+}
+
+/// Compiles the kernels of a program without a device, in the variant that is nearly always the one; `lines` puts the places of the
+/// user's source into the code. Needs NVRTC and nothing else.
+///
+/// # Errors
+/// The compiler's messages.
+pub fn compile_grid(
+    nvrtc: &Nvrtc,
+    grid: &GridProgram,
+    name: &str,
+    code: CodeFor,
+    lines: bool,
+) -> Result<Vec<u8>, Error> {
+    let mut more = grid.options.clone();
+    if lines {
+        more.push("-lineinfo".to_owned());
+    }
+    let source = DeviceSource { text: &grid.source, options: &more, variant: GridVariant::default(), name };
+    compile(nvrtc, &source, code)
 }
 
 /// The image of a source on a device: from the cache if it is there. An image that the driver refuses is made anew once.

@@ -23,6 +23,10 @@ use crate::exec::context::Context;
 use crate::exec::memory;
 use crate::module::SourceText;
 
+/// After so many kernels that can fail the host looks whether one has.
+const RECORDS: usize = 64;
+const RECORD_BYTES: usize = size_of::<ErrorRecord>();
+
 /// The device code of an artifact, by variant: loaded when it is first needed.
 #[derive(Debug, Default)]
 pub(crate) struct GridCode {
@@ -121,8 +125,12 @@ struct State {
     stream: Option<Stream>,
     residency: Residency,
     arguments: Arguments,
-    /// Where kernels leave what failed.
-    record: Option<DeviceBuffer>,
+    /// Where kernels leave what failed: one record for each that was started since the host last looked.
+    records: Option<DeviceBuffer>,
+    /// How many records may have something new.
+    unread: usize,
+    /// Status of a failure that was found; the call ends with it.
+    failed: i32,
     /// What ended the call.
     error: Option<Error>,
 }
@@ -197,7 +205,7 @@ impl GpuCall {
             GridLoop::Host { reason, arrays } => (arrays, Refused::Reason(reason.clone())),
             GridLoop::Mapped(launch) => {
                 // SAFETY: passed on.
-                match unsafe { state.launch(ctx, gpu, launch, call, outputs) } {
+                match unsafe { state.launch(ctx, gpu, launch, call, outputs, grid.tells_host_access) } {
                     Ok(result) if grid.tells_host_access || result != 0 => return Some(result),
                     Ok(_) => {
                         // SAFETY: passed on.
@@ -217,11 +225,21 @@ impl GpuCall {
                 }
             }
         }
+        // What comes after a loop that failed does not happen.
+        let before = state.settled(ctx, gpu);
+        if before != 0 {
+            return Some(before);
+        }
         // SAFETY: passed on.
         match unsafe { state.host_uses(gpu, arrays, call.env) } {
             Ok(()) => None,
             Err(error) => Some(state.fail(error.into())),
         }
+    }
+
+    /// Status of the loops so far: not 0 if one has failed that nobody has waited for. For what must not happen then.
+    pub(crate) fn settle(&self, ctx: &mut Context, gpu: &EngineGpu) -> i32 {
+        self.state().settled(ctx, gpu)
     }
 
     /// The host touches elements of an array: [`kjit_compiler::ir::RuntimeFn::HostAccess`].
@@ -230,15 +248,21 @@ impl GpuCall {
     /// The words are those of a valid array of that code, which is the caller's alone if it is written.
     pub(crate) unsafe fn host_access(
         &self,
+        ctx: &mut Context,
         gpu: &EngineGpu,
         words: &[u64],
         code: u32,
         is_write: bool,
-    ) -> Result<(), i32> {
+    ) -> i32 {
         let array = GridArray { env_word: 0, code, is_read: true, is_written: is_write, accumulates: None };
         let mut state = self.state();
+        let before = state.settled(ctx, gpu);
+        if before != 0 {
+            return before;
+        }
         // SAFETY: passed on.
-        unsafe { state.host_uses(gpu, &[array], words) }.map_err(|error| state.fail(error.into()))
+        let used = unsafe { state.host_uses(gpu, &[array], words) };
+        used.map_or_else(|error| state.fail(error.into()), |()| 0)
     }
 
     /// A block was made: first byte of its data and one past the last.
@@ -251,17 +275,21 @@ impl GpuCall {
         self.state().residency.forget(range);
     }
 
-    /// The end of the call: the host has everything again.
+    /// The end of the call: the host has everything again. The status of loops that nobody has waited for.
     ///
     /// # Safety
     /// All memory that loops of the call used and that was not forgotten is valid.
-    pub(crate) unsafe fn finish(&self, gpu: &EngineGpu) -> Result<(), Error> {
+    pub(crate) unsafe fn finish(&self, ctx: &mut Context, gpu: &EngineGpu) -> i32 {
         let mut state = self.state();
+        let status = state.settled(ctx, gpu);
         if gpu.device().lost().is_some() {
             state.residency.clear();
         }
         // SAFETY: by the contract.
-        unsafe { state.give_back(gpu) }.map_err(Error::from)
+        match unsafe { state.give_back(gpu) } {
+            Err(error) if status == 0 => state.fail(error.into()),
+            _ => status,
+        }
     }
 
     /// What ended the call, if the device did.
@@ -328,9 +356,13 @@ impl State {
         launch: &GridLaunch,
         call: LoopCall<'_>,
         outputs: &mut [u64],
+        tells_host_access: bool,
     ) -> Result<i32, Refused> {
         let LoopCall { env, trip, .. } = call;
         let refuse = |reason: &str| Refused::Reason(reason.to_owned());
+        if self.failed != 0 {
+            return Ok(self.failed);
+        }
         if gpu.is_given_up() {
             return Err(refuse("the device is not used any more"));
         }
@@ -370,12 +402,22 @@ impl State {
             0 => None,
             words => Some(DeviceBuffer::new(&stream, 8 * words)?),
         };
-        if launch.can_fail && self.record.is_none() {
-            let record = DeviceBuffer::new(&stream, size_of::<ErrorRecord>())?;
+        if launch.can_fail && self.records.is_none() {
+            let records = DeviceBuffer::new(&stream, RECORDS * RECORD_BYTES)?;
             // SAFETY: the buffer has that size.
-            unsafe { stream.fill(record.pointer(), 0, record.bytes())? };
-            self.record = Some(record);
+            unsafe { stream.fill(records.pointer(), 0, records.bytes())? };
+            self.records = Some(records);
         }
+        if self.unread == RECORDS {
+            let before = self.settle(ctx, gpu).map_err(started)?;
+            if before != 0 {
+                return Ok(before);
+            }
+        }
+        let record = self
+            .records
+            .as_ref()
+            .map_or(0, |records| records.pointer() + (self.unread * RECORD_BYTES) as u64);
         let shared_bytes = shared_memory(launch, code, gpu, env, trip);
         let values = Values {
             env,
@@ -385,7 +427,7 @@ impl State {
             random,
             blocks: x.saturating_mul(y),
             shared_bytes,
-            record: self.record.as_ref().map_or(0, DeviceBuffer::pointer),
+            record,
             partials: partials.as_ref().map_or(0, DeviceBuffer::pointer),
             results: results.as_ref().map_or(0, DeviceBuffer::pointer),
         };
@@ -396,6 +438,7 @@ impl State {
         // SAFETY: the arguments are those that the back end declared for the kernel; addresses among them are those of buffers
         // that live until the stream is waited for, or wait for their next use on the same stream.
         unsafe { code.kernel.launch(&stream, shape, &mut self.arguments, &code.name)? };
+        self.unread += usize::from(launch.can_fail);
         for (array, used) in launch.arrays.iter().zip(&uses) {
             if array.is_changed() {
                 self.residency.mark_changed(used);
@@ -412,7 +455,9 @@ impl State {
             report.add_launch(&code.name, time);
             report.launches += u64::from(code.finish.is_some());
         });
-        let code = if launch.can_fail { self.check_record(ctx, gpu).map_err(started)? } else { 0 };
+        // A host that asks for nothing does not wait.
+        let waits = results.is_some() || !tells_host_access;
+        let code = if waits { self.settle(ctx, gpu).map_err(started)? } else { 0 };
         if code == 0
             && let Some(results) = &results
         {
@@ -444,25 +489,37 @@ impl State {
         Ok(addresses)
     }
 
-    /// The status that kernels left, with the trap's arguments in the context.
-    fn check_record(&mut self, ctx: &mut Context, gpu: &EngineGpu) -> Result<i32, GpuError> {
-        let Some(buffer) = &mut self.record else { return Ok(0) };
-        let mut bytes = [0_u8; size_of::<ErrorRecord>()];
+    /// Waits for kernels that can fail and reads what they left: the status of the first that failed, in the order in which they
+    /// were started, with the trap's arguments in the context.
+    fn settle(&mut self, ctx: &mut Context, gpu: &EngineGpu) -> Result<i32, GpuError> {
+        let (Some(buffer), 1..) = (&mut self.records, self.unread) else { return Ok(self.failed) };
+        let mut bytes = vec![0_u8; self.unread * RECORD_BYTES];
+        self.unread = 0;
         buffer.read(0, &mut bytes)?;
-        let record = read_record(&bytes);
-        if record.code == 0 {
-            return Ok(0);
+        let (records, _) = bytes.as_chunks::<RECORD_BYTES>();
+        let Some(record) = records.iter().map(read_record).find(|record| record.code != 0) else {
+            return Ok(self.failed);
+        };
+        bytes.fill(0);
+        buffer.write(0, &bytes)?;
+        if self.failed != 0 {
+            return Ok(self.failed);
         }
-        buffer.write(0, &[0; size_of::<ErrorRecord>()])?;
         ctx.trap_args = record.args;
         ctx.device_place =
             Some(format!("GPU {}, block {}, thread {}", gpu.device().number(), record.block, record.thread));
-        Ok(i32::try_from(record.code).unwrap_or(status::SERVICE))
+        self.failed = i32::try_from(record.code).unwrap_or(status::SERVICE);
+        Ok(self.failed)
+    }
+
+    /// The same where only a status can be returned.
+    fn settled(&mut self, ctx: &mut Context, gpu: &EngineGpu) -> i32 {
+        self.settle(ctx, gpu).unwrap_or_else(|error| self.fail(error.into()))
     }
 }
 
 /// The record as a device wrote it.
-fn read_record(bytes: &[u8; size_of::<ErrorRecord>()]) -> ErrorRecord {
+fn read_record(bytes: &[u8; RECORD_BYTES]) -> ErrorRecord {
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
     ErrorRecord {

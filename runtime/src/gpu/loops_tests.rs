@@ -143,7 +143,7 @@ fn env(array: &mut [f64], len: usize, stride: usize, number: f64) -> Vec<u64> {
 
 impl Setup {
     /// What a call does, from its first loop to its end.
-    fn call<T>(&self, work: impl FnOnce(&GpuCall, &mut Context) -> T) -> (T, Result<(), Error>) {
+    fn call<T>(&self, work: impl FnOnce(&GpuCall, &mut Context) -> T) -> (T, i32, Option<Error>) {
         let shared = CallShared {
             engine: &self.engine.inner,
             native: &self.native,
@@ -154,8 +154,8 @@ impl Setup {
         let gpu = shared.gpu.as_ref().unwrap();
         let result = work(gpu, &mut ctx);
         // SAFETY: the arrays of the tests live until after the call.
-        let finished = unsafe { gpu.finish(self.engine.inner.gpu.as_ref().unwrap()) };
-        (result, finished)
+        let status = unsafe { gpu.finish(&mut ctx, self.engine.inner.gpu.as_ref().unwrap()) };
+        (result, status, gpu.take_error())
     }
 }
 
@@ -171,13 +171,13 @@ fn without_word_from_the_host_everything_comes_back_at_once() {
     let Some(setup) = setup(DeviceKind::Cuda(0), false) else { return };
     let mut array: Vec<f64> = (0..100).map(f64::from).collect();
     let env = env(&mut array, 100, 1, 2.0);
-    let (status, finished) = setup.call(|gpu, ctx| {
+    let (status, finished, error) = setup.call(|gpu, ctx| {
         let status = run(gpu, ctx, SCALE, &env, &mut []);
         assert_eq!(array[99], 198.0, "before the call ends");
         status
     });
     assert_eq!(status, Some(0));
-    finished.unwrap();
+    assert_eq!((finished, error.map(|error| error.to_string())), (0, None));
     let report = setup.engine.gpu_report().unwrap();
     assert_eq!((report.launches, report.to_device_bytes, report.to_host_bytes), (1, 800, 800));
     assert_eq!(report.kernels[0].name, "k_scale (a.k:1)");
@@ -193,7 +193,7 @@ fn arrays_stay_on_the_device_until_the_host_wants_them() {
     let mut array = vec![1.0; 1000];
     let env = env(&mut array, 1000, 1, 2.0);
     let mut total = [0.5_f64.to_bits()];
-    let (_, finished) = setup.call(|gpu, ctx| {
+    let (_, finished, error) = setup.call(|gpu, ctx| {
         for _ in 0..3 {
             assert_eq!(run(gpu, ctx, SCALE, &env, &mut []), Some(0));
         }
@@ -205,7 +205,7 @@ fn arrays_stay_on_the_device_until_the_host_wants_them() {
         array[0] = 10.0;
         assert_eq!(run(gpu, ctx, SCALE, &env, &mut []), Some(0));
     });
-    finished.unwrap();
+    assert_eq!((finished, error.map(|error| error.to_string())), (0, None));
     assert_eq!(f64::from_bits(total[0]), 8000.5);
     assert_eq!((array[0], array[1]), (20.0, 16.0));
     assert_eq!((setup.driver.get("to_device"), setup.driver.get("to_host")), (16_000, 16_008));
@@ -217,12 +217,12 @@ fn bytes_between_the_elements_are_left_alone() {
     let Some(setup) = setup(DeviceKind::Cuda(0), true) else { return };
     let mut array: Vec<f64> = (0..30).map(f64::from).collect();
     let env = env(&mut array, 10, 3, -1.0);
-    let (_, finished) = setup.call(|gpu, ctx| {
+    let (_, finished, error) = setup.call(|gpu, ctx| {
         assert_eq!(run(gpu, ctx, SCALE, &env, &mut []), Some(0));
         // Somebody else writes between the elements meanwhile.
         array[1] = 1234.0;
     });
-    finished.unwrap();
+    assert_eq!((finished, error.map(|error| error.to_string())), (0, None));
     let expected: Vec<f64> = (0..30)
         .map(|k| match k {
             1 => 1234.0,
@@ -239,12 +239,12 @@ fn overlapping_arrays_share_one_place() {
     let mut array = vec![1.0; 20];
     let (low, high) = array.split_at_mut(5);
     let (first, second) = (env(low, 15, 1, 2.0), env(high, 15, 1, 3.0));
-    let (_, finished) = setup.call(|gpu, ctx| {
+    let (_, finished, error) = setup.call(|gpu, ctx| {
         assert_eq!(run(gpu, ctx, SCALE, &first, &mut []), Some(0));
         assert_eq!(run(gpu, ctx, SCALE, &second, &mut []), Some(0));
         assert_eq!(run(gpu, ctx, SCALE, &first, &mut []), Some(0));
     });
-    finished.unwrap();
+    assert_eq!((finished, error.map(|error| error.to_string())), (0, None));
     let expected: Vec<f64> = (0..20)
         .map(|k| {
             if k < 5 {
@@ -261,17 +261,40 @@ fn overlapping_arrays_share_one_place() {
 
 #[test]
 fn what_a_kernel_reports_is_a_trap_with_its_place() {
+    let place = Some("GPU 0, block 3, thread 231".to_owned());
+    for tells in [false, true] {
+        let Some(setup) = setup(DeviceKind::Cuda(0), tells) else { return };
+        let env = vec![0, 0, 77, 8, 0];
+        let ((status, args, found), finished, error) = setup.call(|gpu, ctx| {
+            let status = run(gpu, ctx, FAIL, &env, &mut []);
+            // Somebody waits.
+            assert_eq!(gpu.settle(ctx, setup.engine.inner.gpu.as_ref().unwrap()), 1);
+            (status, ctx.trap_args[0], ctx.device_place.clone())
+        });
+        assert_eq!(status, Some(if tells { 0 } else { 1 }), "trap 0, at once if nothing is told later");
+        assert_eq!((args, finished, error.is_none()), (77, 1, true));
+        assert_eq!(found, place);
+    }
+}
+
+#[test]
+fn the_first_of_many_failures_counts() {
     let Some(setup) = setup(DeviceKind::Cuda(0), true) else { return };
-    let env = vec![0, 0, 77, 8, 0];
-    let (_, finished) = setup.call(|gpu, ctx| {
-        for _ in 0..2 {
-            // The record is clean again after the first failure.
-            assert_eq!(run(gpu, ctx, FAIL, &env, &mut []), Some(1), "trap 0");
-            assert_eq!(ctx.trap_args[0], 77);
-            assert_eq!(ctx.device_place.as_deref(), Some("GPU 0, block 3, thread 231"));
-        }
+    let mut array = vec![1.0; 10];
+    let scale = env(&mut array, 10, 1, 2.0);
+    let ((), finished, error) = setup.call(|gpu, ctx| {
+        assert_eq!(run(gpu, ctx, SCALE, &scale, &mut []), Some(0));
+        let results: Vec<Option<i32>> =
+            (10..110).map(|trip| run(gpu, ctx, FAIL, &[0, 0, trip, 8, 0], &mut [])).collect();
+        // After 64 the host looks; from then on nothing is started.
+        assert_eq!(results.iter().position(|&status| status == Some(1)), Some(64));
+        assert_eq!(ctx.trap_args[0], 10);
+        let launched = setup.engine.gpu_report().unwrap().launches;
+        // A loop on the processor does not start either.
+        assert_eq!(run(gpu, ctx, HOST, &scale, &mut []), Some(1));
+        assert_eq!(setup.engine.gpu_report().unwrap().launches, launched);
     });
-    finished.unwrap();
+    assert_eq!((finished, error.is_none(), array[0]), (1, true, 2.0));
 }
 
 #[test]
@@ -281,7 +304,7 @@ fn without_memory_the_call_fails_or_the_processor_takes_over() {
         setup.driver.set("limit", 1 << 20);
         let mut array = vec![1.0; 1 << 20];
         let env = env(&mut array, 1 << 20, 1, 2.0);
-        let (_, finished) = setup.call(|gpu, ctx| {
+        let (_, finished, error) = setup.call(|gpu, ctx| {
             assert_eq!(run(gpu, ctx, SCALE, &env, &mut []), expected);
             match (kind, gpu.take_error()) {
                 (DeviceKind::Auto, None) => {}
@@ -289,7 +312,7 @@ fn without_memory_the_call_fails_or_the_processor_takes_over() {
                 (_, other) => panic!("{other:?}"),
             }
         });
-        finished.unwrap();
+        assert_eq!((finished, error.map(|error| error.to_string())), (0, None));
         assert_eq!(array[0], 1.0);
         assert_eq!(setup.engine.gpu_note().is_some(), kind == DeviceKind::Auto);
     }
@@ -300,11 +323,11 @@ fn an_optional_device_is_used_where_it_pays() {
     let Some(setup) = setup(DeviceKind::Auto, true) else { return };
     let mut array = vec![1.0; 10];
     let small = env(&mut array, 10, 1, 2.0);
-    let (status, _) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &small, &mut []));
+    let (status, ..) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &small, &mut []));
     assert_eq!((status, array[0]), (None, 1.0));
     let mut array = vec![1.0; 1 << 20];
     let large = env(&mut array, 1 << 20, 1, 2.0);
-    let (status, _) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &large, &mut []));
+    let (status, ..) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &large, &mut []));
     assert_eq!((status, array[0]), (Some(0), 2.0));
 }
 
@@ -313,15 +336,14 @@ fn a_lost_device_ends_the_call_and_all_after_it() {
     let Some(setup) = setup(DeviceKind::Cuda(0), true) else { return };
     let mut array = vec![1.0; 10];
     let env = env(&mut array, 10, 1, 2.0);
-    let (_, finished) = setup.call(|gpu, ctx| {
+    let (_, finished, error) = setup.call(|gpu, ctx| {
         assert_eq!(run(gpu, ctx, WILD, &env, &mut []), Some(0), "nobody has waited yet");
     });
-    let Err(Error::Gpu(error)) = finished else { panic!("{finished:?}") };
+    let (-5, Some(Error::Gpu(error))) = (finished, error) else { panic!("{finished}") };
     assert_eq!(error.kind, GpuErrorKind::DeviceLost);
     assert!(error.message.contains("the last launch was k_wild (a.k:1)"), "{error}");
-    let (status, finished) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &env, &mut []));
-    assert_eq!(status, Some(-5));
-    finished.unwrap();
+    let (status, _, error) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &env, &mut []));
+    assert_eq!((status, error.is_some()), (Some(-5), true));
 }
 
 #[test]
@@ -334,8 +356,8 @@ fn a_warm_start_opens_no_compiler_and_a_refused_image_is_made_anew_once() {
         let setup = setup_with(DeviceKind::Cuda(0), true, cache, driver, nvrtc);
         let mut array = vec![1.0; 10];
         let env = env(&mut array, 10, 1, 2.0);
-        let (status, finished) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &env, &mut []));
-        let error = finished.err();
+        let (status, finished, error) = setup.call(|gpu, ctx| run(gpu, ctx, SCALE, &env, &mut []));
+        let _ = finished;
         let opened = setup.engine.gpu().unwrap().gpu().has_loaded_nvrtc();
         // One compilation shows that the compiler works.
         let made = if opened { setup.nvrtc.call("standin_compilations") - 1 } else { 0 };

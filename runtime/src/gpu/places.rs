@@ -81,6 +81,32 @@ pub(crate) fn candidates(libraries: &Libraries) -> Vec<Place> {
     places
 }
 
+/// A program of a CUDA toolkit, such as `nvdisasm`: on `PATH`, in toolkits, in packages of Python environments.
+///
+/// # Errors
+/// Every folder that was looked in.
+pub fn find_tool(libraries: &Libraries, name: &str) -> Result<PathBuf, Vec<String>> {
+    let mut folders = libraries.programs.clone();
+    folders.extend(libraries.toolkits.iter().map(|(_, root)| root.join("bin")));
+    let prefixes = libraries
+        .python
+        .iter()
+        .chain(&libraries.conda)
+        .cloned()
+        .chain(libraries.programs.iter().filter_map(|folder| folder.parent().map(Path::to_owned)));
+    for prefix in prefixes {
+        for version in children(&prefix.join("lib")) {
+            if file_name(&version).starts_with("python3") {
+                let packages = children(&version.join("site-packages/nvidia"));
+                folders.extend(packages.into_iter().map(|package| package.join("bin")));
+            }
+        }
+    }
+    folders.push(PathBuf::from("/usr/local/cuda/bin"));
+    let found = folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.ok_or_else(|| folders.iter().map(|folder| folder.display().to_string()).collect())
+}
+
 /// A file or a folder that somebody named.
 fn add_named(places: &mut Vec<Place>, path: &Path) {
     if path.is_dir() {

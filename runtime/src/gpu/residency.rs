@@ -234,6 +234,8 @@ impl Residency {
 
     /// A block was made in this call.
     pub(crate) fn note_new(&mut self, range: Range<u64>, is_zeroed: bool) {
+        // What was at that address before is gone, whoever freed it.
+        self.forget(&range);
         self.fresh.push(Fresh { range, is_zeroed });
     }
 

@@ -1,5 +1,7 @@
 //! Stand-ins built with the C compiler: one file of its own, so one state of its own, for every test that asks.
 
+#![allow(dead_code)] // Not every test file needs everything.
+
 use std::ffi::{CString, c_char, c_long, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
