@@ -81,6 +81,7 @@ fn is_of_stream(function: RuntimeFn) -> bool {
         | RuntimeFn::GeneratorUniform
         | RuntimeFn::GeneratorNormal
         | RuntimeFn::GeneratorInt
+        | RuntimeFn::HostAccess
         | RuntimeFn::Load
         | RuntimeFn::Save
         | RuntimeFn::ComplexMath
