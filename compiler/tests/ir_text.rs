@@ -57,6 +57,7 @@ impl Maker {
                 fastmath: FastMath::default(),
                 recursion: None,
                 chunk: None,
+                is_kernel: false,
                 span: Span::default(),
             },
             locals: Vec::new(),

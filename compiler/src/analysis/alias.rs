@@ -47,7 +47,7 @@ impl Aliases {
                     aliases.origins[*array].insert(Origin::Alloc(*array));
                 }
             },
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     if let Target::Array(array) = result {
                         // The callee may return any of its arguments, and they anything.

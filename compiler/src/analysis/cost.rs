@@ -388,7 +388,8 @@ impl<'a> Estimator<'a> {
                     }
                 }
             }
-            Stmt::Runtime { results, .. } => {
+            Stmt::Launch { .. } => own.ns += CALL_NS,
+            Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 own.ns += SERVICE_NS;
                 for result in results {
                     match result {

@@ -121,7 +121,7 @@ impl Walker<'_> {
                 live.write_array(*array);
                 self.reads(stmt, live);
             }
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     match result {
                         Target::Local(local) => live.write_local(*local),
@@ -143,6 +143,7 @@ impl Walker<'_> {
             Stmt::Release { .. } => {}
             Stmt::Store { .. }
             | Stmt::Accumulate { .. }
+            | Stmt::Launch { .. }
             | Stmt::Check { .. }
             | Stmt::Print { .. }
             | Stmt::Fill { .. }
@@ -169,7 +170,10 @@ impl Walker<'_> {
             }));
         };
         match stmt {
-            Stmt::Call { args, .. } | Stmt::Runtime { args, .. } => operands(args),
+            Stmt::Call { args, .. }
+            | Stmt::Runtime { args, .. }
+            | Stmt::Device { args, .. }
+            | Stmt::Launch { args, .. } => operands(args),
             Stmt::Return { values } => operands(values),
             Stmt::Parallel(call) => operands(&call.captures),
             Stmt::Store { array, .. }

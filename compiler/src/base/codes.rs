@@ -92,6 +92,13 @@ codes! {
     K505 "exit from a parallel loop"
     K507 "wrong use of a reduction variable"
     K508 "prange that runs serially"
+    // GPU.
+    K601 "GPU function outside a kernel"
+    K602 "kernel or device function called in the wrong place"
+    K603 "launch configuration"
+    K604 "kernel that returns a value"
+    K605 "not possible in a GPU kernel"
+    K606 "scratch array of a kernel"
     // Run time.
     K701 "index out of range"
     K702 "division by zero"

@@ -1,8 +1,9 @@
 //! Calls: which function is meant, and which argument goes to which parameter.
 
 use super::builtin_calls::is_elementwise;
+use super::device::Role;
 use super::function::{FnCtx, Val};
-use super::{ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, messages};
+use super::{ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, device, messages};
 use crate::base::{Code, Diagnostic, Symbol};
 use crate::syntax::ast::{ExprId, ExprKind, Name};
 use crate::types::builtins::{self, Builtin};
@@ -73,7 +74,11 @@ impl FnCtx<'_, '_> {
                     };
                 }
                 if let Some(&function) = self.ctx.functions.get(callee_name) {
-                    return self.user_call(site, function);
+                    if !self.may_call(site, function) {
+                        self.untyped_args(site);
+                        return Val::ERROR;
+                    }
+                    return self.called(site, function);
                 }
                 if let Some(constant) = self.ctx.constants.get(callee_name) {
                     return match constant {
@@ -100,6 +105,15 @@ impl FnCtx<'_, '_> {
                     };
                 }
                 let Some(path) = self.ctx.path(callee) else { return Val::ERROR };
+                if let Some(rest) = device::cuda_path(&path) {
+                    return match self.cuda_call(site, rest) {
+                        Some(val) => val,
+                        None => {
+                            self.untyped_args(site);
+                            self.report(device::unknown(callee_span, rest))
+                        }
+                    };
+                }
                 if let Some(builtin) = builtins::lookup(&path) {
                     return self.builtin(site, builtin);
                 }
@@ -115,6 +129,15 @@ impl FnCtx<'_, '_> {
             }
             ExprKind::Attribute { base, name: method } => {
                 if let Some(path) = self.path(callee) {
+                    if let Some(rest) = device::cuda_path(&path) {
+                        return match self.cuda_call(site, rest) {
+                            Some(val) => val,
+                            None => {
+                                self.untyped_args(site);
+                                self.report(device::unknown(callee_span, rest))
+                            }
+                        };
+                    }
                     if let Some(builtin) = builtins::lookup(&path) {
                         return self.builtin(site, builtin);
                     }
@@ -136,6 +159,11 @@ impl FnCtx<'_, '_> {
                     return Val::ERROR;
                 };
                 let site = CallSite { receiver: Some(base), ..site };
+                // Work of streams ends when its results are needed.
+                if ty == Ty::None && method.name == "synchronize" {
+                    self.untyped_args(site);
+                    return self.done_constant(id, ConstValue::None);
+                }
                 let builtin = match &ty {
                     Ty::Rng => builtins::generator_method(&method.name),
                     Ty::Array(_) => builtins::method(&method.name),
@@ -158,6 +186,9 @@ impl FnCtx<'_, '_> {
                 Val::ERROR
             }
             _ => {
+                if let Some(val) = self.launch(site, callee) {
+                    return val;
+                }
                 self.untyped_args(site);
                 let diag = Diagnostic::error(Code::K310, callee_span, "this cannot be called");
                 let is_number = matches!(
@@ -175,7 +206,7 @@ impl FnCtx<'_, '_> {
     }
 
     /// Types the arguments of a call that has an error, for errors of their own.
-    fn untyped_args(&mut self, site: CallSite<'_>) {
+    pub(super) fn untyped_args(&mut self, site: CallSite<'_>) {
         for &arg in site.args.iter().chain(site.keywords.iter().map(|(_, value)| value)) {
             self.expr(arg);
         }
@@ -199,7 +230,7 @@ impl FnCtx<'_, '_> {
     }
 
     /// Which argument goes to which parameter; `None` after an error.
-    fn match_args(
+    pub(super) fn match_args(
         &mut self,
         site: CallSite<'_>,
         names: &[&str],
@@ -281,7 +312,7 @@ impl FnCtx<'_, '_> {
     }
 
     /// A call of a user's function.
-    fn user_call(&mut self, site: CallSite<'_>, index: usize) -> Val {
+    pub(super) fn called(&mut self, site: CallSite<'_>, index: usize) -> Val {
         let ast = self.ast;
         let function = &ast.functions[index];
         let names: Vec<&str> = function.params.iter().map(|param| param.name.name.as_str()).collect();
@@ -406,6 +437,11 @@ impl FnCtx<'_, '_> {
     }
 
     fn matched_builtin(&mut self, site: CallSite<'_>, builtin: Builtin) -> Val {
+        if self.role != Role::Plain && builtin.is_host_only() {
+            self.untyped_args(site);
+            let diag = self.host_only(self.span(site.id), site.name).help(device::instead(builtin));
+            return self.report(diag);
+        }
         let signature = builtin.signature();
         if let Some(diag) = self.argument_of_later(site, builtin) {
             return self.report(diag);

@@ -1,6 +1,7 @@
 //! Decorators: `@njit(parallel=True, fastmath=True)` and its relatives set options; unknown ones are named.
 
 use super::annotations::TypeText;
+use super::device::cuda_path;
 use super::{Ctx, suggest};
 use crate::base::{Code, Diagnostic, ErrorModel, FastMath, Options};
 use crate::syntax::ast::{ExprId, ExprKind, Function, Literal};
@@ -43,6 +44,11 @@ const IGNORED: &[&str] = &[
     "target_backend",
     "signature_or_function",
     "signature",
+    "device",
+    "opt",
+    "lineinfo",
+    "max_registers",
+    "launch_bounds",
 ];
 
 /// Options that mean something.
@@ -75,6 +81,11 @@ impl Ctx<'_> {
         let name = path.rsplit('.').next().unwrap_or("");
         match name {
             "unchecked_parallel" => options.unchecked_parallel = true,
+            _ if cuda_path(&path) == Some("jit") => {
+                // As Numba's kernels: a division by zero gives an infinity. And a `prange` in a thread is a loop.
+                options.error_model = ErrorModel::Numpy;
+                options.parallel = false;
+            }
             _ if path.starts_with("numba.cuda") || path.starts_with("cuda.") => {
                 diags.push(
                     Diagnostic::error(Code::K203, expr.span, format!("kernels have no `@{}`", shown(&path)))

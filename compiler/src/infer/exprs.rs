@@ -2,7 +2,7 @@
 
 use super::env::join_tys;
 use super::function::{FnCtx, Val};
-use super::{CallPlan, ConstValue, Ctx, MAX_DEPTH, Resolution, array_messages, constants, messages};
+use super::{CallPlan, ConstValue, Ctx, MAX_DEPTH, Resolution, array_messages, constants, device, messages};
 use crate::base::{Code, Diagnostic};
 use crate::syntax::ast::{BinaryOp, BoolOp, ExprId, ExprKind, Literal, Name, UnaryOp};
 use crate::types::builtins::{self, Builtin};
@@ -374,6 +374,11 @@ impl<'a> FnCtx<'_, 'a> {
     fn attribute(&mut self, id: ExprId, base: ExprId, name: &Name) -> Val {
         let span = self.span(id);
         if let Some(path) = self.path(id) {
+            if let Some(rest) = device::cuda_path(&path)
+                && let Some(val) = self.cuda_attribute(id, rest)
+            {
+                return val;
+            }
             if let Some((value, is_weak)) = Ctx::path_constant(&path) {
                 let val = Val { is_weak, ..Val::constant(value.clone()) };
                 return self.done(id, val, Resolution::Constant(value));

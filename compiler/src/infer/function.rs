@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::device::Role;
 use super::env::{Assigned, Changes, Env, Var, VarId, VarTy, join_tys};
 use super::{ConstValue, Ctx, ExprInfo, Instance, Resolution, StmtInfo, messages};
 use crate::base::{Diagnostic, Options, Span, Symbol};
@@ -79,6 +80,8 @@ pub(super) struct FnCtx<'c, 'a> {
     /// The name that the current statement assigns to, for the same purpose.
     pub(super) target_name: Option<Symbol>,
     pub(super) options: Options,
+    /// What the function is to the GPU.
+    pub(super) role: Role,
     /// An expression has no type: there is an error, or a recursive call whose type is not known yet.
     pub(super) is_incomplete: bool,
 }
@@ -107,6 +110,7 @@ pub(super) fn walk(
     let function = &ast.functions[index];
     let mut diags = Vec::new();
     let options = ctx.function_options(function, &mut diags);
+    let role = ctx.role(function);
     let ret_annotation = function.returns.and_then(|id| match ctx.annotation(id) {
         Ok(annotation) => annotation,
         Err(diag) => {
@@ -138,6 +142,7 @@ pub(super) fn walk(
         is_array_expr: false,
         target_name: None,
         options,
+        role,
         is_incomplete: false,
     };
     for (param, (name, ty)) in function.params.iter().zip(&params) {
@@ -147,6 +152,7 @@ pub(super) fn walk(
     f.offer_return();
     f.declare_block(&function.body);
     f.block(&function.body);
+    f.check_kernel_result();
     let ret = f.finish_return();
     let instance = Instance {
         function: index,
@@ -156,6 +162,7 @@ pub(super) fn walk(
         exprs: f.exprs,
         stmts: f.stmts,
         options: f.options,
+        is_kernel: role == Role::Kernel,
         is_recursive: false,
     };
     Walked { instance, diags: f.diags, calls: f.calls, ret, is_incomplete: f.is_incomplete }

@@ -13,6 +13,7 @@ mod builtin_calls;
 mod calls;
 mod constants;
 mod decorators;
+mod device;
 mod env;
 mod exprs;
 mod formats;
@@ -34,7 +35,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use annotations::{annotated_signature, parse_annotation};
 pub(crate) use index::tuple_slice;
 pub use table::{
-    ArgSource, CallPlan, ConstValue, ExprInfo, Inferred, Instance, InstanceId, Live, Resolution, StmtInfo,
+    ArgSource, CallPlan, ConstValue, ExprInfo, Inferred, Instance, InstanceId, LaunchPlan, Live, Resolution,
+    StmtInfo,
 };
 
 use crate::base::{Code, Diagnostic, Options, PrimaryMap, Span, Symbol};
@@ -92,6 +94,9 @@ pub fn infer(
     let Some(&index) = ctx.functions.get(function) else {
         return Err(vec![messages::unknown_entry(ast, function)]);
     };
+    if let Some(diag) = ctx.kernel_as_entry(&ast.functions[index]) {
+        return Err(vec![diag]);
+    }
     let (params, const_params) = ctx.entry_params(index, args)?;
     let slot = ctx.instantiate(index, &params, &const_params, None);
     ctx.finish(slot)
@@ -262,7 +267,7 @@ impl<'a> Ctx<'a> {
             };
             for (expr, callee) in &self.slots[slot].calls {
                 if let (Some(info), Some(&id)) = (instance.exprs.get_mut(expr), ids.get(callee))
-                    && let Resolution::User(target, _) = &mut info.resolution
+                    && let Resolution::User(target, _) | Resolution::Launch(target, _) = &mut info.resolution
                 {
                     *target = id;
                 }

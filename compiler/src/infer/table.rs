@@ -42,6 +42,8 @@ pub struct Instance {
     pub stmts: FxHashMap<StmtId, StmtInfo>,
     /// The engine's options with the decorator's on top.
     pub options: Options,
+    /// Is it a GPU kernel?
+    pub is_kernel: bool,
     /// Can it call itself, directly or through others?
     pub is_recursive: bool,
 }
@@ -75,6 +77,8 @@ pub enum Resolution {
     Builtin(Builtin, CallPlan),
     /// A call of a user's function.
     User(InstanceId, CallPlan),
+    /// A launch of a kernel: `kernel[blocks, threads](...)`.
+    Launch(InstanceId, Box<LaunchPlan>),
     /// A conversion: `f32(x)`, `int(x)`, `np.int32(x)`, `float(x)`, `bool(x)`.
     Cast(DType, CallPlan),
 }
@@ -84,6 +88,19 @@ pub enum Resolution {
 pub struct CallPlan {
     /// One entry per parameter.
     pub args: Vec<ArgSource>,
+}
+
+/// A launch of a kernel.
+#[derive(Clone, Debug)]
+pub struct LaunchPlan {
+    /// Blocks: an integer or a tuple of up to three.
+    pub blocks: ExprId,
+    /// Threads per block, likewise.
+    pub threads: ExprId,
+    /// Bytes of dynamic shared memory.
+    pub shared: Option<ExprId>,
+    /// The kernel's own arguments.
+    pub call: CallPlan,
 }
 
 /// Where the value of a parameter comes from.

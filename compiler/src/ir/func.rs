@@ -67,6 +67,8 @@ pub struct Func {
     pub recursion: Option<TrapId>,
     /// Set if it is the body of a parallel loop: what is known of the iterations it is asked for. Not printed.
     pub chunk: Option<Chunk>,
+    /// Is it a kernel: called by `Launch` only, once per thread of a grid?
+    pub is_kernel: bool,
     /// Of the definition's head.
     pub span: Span,
 }

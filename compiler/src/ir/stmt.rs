@@ -6,6 +6,7 @@ use super::parallel::{ArrayReduction, ParallelCall, ReduceOp, Reduction};
 use super::runtime_fn::RuntimeFn;
 use super::trap::{MessageId, TrapId};
 use crate::base::Span;
+use crate::types::device::DeviceFn;
 
 /// Statements in order.
 pub type Block = Vec<Stmt>;
@@ -103,6 +104,27 @@ pub enum Stmt {
         /// What a failure is; `None` for those that cannot fail.
         trap: Option<TrapId>,
     },
+    /// What only a thread of a kernel can do. Only in kernels and in functions that kernels call.
+    Device {
+        /// Which.
+        function: DeviceFn,
+        /// Of an atomic operation: the array, one checked and wrapped index per axis, the value or values. Of a scratch array: one
+        /// constant extent per axis. Of the others: their parameters.
+        args: Vec<Operand>,
+        /// One, or none. A scratch array is `Borrowed`: it lives as long as its thread or block.
+        results: Vec<Target>,
+    },
+    /// Runs a kernel: one call of the function per thread of a grid, on a GPU.
+    Launch {
+        /// The function; `is_kernel` is set.
+        kernel: FuncId,
+        /// Blocks in x, y, z; threads per block in x, y, z; bytes of dynamic shared memory (all `i64`); then as its parameters.
+        args: Vec<Operand>,
+        /// What a grid that no device has is.
+        trap: TrapId,
+        /// Of the launch.
+        span: Span,
+    },
     /// Ends the function with an error unless the check holds.
     Check {
         /// What must hold.
@@ -151,6 +173,9 @@ pub enum Stmt {
         values: Vec<Operand>,
     },
 }
+
+/// Operands of a [`Stmt::Launch`] before those of the kernel.
+pub const LAUNCH_WORDS: usize = 7;
 
 /// What a check demands.
 #[derive(Clone, PartialEq, Debug)]

@@ -109,6 +109,7 @@ impl<'s, 'a> Context<'s, 'a> {
             fastmath: instance.options.fastmath,
             recursion: None,
             chunk: None,
+            is_kernel: false,
             span: function.head_span,
         };
         let mut cx = Context {

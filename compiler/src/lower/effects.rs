@@ -1,7 +1,9 @@
 //! Which array parameters a function stores to: itself, through views, or through the functions that it calls.
 
 use crate::base::EntityRef;
+use crate::ir::stmt::LAUNCH_WORDS;
 use crate::ir::{ArrayId, ArrayValue, Func, Operand, Param, Program, RuntimeFn, Stmt, walk};
+use crate::types::device::DeviceFn;
 
 /// By function and position of the parameter; scalars are never written.
 pub(super) fn written_params(program: &Program) -> Vec<Vec<bool>> {
@@ -81,6 +83,20 @@ fn written_by(func: &Func, callees: &[Vec<bool>]) -> Vec<bool> {
                 store(*array);
             }
             Stmt::CopyElements { to, .. } => store(*to),
+            Stmt::Device { function: DeviceFn::Atomic(_), args, .. } => {
+                if let Some(Operand::Array(array)) = args.first() {
+                    store(*array);
+                }
+            }
+            Stmt::Launch { kernel: callee, args, .. } => {
+                for (position, arg) in args.iter().skip(LAUNCH_WORDS).enumerate() {
+                    if let Operand::Array(array) = arg
+                        && callees[callee.index()].get(position).copied().unwrap_or(true)
+                    {
+                        store(*array);
+                    }
+                }
+            }
             Stmt::Call { callee, args, .. } => {
                 for (position, arg) in args.iter().enumerate() {
                     if let Operand::Array(array) = arg

@@ -49,6 +49,7 @@ fn build(
         fastmath,
         recursion: None,
         chunk: None,
+        is_kernel: false,
         span,
     };
     let mut h = Helper { func, span, dtype: at, lane, second: None };

@@ -243,7 +243,7 @@ impl Numbers {
             self.renew_memory(array);
         }
         match stmt {
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     match result {
                         Target::Local(local) => self.renew(Slot::Local(*local)),

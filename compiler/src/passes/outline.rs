@@ -166,6 +166,7 @@ fn outlined(
         fastmath: source.fastmath,
         recursion: None,
         chunk: None,
+        is_kernel: false,
         span,
     };
     let mut names = Renaming::default();
@@ -295,7 +296,7 @@ fn find_extents(func: &Func, found: &mut dyn FnMut(LocalId, ArrayId, u8)) {
         walk::for_each_local_written(stmt, &mut |local| *locals.entry(local).or_default() += 1);
         match stmt {
             Stmt::SetArray { array, .. } => *arrays.entry(*array).or_default() += 1,
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     if let crate::ir::Target::Array(array) = result {
                         *arrays.entry(*array).or_default() += 1;

@@ -7,6 +7,7 @@ mod tables;
 
 use tables::{ATTRIBUTES, BARE, CMATH, GENERATOR, LANGUAGE, MATH, METHODS, NUMPY, RANDOM, Row};
 
+use super::device::DeviceFn;
 use super::ufunc::Ufunc;
 use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
@@ -220,6 +221,14 @@ pub enum Builtin {
     Cumsum,
     /// `np.cumprod(x)` of an array of one axis.
     Cumprod,
+    /// What only a thread of a GPU kernel can do.
+    Device(DeviceFn),
+    /// `cuda.grid(n)`: position of the thread in the whole grid.
+    CudaGrid,
+    /// `cuda.gridsize(n)`: threads of the whole grid.
+    CudaGridSize,
+    /// `a.copy_to_host(b)`: all elements of `a` to `b`; without `b` it is `Copy`.
+    CopyTo,
     /// `isinstance`-free type name used as a value: `np.float64`, `f32`; called, it is a cast.
     Type(DType),
 }
@@ -332,10 +341,57 @@ impl Builtin {
             Builtin::GeneratorUniform => fixed(&["rng", "low", "high"], 1),
             Builtin::GeneratorNormal => fixed(&["rng", "loc", "scale"], 1),
             Builtin::GeneratorIntegers => fixed(&["rng", "low", "high"], 2),
+            Builtin::Device(function) => fixed(function.params(), function.params().len()),
+            Builtin::CudaGrid | Builtin::CudaGridSize => fixed(&["ndim"], 1),
+            Builtin::CopyTo => fixed(&["a", "ary", "stream"], 1),
             Builtin::Load => fixed(&["file"], 1),
             Builtin::Save => fixed(&["file", "arr"], 2),
             Builtin::Type(_) => fixed(&["x"], 0),
         }
+    }
+}
+
+impl Builtin {
+    /// Does it need the host: new memory, files, random numbers, lines of text?
+    #[must_use]
+    pub fn is_host_only(self) -> bool {
+        matches!(
+            self,
+            Builtin::Zeros
+                | Builtin::Ones
+                | Builtin::Empty
+                | Builtin::Full
+                | Builtin::ZerosLike
+                | Builtin::OnesLike
+                | Builtin::EmptyLike
+                | Builtin::FullLike
+                | Builtin::Arange
+                | Builtin::Linspace
+                | Builtin::Copy
+                | Builtin::CopyTo
+                | Builtin::Astype
+                | Builtin::Array
+                | Builtin::Eye
+                | Builtin::Identity
+                | Builtin::Flatten
+                | Builtin::Cumsum
+                | Builtin::Cumprod
+                | Builtin::Print
+                | Builtin::Load
+                | Builtin::Save
+                | Builtin::RandomSeed
+                | Builtin::Random
+                | Builtin::RandomUniform
+                | Builtin::RandomNormal
+                | Builtin::RandomStandardNormal
+                | Builtin::RandomInt
+                | Builtin::DefaultRng
+                | Builtin::GeneratorRandom
+                | Builtin::GeneratorUniform
+                | Builtin::GeneratorNormal
+                | Builtin::GeneratorStandardNormal
+                | Builtin::GeneratorIntegers
+        )
     }
 }
 

@@ -58,6 +58,7 @@ impl<'a> Builder<'a> {
             Stmt::Release { .. } => {}
             Stmt::Raise { .. } => self.leave("an error that is always raised")?,
             Stmt::Print { .. } => self.leave("it prints")?,
+            Stmt::Device { .. } | Stmt::Launch { .. } => self.leave("it belongs to a GPU kernel")?,
             Stmt::Runtime { .. } => self.leave("a service of the runtime is called")?,
             Stmt::Parallel(_) => self.leave("a parallel loop inside")?,
             Stmt::Fill { .. } | Stmt::CopyElements { .. } => self.leave("a whole array is written")?,

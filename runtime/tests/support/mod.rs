@@ -426,6 +426,7 @@ impl Build {
             fastmath: FastMath::default(),
             recursion: None,
             chunk: None,
+            is_kernel: false,
             span: SPAN,
         };
         Build { func, traps: PrimaryMap::new() }

@@ -262,6 +262,19 @@ impl<'a> Walker<'a, '_> {
                 self.prints |= matches!(function, RuntimeFn::Save | RuntimeFn::Load);
                 self.values.step(stmt);
             }
+            Stmt::Device { args, .. } => {
+                for array in Values::operand_arrays(args) {
+                    self.log_whole(array, AccessKind::Write, self.values.func.arrays[array].span);
+                }
+                self.values.step(stmt);
+            }
+            // The order of launches can be seen, as that of lines can.
+            Stmt::Launch { args, span, .. } => {
+                for array in Values::operand_arrays(args) {
+                    self.log_whole(array, AccessKind::Write, *span);
+                }
+                self.prints = true;
+            }
             Stmt::Print { .. } => self.prints = true,
             Stmt::Return { values } => {
                 for (position, value) in values.iter().enumerate() {

@@ -317,7 +317,7 @@ impl<'a> Values<'a> {
                 let sym = self.eval_array(*array, value);
                 self.state.arrays[*array] = Some(Rc::new(sym));
             }
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     match result {
                         Target::Local(local) => self.forget_local(*local),
@@ -344,6 +344,7 @@ impl<'a> Values<'a> {
             | Stmt::If { .. }
             | Stmt::While { .. }
             | Stmt::Loop(_)
+            | Stmt::Launch { .. }
             | Stmt::Raise { .. }
             | Stmt::Print { .. }
             | Stmt::Fill { .. }

@@ -194,7 +194,7 @@ impl Facts {
                     self.callees.push(*callee);
                     self.targets(results, depth);
                 }
-                Stmt::Runtime { results, .. } => self.targets(results, depth),
+                Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => self.targets(results, depth),
                 Stmt::Return { .. } => self.returns += 1,
                 // A released variable has another owner afterwards, so its owner is a variable anyway.
                 Stmt::Release { .. }
@@ -202,6 +202,7 @@ impl Facts {
                 | Stmt::Accumulate { .. }
                 | Stmt::Check { .. }
                 | Stmt::Raise { .. }
+                | Stmt::Launch { .. }
                 | Stmt::Print { .. }
                 | Stmt::Fill { .. }
                 | Stmt::CopyElements { .. }

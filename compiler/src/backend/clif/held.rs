@@ -99,6 +99,8 @@ impl Scan<'_> {
         match stmt {
             Stmt::Call { .. }
             | Stmt::Runtime { .. }
+            | Stmt::Device { .. }
+            | Stmt::Launch { .. }
             | Stmt::Parallel(_)
             | Stmt::Print { .. }
             | Stmt::Fill { .. }

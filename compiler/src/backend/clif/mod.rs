@@ -277,6 +277,7 @@ fn wrap_entry(
         fastmath: target.fastmath,
         recursion: None,
         chunk: None,
+        is_kernel: false,
         span: target.span,
     };
     forward(&mut func, program.entry);

@@ -93,6 +93,8 @@ impl Emitter<'_> {
                 self.call(*callee, args, results);
             }
             Stmt::Runtime { function, args, results, trap } => self.runtime(*function, args, results, *trap),
+            Stmt::Device { .. } => return Err("a device function in code for the processor".into()),
+            Stmt::Launch { kernel, args, trap, .. } => self.launch(*kernel, args, *trap),
             Stmt::Check { check, trap, args } => self.check(check, *trap, args),
             Stmt::Raise { trap, args } => {
                 self.emit_raise(*trap, args);

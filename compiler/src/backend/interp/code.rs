@@ -107,6 +107,8 @@ impl<'p> Code<'p> {
             | Stmt::SetArray { .. }
             | Stmt::Release { .. }
             | Stmt::Runtime { .. }
+            | Stmt::Device { .. }
+            | Stmt::Launch { .. }
             | Stmt::Check { .. }
             | Stmt::Raise { .. }
             | Stmt::Print { .. }

@@ -323,6 +323,8 @@ impl<'p, 'h> Machine<'p, 'h> {
                 let found = self.service(*function, &args, *trap)?;
                 self.bind_results(results, &found)?;
             }
+            Stmt::Device { .. } => return internal("a device function outside a kernel"),
+            Stmt::Launch { trap, .. } => return self.trap(*trap, &[]),
             Stmt::Check { check, trap, args } => {
                 let holds = match check {
                     Check::Cond(cond) => self.eval(*cond)? != 0,

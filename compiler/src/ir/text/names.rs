@@ -74,7 +74,7 @@ impl Names {
             Stmt::Set { local, .. } => self.add(func, Var::Local(*local)),
             Stmt::SetArray { array, .. } => self.add(func, Var::Array(*array)),
             Stmt::Loop(l) => self.add(func, Var::Local(l.var)),
-            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+            Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
                 for result in results {
                     match *result {
                         Target::Local(local) => self.add(func, Var::Local(local)),

@@ -36,6 +36,8 @@
 //! Calls and messages
 //! - C1: arguments and results of calls match the callee's parameters and results.
 //! - C2: arguments and results of services match the service's row.
+//! - C3: what a device function gets and gives matches its row; launches are of kernels, with seven numbers before the kernel's
+//!   own arguments; kernels are not called.
 //! - C3: a parallel call's body takes the captures, one initial value per output, and two `i64`; it returns the outputs;
 //!   `With` names a `min` or `max` output before it; accumulated captures are writable arrays.
 //! - M1: a message has one argument per value (two for complex numbers) of the value's type; a trap at most

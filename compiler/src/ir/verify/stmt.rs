@@ -5,8 +5,12 @@ use crate::ir::expr::{Const, ExprId, ExprKind};
 use crate::ir::func::{ArrayId, LocalId, LoopId, Ownership, Param, Ret};
 use crate::ir::parallel::{Combine, ParallelCall, ReduceOp};
 use crate::ir::runtime_fn::{RuntimeFn, ServiceTy};
-use crate::ir::stmt::{ArrayValue, Block, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
+use crate::ir::func::Func;
+use crate::ir::stmt::{
+    ArrayValue, Block, Check, LAUNCH_WORDS, Loop, LoopKind, Operand, Stmt, Target, ViewAxis,
+};
 use crate::ir::walk;
+use crate::types::device::{AtomicOp, DeviceFn};
 use crate::types::{ArrayTy, DType, Layout};
 
 /// What encloses a statement.
@@ -88,14 +92,8 @@ impl Checker<'_> {
             Stmt::Parallel(call) => self.parallel_call(call),
             Stmt::Call { callee, args, results, span: _ } => {
                 let Some(callee) = self.callee(*callee) else { return };
-                let params: Vec<Ret> = callee
-                    .params
-                    .iter()
-                    .filter_map(|param| match *param {
-                        Param::Scalar(local) => callee.locals.get(local).map(|info| Ret::Scalar(info.dtype)),
-                        Param::Array(array) => callee.arrays.get(array).map(|info| Ret::Array(info.ty)),
-                    })
-                    .collect();
+                self.require("C1", !callee.is_kernel, || format!("a call of the kernel `{}`", callee.name));
+                let params: Vec<Ret> = param_types(callee).collect();
                 let name = &callee.name;
                 self.operands("C1", args, &params, &|| format!("arguments of `{name}`"));
                 self.targets("C1", results, &callee.rets, &|| format!("results of `{name}`"));
@@ -105,6 +103,17 @@ impl Checker<'_> {
                 if let Some(trap) = trap {
                     self.trap_exists(*trap);
                 }
+            }
+            Stmt::Device { function, args, results } => self.device(*function, args, results),
+            Stmt::Launch { kernel, args, trap, span: _ } => {
+                self.trap_exists(*trap);
+                let Some(callee) = self.callee(*kernel) else { return };
+                self.require("C3", callee.is_kernel, || format!("a launch of `{}`, which is no kernel", callee.name));
+                let params: Vec<Ret> = std::iter::repeat_n(Ret::Scalar(DType::I64), LAUNCH_WORDS)
+                    .chain(param_types(callee))
+                    .collect();
+                let name = &callee.name;
+                self.operands("C3", args, &params, &|| format!("arguments of the kernel `{name}`"));
             }
             Stmt::Check { check, trap, args } => {
                 match check {
@@ -385,6 +394,62 @@ impl Checker<'_> {
         }
     }
 
+    fn device(&mut self, function: DeviceFn, args: &[Operand], results: &[Target]) {
+        let name = function.name();
+        let scalar = |operand: &Operand| match operand {
+            Operand::Scalar(value) => Some(*value),
+            Operand::Array(_) => None,
+        };
+        // An atomic operation names an element first.
+        let (values, element) = match (function, args) {
+            (DeviceFn::Atomic(_), [Operand::Array(array), rest @ ..]) => {
+                self.stored(*array);
+                let ty = self.array_ty(*array);
+                let rank = ty.map_or(0, |ty| usize::from(ty.rank));
+                let (indices, values) = rest.split_at(rank.min(rest.len()));
+                for index in indices {
+                    match scalar(index) {
+                        Some(index) => self.index(index),
+                        None => self.fail("C3", format!("{name}: an array as an index")),
+                    }
+                }
+                (values, ty.map(|ty| ty.dtype.widened()))
+            }
+            (DeviceFn::Atomic(_), _) => {
+                self.fail("C3", format!("{name} without an array"));
+                return;
+            }
+            (_, args) => (args, None),
+        };
+        let count = match function {
+            DeviceFn::Atomic(AtomicOp::Cas) => 2,
+            DeviceFn::Atomic(_) => 1,
+            DeviceFn::SharedArray | DeviceFn::LocalArray => results.first().map_or(0, |result| match result {
+                Target::Array(array) => self.array_ty(*array).map_or(0, |ty| usize::from(ty.rank)),
+                Target::Local(_) => 0,
+            }),
+            other => other.params().len(),
+        };
+        self.require("C3", values.len() == count, || format!("{name} with {} values", values.len()));
+        for value in values {
+            match (scalar(value), element) {
+                (Some(value), Some(dtype)) => self.typed(value, dtype, name),
+                (Some(value), None) => _ = self.expr(value),
+                (None, _) => self.fail("C3", format!("{name}: an array as a value")),
+            }
+        }
+        for result in results {
+            match *result {
+                Target::Local(local) => _ = self.assigned(local),
+                Target::Array(array) => {
+                    let makes = matches!(function, DeviceFn::SharedArray | DeviceFn::LocalArray);
+                    self.require("C3", makes, || format!("{name} gives no array"));
+                    self.array(array);
+                }
+            }
+        }
+    }
+
     fn service(&mut self, function: RuntimeFn, args: &[Operand], results: &[Target]) {
         let name = function.name();
         let params = function.params();
@@ -537,6 +602,13 @@ impl Checker<'_> {
             _ => true,
         })
     }
+}
+
+fn param_types(func: &Func) -> impl Iterator<Item = Ret> {
+    func.params.iter().filter_map(|param| match *param {
+        Param::Scalar(local) => func.locals.get(local).map(|info| Ret::Scalar(info.dtype)),
+        Param::Array(array) => func.arrays.get(array).map(|info| Ret::Array(info.ty)),
+    })
 }
 
 fn is_generator(ty: ArrayTy) -> bool {

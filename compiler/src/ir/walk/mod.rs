@@ -40,6 +40,8 @@ impl Stmt {
             | Stmt::Parallel(_)
             | Stmt::Call { .. }
             | Stmt::Runtime { .. }
+            | Stmt::Device { .. }
+            | Stmt::Launch { .. }
             | Stmt::Check { .. }
             | Stmt::Raise { .. }
             | Stmt::Print { .. }
@@ -65,6 +67,8 @@ impl Stmt {
             | Stmt::Parallel(_)
             | Stmt::Call { .. }
             | Stmt::Runtime { .. }
+            | Stmt::Device { .. }
+            | Stmt::Launch { .. }
             | Stmt::Check { .. }
             | Stmt::Raise { .. }
             | Stmt::Print { .. }
@@ -204,6 +208,7 @@ pub fn exits(body: &[Stmt]) -> Exits {
                 | Stmt::Call { .. }
                 | Stmt::Parallel(_)
                 | Stmt::Runtime { trap: Some(_), .. }
+                | Stmt::Launch { .. }
                 | Stmt::SetArray { value: ArrayValue::Alloc { .. }, .. } => found.fails = true,
                 Stmt::Set { .. }
                 | Stmt::Store { .. }
@@ -214,6 +219,7 @@ pub fn exits(body: &[Stmt]) -> Exits {
                 | Stmt::While { .. }
                 | Stmt::Loop(_)
                 | Stmt::Runtime { .. }
+                | Stmt::Device { .. }
                 | Stmt::Print { .. }
                 | Stmt::Fill { .. }
                 | Stmt::CopyElements { .. } => {}
@@ -284,6 +290,8 @@ pub fn for_each_expr_root(stmt: &Stmt, visit: &mut dyn FnMut(ExprId)) {
         }
         Stmt::Call { args: operands, .. }
         | Stmt::Runtime { args: operands, .. }
+        | Stmt::Device { args: operands, .. }
+        | Stmt::Launch { args: operands, .. }
         | Stmt::Return { values: operands } => {
             for operand in operands {
                 if let Operand::Scalar(value) = operand {
@@ -349,6 +357,8 @@ pub fn for_each_expr_root_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ExprId
         }
         Stmt::Call { args: operands, .. }
         | Stmt::Runtime { args: operands, .. }
+        | Stmt::Device { args: operands, .. }
+        | Stmt::Launch { args: operands, .. }
         | Stmt::Return { values: operands } => {
             for operand in operands {
                 if let Operand::Scalar(value) = operand {
@@ -429,7 +439,7 @@ pub fn for_each_local_written(stmt: &Stmt, visit: &mut dyn FnMut(LocalId)) {
         Stmt::Set { local, .. } => visit(*local),
         Stmt::Loop(l) => visit(l.var),
         Stmt::Parallel(call) => call.outputs.iter().for_each(|&(local, _)| visit(local)),
-        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
             for result in results {
                 if let Target::Local(local) = result {
                     visit(*local);
@@ -483,7 +493,7 @@ pub fn assigned_arrays(block: &[Stmt]) -> ArraySet {
         Stmt::SetArray { array, .. } | Stmt::Release { array } => {
             set.insert(*array);
         }
-        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
             for result in results {
                 if let Target::Array(array) = result {
                     set.insert(*array);
@@ -507,7 +517,11 @@ pub fn stored_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
         | Stmt::CopyElements { to: array, .. } => {
             set.insert(*array);
         }
-        Stmt::Call { args: operands, .. } | Stmt::Runtime { args: operands, .. } => {
+        // Other threads may have written to anything.
+        Stmt::Device { function, .. } if function.orders_memory() => set.extend(func.arrays.keys()),
+        Stmt::Call { args: operands, .. }
+        | Stmt::Runtime { args: operands, .. }
+        | Stmt::Launch { args: operands, .. } => {
             set.extend(operand_arrays(operands).filter(|&array| func.arrays[array].ty.is_writable));
         }
         Stmt::Parallel(call) => {
@@ -587,7 +601,7 @@ pub fn for_each_local_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut LocalId)) 
             }
         }
         Stmt::Parallel(call) => call.outputs.iter_mut().for_each(|(local, _)| visit(local)),
-        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } => {
+        Stmt::Call { results, .. } | Stmt::Runtime { results, .. } | Stmt::Device { results, .. } => {
             for result in results {
                 match result {
                     Target::Local(local) => visit(local),
@@ -601,6 +615,7 @@ pub fn for_each_local_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut LocalId)) 
         | Stmt::Release { .. }
         | Stmt::If { .. }
         | Stmt::While { .. }
+        | Stmt::Launch { .. }
         | Stmt::Check { .. }
         | Stmt::Raise { .. }
         | Stmt::Print { .. }
@@ -646,7 +661,10 @@ pub fn for_each_array_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ArrayId)) 
         Stmt::Loop(l) => l.array_reductions.iter_mut().for_each(|reduction| visit(&mut reduction.array)),
         Stmt::Parallel(call) => operands(&mut call.captures, visit),
         Stmt::Return { values } => operands(values, visit),
-        Stmt::Call { args, results, .. } | Stmt::Runtime { args, results, .. } => {
+        Stmt::Launch { args, .. } => operands(args, visit),
+        Stmt::Call { args, results, .. }
+        | Stmt::Runtime { args, results, .. }
+        | Stmt::Device { args, results, .. } => {
             operands(args, visit);
             for result in results {
                 match result {

@@ -47,7 +47,7 @@ pub fn parse_program(text: &str) -> Result<Program, ParseError> {
     let mut functions = FxHashMap::default();
     for pair in tokens.windows(2) {
         if let (Token::Name(word), Token::Name(name)) = (&pair[0].token, &pair[1].token)
-            && word == "func"
+            && (word == "func" || word == "kernel")
             && functions.insert(name.clone(), FuncId::new(functions.len())).is_some()
         {
             return Err(ParseError { line: pair[0].line, text: format!("function `{name}` twice") });
@@ -92,6 +92,7 @@ fn empty_func() -> Func {
         fastmath: FastMath::default(),
         recursion: None,
         chunk: None,
+        is_kernel: false,
         span: Span::default(),
     }
 }
@@ -243,6 +244,12 @@ impl Parser {
                     self.func()?;
                 }
                 "func" => self.func()?,
+                "kernel" => {
+                    self.func()?;
+                    if let Some(func) = self.program.funcs.values_mut().last() {
+                        func.is_kernel = true;
+                    }
+                }
                 _ => self.table_line(&word)?,
             }
         }

@@ -14,6 +14,7 @@ use crate::ir::text::names::Var;
 use crate::ir::text::print::origin_word;
 use crate::ir::trap::{MessageId, TrapId};
 use crate::types::DType;
+use crate::types::device::DeviceFn;
 
 impl Parser {
     pub(super) fn block(&mut self) -> Result<Block> {
@@ -51,6 +52,8 @@ impl Parser {
             "fork" => self.fork(&[])?,
             "call" => self.call(Vec::new())?,
             "runtime" => self.runtime(Vec::new())?,
+            "device" => self.device(Vec::new())?,
+            "launch" => self.launch()?,
             "check" => self.check()?,
             "raise" => {
                 let trap = self.trap_name()?;
@@ -310,6 +313,25 @@ impl Parser {
         Ok(Stmt::Runtime { function, args, results, trap })
     }
 
+    pub(super) fn device(&mut self, results: Vec<Target>) -> Result<Stmt> {
+        let name = self.name()?;
+        let Some(function) = DeviceFn::all().find(|function| function.name().replace('.', "_") == name) else {
+            return self.fail(format!("unknown device function `{name}`"));
+        };
+        self.expect("(")?;
+        let args = self.list(")", Parser::operand)?;
+        Ok(Stmt::Device { function, args, results })
+    }
+
+    pub(super) fn launch(&mut self) -> Result<Stmt> {
+        let kernel = self.function()?;
+        self.expect("(")?;
+        let args = self.list(")", Parser::operand)?;
+        self.expect_word("else")?;
+        let trap = self.trap_name()?;
+        Ok(Stmt::Launch { kernel, args, trap, span: Span::default() })
+    }
+
     pub(super) fn check(&mut self) -> Result<Stmt> {
         let check = if self.is_word("index") && self.tokens[self.at + 1].token == Token::Punct("(") {
             self.at += 2;
@@ -408,6 +430,9 @@ impl Parser {
         }
         if self.eat_word("runtime") {
             return self.runtime(targets);
+        }
+        if self.eat_word("device") {
+            return self.device(targets);
         }
         if self.eat_word("fork") {
             return self.fork(&targets);

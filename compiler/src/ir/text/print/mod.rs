@@ -67,7 +67,7 @@ impl<'a> Printer<'a> {
     }
 
     fn func(mut self, name: &str, out: &mut String) {
-        let _ = write!(out, "func {name}(");
+        let _ = write!(out, "{} {name}(", if self.func.is_kernel { "kernel" } else { "func" });
         for (position, param) in self.func.params.iter().enumerate() {
             out.push_str(if position > 0 { ", " } else { "" });
             match *param {
@@ -264,6 +264,16 @@ impl<'a> Printer<'a> {
                 if let Some(trap) = trap {
                     let _ = write!(out, " else {trap}");
                 }
+            }
+            Stmt::Device { function, args, results } => {
+                self.targets(results, out);
+                let _ = write!(out, "device {}", function.name().replace('.', "_"));
+                self.operands(args, out);
+            }
+            Stmt::Launch { kernel, args, trap, span: _ } => {
+                let _ = write!(out, "launch {}", self.function(*kernel));
+                self.operands(args, out);
+                let _ = write!(out, " else {trap}");
             }
             Stmt::Check { check, trap, args } => {
                 out.push_str("check ");
