@@ -259,7 +259,13 @@ impl FnCtx<'_, '_> {
             Builtin::Range | Builtin::Prange | Builtin::Enumerate | Builtin::Reversed => {
                 return self.only_in_for(site);
             }
-            Builtin::Min | Builtin::Max | Builtin::Zip | Builtin::Print => return Val::ERROR,
+            Builtin::Min
+            | Builtin::Max
+            | Builtin::Zip
+            | Builtin::Print
+            | Builtin::Device(_)
+            | Builtin::CudaGrid
+            | Builtin::CudaGridSize => return Val::ERROR,
             Builtin::Shape | Builtin::Strides => {
                 let array = array!(0);
                 (Ty::Tuple(vec![Ty::I64; usize::from(array.rank)].into()), builtin, plain)
@@ -359,6 +365,21 @@ impl FnCtx<'_, '_> {
             Builtin::Copy => {
                 let array = array!(0);
                 (Ty::Array(ArrayTy::new(array.dtype, array.rank)), builtin, plain)
+            }
+            Builtin::CopyTo => {
+                let array = array!(0);
+                if slots[1].is_none() {
+                    let ty = Ty::Array(ArrayTy::new(array.dtype, array.rank));
+                    (ty, Builtin::Copy, plain[..1].to_vec())
+                } else {
+                    let to = array!(1);
+                    if to.rank != array.rank || to.dtype != array.dtype || !to.is_writable {
+                        let wanted = format!("an array `{}` that may be written", Ty::Array(array));
+                        let diag = messages::arg_ty(self.arg_span(site, slots[1]), site.name, &wanted, &Ty::Array(to));
+                        return self.report(diag);
+                    }
+                    (Ty::None, builtin, plain[..2].to_vec())
+                }
             }
             Builtin::Fill => {
                 let array = array!(0);

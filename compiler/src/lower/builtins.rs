@@ -344,6 +344,13 @@ impl Context<'_, '_> {
                 let ty = array_ty().unwrap_or(ArrayTy::new(result, 1));
                 Value::Array(self.running(builtin == Builtin::Cumsum, from, ty, dest)?)
             }
+            Builtin::Device(function) => self.device(function, plan, args, ty)?,
+            Builtin::CudaGrid | Builtin::CudaGridSize => self.grid(builtin == Builtin::CudaGrid, plan)?,
+            Builtin::CopyTo => {
+                let (from, to) = (args.array(self)?, args.array(self)?);
+                self.assign_elements(to, Value::Array(from))?;
+                Value::None
+            }
             Builtin::Load | Builtin::Save => self.file(builtin, args.values.collect(), ty, dest)?,
             Builtin::Type(dtype) => {
                 let value = args.next(self)?;

@@ -72,7 +72,7 @@ impl Context<'_, '_> {
     }
 
     /// As [`Context::convert`], but arrays go as they are: a callee reads their shape and strides from the caller's variable.
-    fn convert_arg(&mut self, value: Value, ty: &Ty) -> Res<Value> {
+    pub(super) fn convert_arg(&mut self, value: Value, ty: &Ty) -> Res<Value> {
         match (value, ty) {
             (Value::Array(array), Ty::Array(ty)) => {
                 let from = self.array_ty(array);

@@ -109,7 +109,7 @@ impl<'s, 'a> Context<'s, 'a> {
             fastmath: instance.options.fastmath,
             recursion: None,
             chunk: None,
-            is_kernel: false,
+            is_kernel: instance.is_kernel,
             span: function.head_span,
         };
         let mut cx = Context {

@@ -39,6 +39,7 @@ impl Context<'_, '_> {
             }
             Resolution::Builtin(builtin, plan) => return self.builtin(expr, *builtin, plan, &info.ty, dest),
             Resolution::User(callee, plan) => return self.user_call(*callee, plan, &info.ty, dest),
+            Resolution::Launch(kernel, plan) => return self.launch(*kernel, plan),
             Resolution::Cast(dtype, plan) => return self.cast_call(*dtype, plan),
             Resolution::Plain | Resolution::Variable => {}
         }

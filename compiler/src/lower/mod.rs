@@ -19,6 +19,7 @@ mod complex;
 mod context;
 mod control;
 mod convert;
+mod device;
 mod effects;
 mod exprs;
 mod index;

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, types as clif};
 use super::func::Emitter;
 use crate::ir::abi::{dtype_code, table};
 use crate::ir::artifact::{ArrayReductionSlot, CapturedArray};
-use crate::ir::{EntryPoint, Operand, ParallelBody, ParallelCall};
+use crate::ir::{EntryPoint, FuncId, Operand, ParallelBody, ParallelCall, TrapId};
 
 impl Emitter<'_> {
     /// `Parallel`.
@@ -61,5 +61,10 @@ impl Emitter<'_> {
             let value = self.load_word(self.func.locals[*local].dtype, self.words, outputs, 8 * k as i32);
             self.set_local(*local, value);
         }
+    }
+
+    /// A launch of a kernel: the runtime sees to it.
+    pub(super) fn launch(&mut self, _kernel: FuncId, _args: &[Operand], trap: TrapId) {
+        self.emit_raise(trap, &[]);
     }
 }

@@ -1,0 +1,206 @@
+//! GPU kernels written out: what only their threads can do, and launches.
+
+use super::builtins::Args;
+use super::context::{Context, Res};
+use super::value::Value;
+use crate::base::{Code, EntityRef};
+use crate::infer::table::{ArgSource, LaunchPlan};
+use crate::infer::{CallPlan, ConstValue, InstanceId};
+use crate::ir::{ExprId, FuncId, Operand, Ownership, Stmt, Target};
+use crate::syntax::ast::ExprId as AstId;
+use crate::types::device::{DeviceFn, GridAxis, Vote};
+use crate::types::{DType, Ty};
+
+const AXES: [GridAxis; 3] = [GridAxis::X, GridAxis::Y, GridAxis::Z];
+
+impl Context<'_, '_> {
+    /// A function or an attribute of the `cuda` module.
+    pub(super) fn device(
+        &mut self,
+        function: DeviceFn,
+        plan: &CallPlan,
+        mut args: Args,
+        ty: &Ty,
+    ) -> Res<Value> {
+        let mut operands = Vec::new();
+        match function {
+            DeviceFn::ThreadIdx(_)
+            | DeviceFn::BlockIdx(_)
+            | DeviceFn::BlockDim(_)
+            | DeviceFn::GridDim(_)
+            | DeviceFn::LaneId
+            | DeviceFn::ActiveMask
+            | DeviceFn::SyncThreads
+            | DeviceFn::Fence(_) => {}
+            DeviceFn::SyncWarp => self.push(args.next(self)?, DType::I64, &mut operands)?,
+            DeviceFn::SyncThreadsCount | DeviceFn::SyncThreadsAnd | DeviceFn::SyncThreadsOr => {
+                let truth = args.next(self)?;
+                operands.push(Operand::Scalar(self.truth(truth)?));
+            }
+            DeviceFn::Vote(vote) => {
+                self.push(args.next(self)?, DType::I64, &mut operands)?;
+                let value = args.next(self)?;
+                if vote == Vote::Eq {
+                    self.push(value, DType::I64, &mut operands)?;
+                } else {
+                    operands.push(Operand::Scalar(self.truth(value)?));
+                }
+            }
+            DeviceFn::Shuffle(_) => {
+                let Ty::Scalar(dtype) = ty else { return Err(self.bug("a shuffle of no number")) };
+                self.push(args.next(self)?, DType::I64, &mut operands)?;
+                self.push(args.next(self)?, dtype.widened(), &mut operands)?;
+                self.push(args.next(self)?, DType::I64, &mut operands)?;
+            }
+            // What the highest bit is depends on the type.
+            DeviceFn::Popc | DeviceFn::Brev | DeviceFn::Clz | DeviceFn::Ffs => {
+                let value = args.next(self)?;
+                let Value::Real(expr) = value else { return Err(self.bug("bits of no number")) };
+                let dtype = self.ty(expr);
+                let dtype = if dtype.size_bytes() == 8 { dtype } else { DType::U32 };
+                self.push(value, dtype, &mut operands)?;
+            }
+            DeviceFn::Fma | DeviceFn::Rsqrt => {
+                let Ty::Scalar(dtype) = ty else { return Err(self.bug("a float that is none")) };
+                for _ in function.params() {
+                    self.push(args.next(self)?, *dtype, &mut operands)?;
+                }
+            }
+            DeviceFn::Atomic(_) => {
+                let Value::Array(array) = args.next(self)? else { return Err(self.bug("an element of nothing")) };
+                let name = match plan.args.first() {
+                    Some(ArgSource::Expr(expr)) => self.array_name(*expr),
+                    _ => "the array".into(),
+                };
+                let indices = match args.next(self)? {
+                    Value::Tuple(items) => items,
+                    one => vec![one],
+                };
+                operands.push(Operand::Array(array));
+                for (axis, index) in indices.into_iter().enumerate() {
+                    let index = self.real(index, DType::I64)?;
+                    let index = self.pin_index(index);
+                    operands.push(Operand::Scalar(self.checked_index(index, array, axis as u8, &name)));
+                }
+                let dtype = self.array_ty(array).dtype.widened();
+                while let Some(value) = args.next_or_none() {
+                    self.push(value, dtype, &mut operands)?;
+                }
+            }
+            DeviceFn::SharedArray | DeviceFn::LocalArray => {
+                let Ty::Array(array_ty) = ty else { return Err(self.bug("a scratch array that is none")) };
+                for arg in &plan.args {
+                    let ArgSource::Const(ConstValue::Int(extent, _)) = arg else {
+                        return Err(self.bug("a scratch array of unknown size"));
+                    };
+                    operands.push(Operand::Scalar(self.int(*extent)));
+                }
+                let name = if function == DeviceFn::SharedArray { "shared" } else { "local" };
+                let array = self.array_var(name, *array_ty, Ownership::Borrowed);
+                self.emit(Stmt::Device { function, args: operands, results: vec![Target::Array(array)] });
+                return Ok(Value::Array(array));
+            }
+        }
+        let result = match ty {
+            Ty::Scalar(dtype) => Some(match function {
+                DeviceFn::Atomic(_) | DeviceFn::Shuffle(_) => dtype.widened(),
+                _ => *dtype,
+            }),
+            _ => None,
+        };
+        let local = result.map(|dtype| self.temp("d", dtype));
+        let results = local.map(Target::Local).into_iter().collect();
+        let stmt = Stmt::Device { function, args: operands, results };
+        if function.orders_memory() {
+            self.emit_effect(stmt);
+        } else {
+            self.emit(stmt);
+        }
+        Ok(match local {
+            Some(local) => Value::Real(self.read(local)),
+            None => Value::None,
+        })
+    }
+
+    fn push(&mut self, value: Value, dtype: DType, to: &mut Vec<Operand>) -> Res<()> {
+        let value = self.real(value, dtype)?;
+        to.push(Operand::Scalar(value));
+        Ok(())
+    }
+
+    /// A number that every thread has its own of.
+    fn thread_number(&mut self, function: DeviceFn) -> ExprId {
+        let local = self.temp("d", DType::I64);
+        self.emit(Stmt::Device { function, args: Vec::new(), results: vec![Target::Local(local)] });
+        self.read(local)
+    }
+
+    /// `cuda.grid(n)`: block times its size plus thread; `cuda.gridsize(n)`: blocks times their size.
+    pub(super) fn grid(&mut self, is_position: bool, plan: &CallPlan) -> Res<Value> {
+        let Some(ArgSource::Const(ConstValue::Int(axes @ 1..=3, _))) = plan.args.first() else {
+            return Err(self.bug("a grid without axes"));
+        };
+        let mut items = Vec::new();
+        for axis in AXES.into_iter().take(*axes as usize) {
+            let size = self.thread_number(DeviceFn::BlockDim(axis));
+            items.push(Value::Real(if is_position {
+                let block = self.thread_number(DeviceFn::BlockIdx(axis));
+                let first = self.mul(block, size);
+                let thread = self.thread_number(DeviceFn::ThreadIdx(axis));
+                self.add(first, thread)
+            } else {
+                let blocks = self.thread_number(DeviceFn::GridDim(axis));
+                self.mul(blocks, size)
+            }));
+        }
+        Ok(if items.len() == 1 { items.remove(0) } else { Value::Tuple(items) })
+    }
+
+    /// `kernel[blocks, threads, stream, shared](...)`.
+    pub(super) fn launch(&mut self, kernel: InstanceId, plan: &LaunchPlan) -> Res<Value> {
+        let Some(instance) = self.shared.inferred.instances.get(kernel) else {
+            return Err(self.bug("a launch of a kernel that is not there"));
+        };
+        let config: Vec<AstId> = [plan.blocks, plan.threads].into_iter().chain(plan.shared).collect();
+        let mut words = Vec::new();
+        for (at, value) in self.values(&config)?.into_iter().enumerate() {
+            let items = match value {
+                Value::Tuple(items) => items,
+                one => vec![one],
+            };
+            let wanted = if at < 2 { 3 } else { 1 };
+            for item in items {
+                let word = self.real(item, DType::I64)?;
+                // Arguments may change what it is made of.
+                words.push(Operand::Scalar(self.pin(word)));
+            }
+            while words.len() < 3 * at + wanted {
+                words.push(Operand::Scalar(self.int(1)));
+            }
+        }
+        if plan.shared.is_none() {
+            words.push(Operand::Scalar(self.int(0)));
+        }
+        let values = self.plan_values(&plan.call)?;
+        for ((name, param_ty), value) in instance.params.iter().zip(values) {
+            match value {
+                Some(value) => {
+                    let value = self.convert_arg(value, param_ty)?;
+                    self.operands(value, &mut words);
+                }
+                None if super::value::flat_len(param_ty) == 0 => {}
+                None => return Err(self.bug(format!("no value for parameter `{name}`"))),
+            }
+        }
+        let text = format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
+        let trap = self.trap_text(Code::K603, "ValueError", &text);
+        let span = self.span;
+        self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, trap, span });
+        Ok(Value::None)
+    }
+
+    fn kernel_name(&self, kernel: InstanceId) -> String {
+        let function = self.shared.inferred.instances[kernel].function;
+        self.ast.functions.get(function).map_or_else(String::new, |f| f.name.name.to_string())
+    }
+}
