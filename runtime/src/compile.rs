@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kjit_compiler::backend::clif;
-use kjit_compiler::base::Diagnostic;
+use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::infer::{ArgTy, TypeHost};
 use kjit_compiler::ir::artifact::{Artifact, Signature};
 use kjit_compiler::ir::func::{Program, Remark};
@@ -142,17 +142,32 @@ pub(crate) fn specialise(kernel: &KernelInner, types: &[ArgTy]) -> Result<Specia
         if let Some(reason) = &engine.cannot_run {
             return Err(Error::Environment(reason.clone()));
         }
-        let (artifact, origin) = artifact(kernel, types, &mut watch)?;
-        let native = Native::load(artifact)?;
-        watch.lap("load");
-        if let (Some(gpu), Some(grid)) = (&engine.gpu, &native.grid) {
-            grid.prepare(gpu, engine.cache.as_ref(), &native.artifact, &kernel.parsed.source)?;
-            watch.lap("gpu code");
+        match artifact(kernel, types, &mut watch)? {
+            Made::Artifact(artifact, origin) => {
+                let native = Native::load(*artifact)?;
+                watch.lap("load");
+                if let (Some(gpu), Some(grid)) = (&engine.gpu, &native.grid) {
+                    grid.prepare(gpu, engine.cache.as_ref(), &native.artifact, &kernel.parsed.source)?;
+                    watch.lap("gpu code");
+                }
+                (Body::Native(Box::new(native)), origin)
+            }
+            Made::Simulated(front) => {
+                let Front { program, signature, warnings, .. } = *front;
+                (Body::Interp(Box::new(Interpreted { program, signature, warnings })), Origin::Compiled)
+            }
         }
-        (Body::Native(Box::new(native)), origin)
     };
     let info = CompileInfo { origin, stages: watch.stages };
     Ok(Specialised { types: types.into(), body, info })
+}
+
+/// What a program becomes.
+enum Made {
+    /// Native code.
+    Artifact(Box<Artifact>, Origin),
+    /// It launches GPU kernels that the user wrote, and there is no GPU: the interpreter runs their threads.
+    Simulated(Box<Front>),
 }
 
 /// The artifact: by source text, else by content, else compiled.
@@ -160,11 +175,14 @@ fn artifact(
     kernel: &KernelInner,
     types: &[ArgTy],
     watch: &mut Stopwatch,
-) -> Result<(Artifact, Origin), Error> {
+) -> Result<Made, Error> {
     let engine = &*kernel.parsed.engine.inner;
     let Some(cache) = &engine.cache else {
-        let front = front(kernel, types, watch)?;
-        return Ok((back(front, engine, watch)?, Origin::Compiled));
+        let front = match simulated(front(kernel, types, watch)?) {
+            Ok(made) => return Ok(made),
+            Err(front) => *front,
+        };
+        return Ok(Made::Artifact(Box::new(back(front, engine, watch)?), Origin::Compiled));
     };
     let text = &kernel.parsed.source.text;
     let source_key =
@@ -173,10 +191,13 @@ fn artifact(
         && let Some(stored) = cache.load::<Stored>(&cache::Key(link.content))
     {
         watch.lap("cache");
-        return Ok((stored.into_artifact(&link.function_starts), Origin::Cache));
+        return Ok(Made::Artifact(Box::new(stored.into_artifact(&link.function_starts)), Origin::Cache));
     }
     watch.lap("cache");
-    let front = front(kernel, types, watch)?;
+    let front = match simulated(front(kernel, types, watch)?) {
+        Ok(made) => return Ok(made),
+        Err(front) => *front,
+    };
     let content_key = cache::content_key(&front, &kernel.options, &engine.target, engine.wants_grid());
     let function_starts = cache::function_starts(&front.program);
     let (artifact, origin) = match cache.load::<Stored>(&content_key) {
@@ -199,7 +220,17 @@ fn artifact(
         cache.prune();
     }
     watch.lap("cache");
-    Ok((artifact, origin))
+    Ok(Made::Artifact(Box::new(artifact), origin))
+}
+
+/// The program for the simulator, with a warning, if it needs a GPU for more than speed; else the program.
+fn simulated(mut front: Front) -> Result<Made, Box<Front>> {
+    let Some(span) = front.first_launch() else { return Err(Box::new(front)) };
+    let warning = Diagnostic::warning(Code::K608, span, "GPU kernels run thread by thread on the processor")
+        .primary("launched here")
+        .help("this is for trying and for finding errors; where there is a GPU, run it with `--device cuda`");
+    front.warnings.push(warning);
+    Ok(Made::Simulated(Box::new(front)))
 }
 
 fn front(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Result<Front, Error> {

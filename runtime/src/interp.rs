@@ -3,6 +3,7 @@
 use kjit_compiler::backend::interp::{self, ArrayArg, BufferId, Failure, Host, HostArray, Limits, Memory};
 use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::ir::artifact::Signature;
+use kjit_compiler::ir::trap::{Message, Trap};
 use kjit_compiler::types::{DType, Ty};
 use smallvec::SmallVec;
 
@@ -62,6 +63,20 @@ pub(crate) fn call(
         }
         Err(Failure::Trap { trap, args, detail }) => {
             Err(trap_error(&interpreted.program.traps[trap], &args, detail, &parsed.source))
+        }
+        Err(Failure::Divergence(found)) => {
+            let mut message = found.text;
+            if let Some(other) = found.other {
+                let (line, _) = other.line_column(&parsed.source.text);
+                message.push_str(&format!(" in line {line}"));
+            }
+            let trap = Trap {
+                code: Code::K607,
+                span: found.span,
+                exception: "RuntimeError".into(),
+                message: Message::line(Vec::new()),
+            };
+            Err(trap_error(&trap, &[], Some(message), &parsed.source))
         }
         Err(Failure::OutOfMemory) => Err(Error::OutOfMemory),
         Err(Failure::Interrupted) => {

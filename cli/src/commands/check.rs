@@ -89,7 +89,9 @@ fn check_functions(ast: &Ast, text: &str, broken: &[Span]) -> (Vec<Diagnostic>, 
     let spoiled: Vec<&Function> = ast.functions.iter().filter(is_broken).collect();
     for function in ast.functions.iter().filter(|function| !is_broken(function)) {
         let name = function.name.name.as_str();
-        let Some(args) = signature(ast, function, &mut diagnostics) else {
+        // What runs on a GPU has its types from where it is launched.
+        let args = if infer::runs_on_gpu(ast, function) { None } else { signature(ast, function, &mut diagnostics) };
+        let Some(args) = args else {
             unknown.push(name);
             continue;
         };

@@ -3,6 +3,7 @@
 pub mod affine;
 pub mod alias;
 pub mod cost;
+pub mod kernels;
 pub mod liveness;
 pub mod race;
 pub mod values;

@@ -99,6 +99,8 @@ codes! {
     K604 "kernel that returns a value"
     K605 "not possible in a GPU kernel"
     K606 "scratch array of a kernel"
+    K607 "threads of a block do not meet"
+    K608 "GPU kernel that runs in the simulator"
     // Run time.
     K701 "index out of range"
     K702 "division by zero"

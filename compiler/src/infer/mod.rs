@@ -40,7 +40,7 @@ pub use table::{
 };
 
 use crate::base::{Code, Diagnostic, Options, PrimaryMap, Span, Symbol};
-use crate::syntax::ast::{Ast, ExprId};
+use crate::syntax::ast::{Ast, ExprId, Function};
 use crate::types::{ArrayTy, Ty};
 
 /// The type of one argument of the entry function.
@@ -100,6 +100,12 @@ pub fn infer(
     let (params, const_params) = ctx.entry_params(index, args)?;
     let slot = ctx.instantiate(index, &params, &const_params, None);
     ctx.finish(slot)
+}
+
+/// Does the function run on a GPU only (`@cuda.jit`), so that it is typed where it is launched or called, and cannot be run itself?
+#[must_use]
+pub fn runs_on_gpu(ast: &Ast, function: &Function) -> bool {
+    Ctx::new(ast, &Options::default(), &NoHost).role(function) != device::Role::Plain
 }
 
 /// K105 for every function whose name stands for something else already.

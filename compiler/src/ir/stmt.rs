@@ -113,6 +113,8 @@ pub enum Stmt {
         args: Vec<Operand>,
         /// One, or none. A scratch array is `Borrowed`: it lives as long as its thread or block.
         results: Vec<Target>,
+        /// Of the call.
+        span: Span,
     },
     /// Runs a kernel: one call of the function per thread of a grid, on a GPU.
     Launch {

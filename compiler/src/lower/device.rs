@@ -23,6 +23,7 @@ impl Context<'_, '_> {
         ty: &Ty,
     ) -> Res<Value> {
         let mut operands = Vec::new();
+        let span = self.span;
         match function {
             DeviceFn::ThreadIdx(_)
             | DeviceFn::BlockIdx(_)
@@ -97,7 +98,7 @@ impl Context<'_, '_> {
                 }
                 let name = if function == DeviceFn::SharedArray { "shared" } else { "local" };
                 let array = self.array_var(name, *array_ty, Ownership::Borrowed);
-                self.emit(Stmt::Device { function, args: operands, results: vec![Target::Array(array)] });
+                self.emit(Stmt::Device { function, args: operands, results: vec![Target::Array(array)], span });
                 return Ok(Value::Array(array));
             }
         }
@@ -110,7 +111,7 @@ impl Context<'_, '_> {
         };
         let local = result.map(|dtype| self.temp("d", dtype));
         let results = local.map(Target::Local).into_iter().collect();
-        let stmt = Stmt::Device { function, args: operands, results };
+        let stmt = Stmt::Device { function, args: operands, results, span };
         if function.orders_memory() {
             self.emit_effect(stmt);
         } else {
@@ -131,7 +132,7 @@ impl Context<'_, '_> {
     /// A number that every thread has its own of.
     fn thread_number(&mut self, function: DeviceFn) -> ExprId {
         let local = self.temp("d", DType::I64);
-        self.emit(Stmt::Device { function, args: Vec::new(), results: vec![Target::Local(local)] });
+        self.emit(Stmt::Device { function, args: Vec::new(), results: vec![Target::Local(local)], span: self.span });
         self.read(local)
     }
 

@@ -7,14 +7,15 @@
 //!
 //! Pure: the caller measures time and asks about files through the hooks it passes.
 
-use crate::analysis::race;
+use crate::analysis::{kernels, race};
 use crate::backend::clif;
 use crate::base::target::Target;
-use crate::base::{Diagnostic, Options};
+use crate::base::{Diagnostic, Options, Span};
 use crate::infer::{self, ArgTy, TypeHost};
 use crate::ir::artifact::{Artifact, Signature};
 use crate::ir::func::Program;
-use crate::ir::verify;
+use crate::ir::stmt::Stmt;
+use crate::ir::{verify, walk};
 use crate::lower;
 use crate::passes::{self, PassReport, contract, outline, parallelize, regroup};
 use crate::syntax::ast::Ast;
@@ -72,6 +73,22 @@ pub struct Front {
     pub optimize: bool,
 }
 
+impl Front {
+    /// Where the program launches a GPU kernel that the user wrote, if it does.
+    #[must_use]
+    pub fn first_launch(&self) -> Option<Span> {
+        let mut found = None;
+        for func in self.program.funcs.values() {
+            walk::for_each_stmt(&func.body, &mut |stmt| {
+                if let Stmt::Launch { span, .. } = stmt {
+                    found = found.or(Some(*span));
+                }
+            });
+        }
+        found
+    }
+}
+
 /// Types, IR, parallel safety.
 ///
 /// # Errors
@@ -82,6 +99,10 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     on_stage(Stage::Infer);
     let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![*error])?;
     on_stage(Stage::Lower);
+    let refused = kernels::check(&program);
+    if !refused.is_empty() {
+        return Err(sorted(refused));
+    }
     // Before the verifier, which takes it for granted that nothing leaves a parallel loop (K505).
     let report = race::check(&program);
     let (errors, race_warnings): (Vec<_>, Vec<_>) =

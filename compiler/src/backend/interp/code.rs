@@ -13,6 +13,10 @@ pub(super) enum Op<'p> {
     Plain(&'p Stmt),
     /// A call of a function.
     Call(&'p Stmt),
+    /// A function of a GPU thread, which may have to wait.
+    Device(&'p Stmt),
+    /// A launch of a kernel.
+    Launch(&'p Stmt),
     /// A parallel loop with an outlined body.
     Fork(&'p ParallelCall),
     /// Goes to the target if the condition is false.
@@ -99,6 +103,8 @@ impl<'p> Code<'p> {
             Stmt::Break => around.breaks.push(self.push(Op::Jump(0))),
             Stmt::Continue => around.continues.push(self.push(Op::Jump(0))),
             Stmt::Return { values } => _ = self.push(Op::Return(values)),
+            Stmt::Device { .. } => _ = self.push(Op::Device(stmt)),
+            Stmt::Launch { .. } => _ = self.push(Op::Launch(stmt)),
             Stmt::Call { .. } => _ = self.push(Op::Call(stmt)),
             Stmt::Parallel(call) => _ = self.push(Op::Fork(call)),
             Stmt::Set { .. }
@@ -107,8 +113,6 @@ impl<'p> Code<'p> {
             | Stmt::SetArray { .. }
             | Stmt::Release { .. }
             | Stmt::Runtime { .. }
-            | Stmt::Device { .. }
-            | Stmt::Launch { .. }
             | Stmt::Check { .. }
             | Stmt::Raise { .. }
             | Stmt::Print { .. }

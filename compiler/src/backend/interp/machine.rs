@@ -4,6 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::code::{Code as Steps, Op};
 use super::fork::Fork;
+use super::grid::{Here, Pause};
 use super::memory::{Array, BufferId, Memory};
 use super::partials::Partials;
 use super::{ArrayArg, Failure, Host, Limits, Outcome, Stop, Value, Warning, internal};
@@ -34,7 +35,7 @@ pub(super) enum Word {
 
 pub(super) struct Machine<'p, 'h> {
     pub(super) program: &'p Program,
-    codes: &'p [Steps<'p>],
+    pub(super) codes: &'p [Steps<'p>],
     pub(super) memory: Memory,
     pub(super) host: &'h mut dyn Host,
     pub(super) limits: &'h Limits,
@@ -47,7 +48,9 @@ pub(super) struct Machine<'p, 'h> {
     /// The function that runs.
     pub(super) frame: Frame<'p>,
     /// Its callers, outermost first.
-    callers: Vec<Frame<'p>>,
+    pub(super) callers: Vec<Frame<'p>>,
+    /// In a kernel: which of its threads runs.
+    pub(super) here: Option<Here>,
 }
 
 pub(super) struct Frame<'p> {
@@ -96,6 +99,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             open_line: OpenLine::default(),
             frame,
             callers: Vec::new(),
+            here: None,
         }
     }
 
@@ -140,7 +144,7 @@ impl<'p, 'h> Machine<'p, 'h> {
         self.bind_params(args)
     }
 
-    fn bind_params(&mut self, args: &[Word]) -> Result<(), Stop> {
+    pub(super) fn bind_params(&mut self, args: &[Word]) -> Result<(), Stop> {
         let func = self.frame.func;
         for (param, arg) in func.params.iter().zip(args) {
             match (param, arg) {
@@ -216,6 +220,14 @@ impl<'p, 'h> Machine<'p, 'h> {
     // Steps.
 
     fn run(&mut self) -> Result<Vec<Word>, Stop> {
+        match self.go()? {
+            Pause::Done(results) => Ok(results),
+            Pause::Wait(_) => internal("a barrier outside a kernel"),
+        }
+    }
+
+    /// Runs until the outermost frame is left, or a thread of a kernel waits for others.
+    pub(super) fn go(&mut self) -> Result<Pause<'p>, Stop> {
         loop {
             let op = self.frame.ops[self.frame.at];
             self.frame.at += 1;
@@ -269,11 +281,22 @@ impl<'p, 'h> Machine<'p, 'h> {
                     let args = self.operands(args)?;
                     self.enter(*callee, &args, Then::Bind(results))?;
                 }
+                Op::Device(stmt) => {
+                    if let Some(wait) = self.device(stmt)? {
+                        return Ok(Pause::Wait(wait));
+                    }
+                }
+                Op::Launch(stmt) => {
+                    let Stmt::Launch { kernel, args, trap, span: _ } = stmt else {
+                        return internal("a launch that is none");
+                    };
+                    self.launch(*kernel, args, *trap)?;
+                }
                 Op::Fork(call) => self.fork(call)?,
                 Op::Return(values) => {
                     let results = self.operands(values)?;
                     if let Some(results) = self.leave(results)? {
-                        return Ok(results);
+                        return Ok(Pause::Done(results));
                     }
                 }
             }
@@ -323,8 +346,6 @@ impl<'p, 'h> Machine<'p, 'h> {
                 let found = self.service(*function, &args, *trap)?;
                 self.bind_results(results, &found)?;
             }
-            Stmt::Device { .. } => return internal("a device function outside a kernel"),
-            Stmt::Launch { trap, .. } => return self.trap(*trap, &[]),
             Stmt::Check { check, trap, args } => {
                 let holds = match check {
                     Check::Cond(cond) => self.eval(*cond)? != 0,
@@ -357,6 +378,8 @@ impl<'p, 'h> Machine<'p, 'h> {
             | Stmt::Loop(_)
             | Stmt::Parallel(_)
             | Stmt::Call { .. }
+            | Stmt::Device { .. }
+            | Stmt::Launch { .. }
             | Stmt::Break
             | Stmt::Continue
             | Stmt::Return { .. } => return internal("control flow that was not flattened"),
@@ -378,7 +401,7 @@ impl<'p, 'h> Machine<'p, 'h> {
         }
     }
 
-    fn set_array(&mut self, array: ArrayId, value: Array) -> Result<(), Stop> {
+    pub(super) fn set_array(&mut self, array: ArrayId, value: Array) -> Result<(), Stop> {
         let ty = self.frame.func.arrays[array].ty;
         if !value.fits(ty) {
             return internal(format!(
@@ -715,7 +738,14 @@ impl<'p, 'h> Machine<'p, 'h> {
 }
 
 impl<'p> Frame<'p> {
-    fn new(program: &'p Program, codes: &'p [Steps<'p>], id: FuncId, then: Then<'p>) -> Frame<'p> {
+    /// The arrays that it holds references to.
+    pub(super) fn owned(&self) -> impl Iterator<Item = Array> + '_ {
+        self.func.arrays.iter().filter_map(|(id, info)| {
+            if info.ownership == Ownership::Owned { self.arrays[id.index()] } else { None }
+        })
+    }
+
+    pub(super) fn new(program: &'p Program, codes: &'p [Steps<'p>], id: FuncId, then: Then<'p>) -> Frame<'p> {
         let func = &program.funcs[id];
         let code = &codes[id.index()];
         Frame {

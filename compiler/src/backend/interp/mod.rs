@@ -18,6 +18,7 @@
 
 mod code;
 mod fork;
+mod grid;
 mod machine;
 mod memory;
 mod partials;
@@ -146,7 +147,9 @@ pub enum Failure {
         /// What a service says about its failure.
         detail: Option<String>,
     },
-    /// The chunks' private arrays did not fit into memory.
+    /// Threads of a GPU kernel wait for each other in different places.
+    Divergence(Divergence),
+    /// The chunks' private arrays, or scratch arrays of a kernel, did not fit into memory.
     OutOfMemory,
     /// The host interrupted.
     Interrupted,
@@ -154,6 +157,17 @@ pub enum Failure {
     StepLimit,
     /// A bug of the compiler: the program did what checks or ownership should have excluded.
     Internal(String),
+}
+
+/// Threads of a block wait for each other in different places.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Divergence {
+    /// Who waits where.
+    pub text: String,
+    /// The first place.
+    pub span: Span,
+    /// The other one.
+    pub other: Option<Span>,
 }
 
 /// Something that the program did and that is probably not meant.

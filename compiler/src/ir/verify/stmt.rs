@@ -104,7 +104,7 @@ impl Checker<'_> {
                     self.trap_exists(*trap);
                 }
             }
-            Stmt::Device { function, args, results } => self.device(*function, args, results),
+            Stmt::Device { function, args, results, span: _ } => self.device(*function, args, results),
             Stmt::Launch { kernel, args, trap, span: _ } => {
                 self.trap_exists(*trap);
                 let Some(callee) = self.callee(*kernel) else { return };

@@ -320,7 +320,7 @@ impl Parser {
         };
         self.expect("(")?;
         let args = self.list(")", Parser::operand)?;
-        Ok(Stmt::Device { function, args, results })
+        Ok(Stmt::Device { function, args, results, span: Span::default() })
     }
 
     pub(super) fn launch(&mut self) -> Result<Stmt> {

@@ -265,7 +265,7 @@ impl<'a> Printer<'a> {
                     let _ = write!(out, " else {trap}");
                 }
             }
-            Stmt::Device { function, args, results } => {
+            Stmt::Device { function, args, results, span: _ } => {
                 self.targets(results, out);
                 let _ = write!(out, "device {}", function.name().replace('.', "_"));
                 self.operands(args, out);
