@@ -171,11 +171,7 @@ enum Made {
 }
 
 /// The artifact: by source text, else by content, else compiled.
-fn artifact(
-    kernel: &KernelInner,
-    types: &[ArgTy],
-    watch: &mut Stopwatch,
-) -> Result<Made, Error> {
+fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Result<Made, Error> {
     let engine = &*kernel.parsed.engine.inner;
     let Some(cache) = &engine.cache else {
         let front = match simulated(front(kernel, types, watch)?) {

@@ -11,8 +11,8 @@ use kjit::{
     Arg, ArgTy, CacheDir, Config, Engine, EngineKind, Error, Kernel, Module, Options, Origin, RemarkKind,
     Scalar, TargetCpu,
 };
-use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::base::render::{Style, render};
+use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::infer::{NoHost, annotated_signature};
 use kjit_compiler::ir::text::print_program;
 use kjit_compiler::pipeline::{self, Request};

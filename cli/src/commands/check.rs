@@ -90,7 +90,8 @@ fn check_functions(ast: &Ast, text: &str, broken: &[Span]) -> (Vec<Diagnostic>, 
     for function in ast.functions.iter().filter(|function| !is_broken(function)) {
         let name = function.name.name.as_str();
         // What runs on a GPU has its types from where it is launched.
-        let args = if infer::runs_on_gpu(ast, function) { None } else { signature(ast, function, &mut diagnostics) };
+        let args =
+            if infer::runs_on_gpu(ast, function) { None } else { signature(ast, function, &mut diagnostics) };
         let Some(args) = args else {
             unknown.push(name);
             continue;

@@ -39,7 +39,11 @@ fn look(
         diagnostics.push(diag.help(help.to_owned()));
     };
     if func.recursion.is_some() {
-        refuse(func.span, "call a function that calls itself", "write it as a loop; threads have small stacks");
+        refuse(
+            func.span,
+            "call a function that calls itself",
+            "write it as a loop; threads have small stacks",
+        );
     }
     walk::for_each_stmt(&func.body, &mut |stmt| match stmt {
         Stmt::SetArray { value: ArrayValue::Alloc { trap, .. }, .. } => refuse(
@@ -61,7 +65,9 @@ fn look(
             "start a parallel loop",
             "write `range`: the threads of the grid are the parallel loop",
         ),
-        Stmt::Launch { span, .. } => refuse(*span, "launch a kernel", "launch it from a function of the host"),
+        Stmt::Launch { span, .. } => {
+            refuse(*span, "launch a kernel", "launch it from a function of the host")
+        }
         Stmt::Call { callee, .. } if !seen.contains(callee) => seen.push(*callee),
         _ => {}
     });

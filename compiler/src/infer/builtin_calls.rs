@@ -375,7 +375,12 @@ impl FnCtx<'_, '_> {
                     let to = array!(1);
                     if to.rank != array.rank || to.dtype != array.dtype || !to.is_writable {
                         let wanted = format!("an array `{}` that may be written", Ty::Array(array));
-                        let diag = messages::arg_ty(self.arg_span(site, slots[1]), site.name, &wanted, &Ty::Array(to));
+                        let diag = messages::arg_ty(
+                            self.arg_span(site, slots[1]),
+                            site.name,
+                            &wanted,
+                            &Ty::Array(to),
+                        );
                         return self.report(diag);
                     }
                     (Ty::None, builtin, plain[..2].to_vec())

@@ -60,12 +60,16 @@ impl Ctx<'_> {
             Role::Device => "device function",
         };
         Some(
-            Diagnostic::error(Code::K602, name.span, format!("`{}` is a {what}, which the host cannot call", name.name))
-                .primary("runs on a GPU, once per thread")
-                .help(format!(
-                    "write a function that launches it, and run that: `def main(...): {}[blocks, threads](...)`",
-                    name.name
-                )),
+            Diagnostic::error(
+                Code::K602,
+                name.span,
+                format!("`{}` is a {what}, which the host cannot call", name.name),
+            )
+            .primary("runs on a GPU, once per thread")
+            .help(format!(
+                "write a function that launches it, and run that: `def main(...): {}[blocks, threads](...)`",
+                name.name
+            )),
         )
     }
 }
@@ -75,7 +79,9 @@ impl FnCtx<'_, '_> {
         Diagnostic::error(Code::K601, span, format!("`{text}` outside a GPU kernel"))
             .primary("only threads of a kernel have this")
             .label(self.function.head_span, "this function runs on the host")
-            .help("decorate the function with `@cuda.jit`, or with `@cuda.jit(device=True)` if kernels call it")
+            .help(
+                "decorate the function with `@cuda.jit`, or with `@cuda.jit(device=True)` if kernels call it",
+            )
     }
 
     /// An attribute of the `cuda` module: `cuda.threadIdx.x`.
@@ -114,7 +120,9 @@ impl FnCtx<'_, '_> {
                 }
                 self.grid(site, path == "grid").unwrap_or(Val::ERROR)
             }
-            "to_device" | "as_cuda_array" => self.host_array(site, Builtin::Copy, &["ary", "stream", "copy", "to"])?,
+            "to_device" | "as_cuda_array" => {
+                self.host_array(site, Builtin::Copy, &["ary", "stream", "copy", "to"])?
+            }
             "device_array" | "pinned_array" | "mapped_array" => {
                 self.host_array(site, Builtin::Empty, &["shape", "dtype", "strides", "order", "stream"])?
             }
@@ -170,9 +178,10 @@ impl FnCtx<'_, '_> {
         let val = self.expr(arg);
         val.ty.as_ref()?;
         let Some(ConstValue::Int(axes @ 1..=3, _)) = val.konst else {
-            let diag = Diagnostic::error(Code::K207, self.span(arg), format!("`{}` takes 1, 2 or 3", site.name))
-                .primary("number of axes")
-                .help(format!("write `i = {0}(1)` or `i, j = {0}(2)`", site.name));
+            let diag =
+                Diagnostic::error(Code::K207, self.span(arg), format!("`{}` takes 1, 2 or 3", site.name))
+                    .primary("number of axes")
+                    .help(format!("write `i = {0}(1)` or `i, j = {0}(2)`", site.name));
             return Some(self.report(diag));
         };
         let builtin = if is_position { Builtin::CudaGrid } else { Builtin::CudaGridSize };
@@ -186,8 +195,7 @@ impl FnCtx<'_, '_> {
         let names = function.params();
         let required = if function == DeviceFn::SyncWarp { 0 } else { names.len() };
         let slots = self.match_args(site, names, required, usize::MAX, None, Code::K207)?;
-        let vals: Vec<Val> =
-            slots.iter().map(|slot| slot.map_or(Val::ERROR, |arg| self.expr(arg))).collect();
+        let vals: Vec<Val> = slots.iter().map(|slot| slot.map_or(Val::ERROR, |arg| self.expr(arg))).collect();
         if slots.iter().zip(&vals).any(|(slot, val)| slot.is_some() && val.ty.is_none()) {
             return None;
         }
@@ -227,7 +235,9 @@ impl FnCtx<'_, '_> {
                 let dtype = self.number(site, slots[0], &vals[0], Kind::Unsigned)?;
                 Ty::Scalar(if dtype.size_bytes() == 8 { dtype } else { DType::U32 })
             }
-            DeviceFn::Rsqrt => Ty::Scalar(promote::float_of(self.number(site, slots[0], &vals[0], Kind::Float)?)),
+            DeviceFn::Rsqrt => {
+                Ty::Scalar(promote::float_of(self.number(site, slots[0], &vals[0], Kind::Float)?))
+            }
             DeviceFn::Fma => {
                 let mut dtype: Option<(DType, bool)> = None;
                 for (slot, val) in slots.iter().zip(&vals) {
@@ -281,19 +291,26 @@ impl FnCtx<'_, '_> {
         let is_real = array.dtype.is_float();
         let fits = match op {
             AtomicOp::And | AtomicOp::Or | AtomicOp::Xor => is_whole,
-            AtomicOp::Add | AtomicOp::Sub | AtomicOp::Min | AtomicOp::Max | AtomicOp::Exch | AtomicOp::Cas => {
-                is_whole || is_real
-            }
+            AtomicOp::Add
+            | AtomicOp::Sub
+            | AtomicOp::Min
+            | AtomicOp::Max
+            | AtomicOp::Exch
+            | AtomicOp::Cas => is_whole || is_real,
         };
         if !fits {
             self.diags.push(
-                Diagnostic::error(Code::K303, span, format!("`{}` has no form for elements of `{}`", site.name, array.dtype))
-                    .primary(format!("this is `{}`", Ty::Array(array)))
-                    .help(if is_real {
-                        "bits are combined in integers: `i32`, `u32`, `i64`, `u64`"
-                    } else {
-                        "GPUs have atomic operations on `i32`, `u32`, `i64`, `u64`, `f32` and `f64`"
-                    }),
+                Diagnostic::error(
+                    Code::K303,
+                    span,
+                    format!("`{}` has no form for elements of `{}`", site.name, array.dtype),
+                )
+                .primary(format!("this is `{}`", Ty::Array(array)))
+                .help(if is_real {
+                    "bits are combined in integers: `i32`, `u32`, `i64`, `u64`"
+                } else {
+                    "GPUs have atomic operations on `i32`, `u32`, `i64`, `u64`, `f32` and `f64`"
+                }),
             );
             return None;
         }
@@ -311,9 +328,13 @@ impl FnCtx<'_, '_> {
             let at = self.arg_span(site, slots[1]);
             let axes = if array.rank == 1 { "axis" } else { "axes" };
             self.diags.push(
-                Diagnostic::error(Code::K401, at, format!("`{name}` has {} {axes}, the index {count}", array.rank))
-                    .primary("one position per axis names an element")
-                    .help("write the positions as a tuple: `(i, j)`"),
+                Diagnostic::error(
+                    Code::K401,
+                    at,
+                    format!("`{name}` has {} {axes}, the index {count}", array.rank),
+                )
+                .primary("one position per axis names an element")
+                .help("write the positions as a tuple: `(i, j)`"),
             );
             return None;
         }
@@ -347,9 +368,13 @@ impl FnCtx<'_, '_> {
         let Some(shape) = shape else {
             let text = slots[0].map(|arg| self.render(arg)).unwrap_or_default();
             self.diags.push(
-                Diagnostic::error(Code::K606, span, format!("`{}` needs a size that is known at compile time", site.name))
-                    .primary(format!("`{text}` is known only when the kernel runs"))
-                    .help("write a number, or a constant of the module: `TILE = 16`"),
+                Diagnostic::error(
+                    Code::K606,
+                    span,
+                    format!("`{}` needs a size that is known at compile time", site.name),
+                )
+                .primary(format!("`{text}` is known only when the kernel runs"))
+                .help("write a number, or a constant of the module: `TILE = 16`"),
             );
             return None;
         };
@@ -409,9 +434,15 @@ impl FnCtx<'_, '_> {
         };
         let (2..=4) = config.len() else {
             self.untyped_args(site);
-            let diag = Diagnostic::error(Code::K603, span, format!("a launch of `{name}` without blocks and threads"))
-                .primary("two to four values belong here")
-                .help(format!("write `{name}[blocks, threads](...)`, for example `{name}[(n + 255) // 256, 256](...)`"));
+            let diag = Diagnostic::error(
+                Code::K603,
+                span,
+                format!("a launch of `{name}` without blocks and threads"),
+            )
+            .primary("two to four values belong here")
+            .help(format!(
+                "write `{name}[blocks, threads](...)`, for example `{name}[(n + 255) // 256, 256](...)`"
+            ));
             return Some(self.report(diag));
         };
         let mut is_error = false;
@@ -493,9 +524,13 @@ impl FnCtx<'_, '_> {
             && let Some((ty, place)) = &self.ret
             && *ty != Ty::None
         {
-            let diag = Diagnostic::error(Code::K604, *place, format!("the kernel `{}` returns a value", self.function.name.name))
-                .primary(format!("this is `{ty}`"))
-                .help("store it into an array that the kernel is given: `out[i] = ...`");
+            let diag = Diagnostic::error(
+                Code::K604,
+                *place,
+                format!("the kernel `{}` returns a value", self.function.name.name),
+            )
+            .primary(format!("this is `{ty}`"))
+            .help("store it into an array that the kernel is given: `out[i] = ...`");
             self.diags.push(diag);
         }
     }
@@ -503,8 +538,18 @@ impl FnCtx<'_, '_> {
 
 /// K103 for a name that Numba's `cuda` module has not, or that kjit has not.
 pub(super) fn unknown(span: Span, path: &str) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `cuda.{path}`")).primary("not supported");
-    let host = ["grid", "gridsize", "to_device", "device_array", "device_array_like", "synchronize", "stream", "jit"];
+    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `cuda.{path}`"))
+        .primary("not supported");
+    let host = [
+        "grid",
+        "gridsize",
+        "to_device",
+        "device_array",
+        "device_array_like",
+        "synchronize",
+        "stream",
+        "jit",
+    ];
     match suggest::nearest(path, DeviceFn::names().chain(host)) {
         Some(near) => diag.help(format!("did you mean `cuda.{near}`?")),
         None => diag.help("`kjit` has Numba's `grid`, `threadIdx`, `shared.array`, `local.array`, `syncthreads`, `atomic`, shuffles, votes and fences"),
@@ -527,7 +572,11 @@ pub(super) fn instead(builtin: Builtin) -> &'static str {
         | Builtin::GeneratorUniform
         | Builtin::GeneratorNormal
         | Builtin::GeneratorStandardNormal
-        | Builtin::GeneratorIntegers => "draw in a `prange` loop, which runs on the GPU too, or pass an array of numbers",
-        _ => "threads have arrays of a constant size: `cuda.local.array(shape, dtype)`, `cuda.shared.array(shape, dtype)`",
+        | Builtin::GeneratorIntegers => {
+            "draw in a `prange` loop, which runs on the GPU too, or pass an array of numbers"
+        }
+        _ => {
+            "threads have arrays of a constant size: `cuda.local.array(shape, dtype)`, `cuda.shared.array(shape, dtype)`"
+        }
     }
 }

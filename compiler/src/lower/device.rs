@@ -68,7 +68,9 @@ impl Context<'_, '_> {
                 }
             }
             DeviceFn::Atomic(_) => {
-                let Value::Array(array) = args.next(self)? else { return Err(self.bug("an element of nothing")) };
+                let Value::Array(array) = args.next(self)? else {
+                    return Err(self.bug("an element of nothing"));
+                };
                 let name = match plan.args.first() {
                     Some(ArgSource::Expr(expr)) => self.array_name(*expr),
                     _ => "the array".into(),
@@ -98,7 +100,12 @@ impl Context<'_, '_> {
                 }
                 let name = if function == DeviceFn::SharedArray { "shared" } else { "local" };
                 let array = self.array_var(name, *array_ty, Ownership::Borrowed);
-                self.emit(Stmt::Device { function, args: operands, results: vec![Target::Array(array)], span });
+                self.emit(Stmt::Device {
+                    function,
+                    args: operands,
+                    results: vec![Target::Array(array)],
+                    span,
+                });
                 return Ok(Value::Array(array));
             }
         }
@@ -132,7 +139,12 @@ impl Context<'_, '_> {
     /// A number that every thread has its own of.
     fn thread_number(&mut self, function: DeviceFn) -> ExprId {
         let local = self.temp("d", DType::I64);
-        self.emit(Stmt::Device { function, args: Vec::new(), results: vec![Target::Local(local)], span: self.span });
+        self.emit(Stmt::Device {
+            function,
+            args: Vec::new(),
+            results: vec![Target::Local(local)],
+            span: self.span,
+        });
         self.read(local)
     }
 
@@ -193,7 +205,8 @@ impl Context<'_, '_> {
                 None => return Err(self.bug(format!("no value for parameter `{name}`"))),
             }
         }
-        let text = format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
+        let text =
+            format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
         let trap = self.trap_text(Code::K603, "ValueError", &text);
         let span = self.span;
         self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, trap, span });

@@ -273,7 +273,13 @@ impl DeviceFn {
 
     /// The names after `cuda.`, for suggestions.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        FUNCTIONS.iter().map(|row| row.0).chain(["threadIdx.x", "blockIdx.x", "blockDim.x", "gridDim.x", "laneid"])
+        FUNCTIONS.iter().map(|row| row.0).chain([
+            "threadIdx.x",
+            "blockIdx.x",
+            "blockDim.x",
+            "gridDim.x",
+            "laneid",
+        ])
     }
 }
 

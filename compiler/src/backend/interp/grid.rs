@@ -237,7 +237,9 @@ impl<'p> Machine<'p, '_> {
                     thread.wait.is_some_and(|w| std::ptr::eq(w.stmt, wait.stmt) && w.words[0] == mask)
                 };
                 // Lanes that have ended, or that the last warp does not have, count as here, as on the hardware.
-                let all = (0..warp.len()).filter(|&k| is_named(k)).all(|k| warp[k].frames.is_none() || is_here(&warp[k]));
+                let all = (0..warp.len())
+                    .filter(|&k| is_named(k))
+                    .all(|k| warp[k].frames.is_none() || is_here(&warp[k]));
                 if !is_named(lane) || !all {
                     continue;
                 }
@@ -291,7 +293,8 @@ impl<'p> Machine<'p, '_> {
                 bits(function, word, dtype)
             }
             DeviceFn::Fma => {
-                let ((a, dtype), (b, _), (c, _)) = (self.scalar(args, 0)?, self.scalar(args, 1)?, self.scalar(args, 2)?);
+                let ((a, dtype), (b, _), (c, _)) =
+                    (self.scalar(args, 0)?, self.scalar(args, 1)?, self.scalar(args, 2)?);
                 eval::fma(dtype, a, b, c)
             }
             DeviceFn::Rsqrt => {
@@ -352,11 +355,14 @@ impl<'p> Machine<'p, '_> {
         let here = self.here()?;
         let owner = (function == DeviceFn::LocalArray).then_some(here.thread);
         let key = (std::ptr::from_ref(stmt) as usize, owner);
-        let (known, dynamic, shared_bytes) = (here.scratch.get(&key).copied(), here.dynamic, here.shape.shared_bytes);
+        let (known, dynamic, shared_bytes) =
+            (here.scratch.get(&key).copied(), here.dynamic, here.shape.shared_bytes);
         if let Some(array) = known {
             return Ok(array);
         }
-        let Some(Target::Array(result)) = results.first() else { return internal("a scratch array for nothing") };
+        let Some(Target::Array(result)) = results.first() else {
+            return internal("a scratch array for nothing");
+        };
         let dtype = self.frame.func.arrays[*result].ty.dtype;
         let mut shape = Vec::with_capacity(args.len());
         for k in 0..args.len() {
@@ -395,7 +401,9 @@ impl<'p> Machine<'p, '_> {
 
     /// The element's value before.
     fn atomic(&mut self, op: AtomicOp, args: &[Operand]) -> Result<u64, Stop> {
-        let Some(Operand::Array(id)) = args.first() else { return internal("an atomic operation on nothing") };
+        let Some(Operand::Array(id)) = args.first() else {
+            return internal("an atomic operation on nothing");
+        };
         let array = *self.array(*id)?;
         let dtype = self.frame.func.arrays[*id].ty.dtype;
         let rank = array.shape().len();
@@ -505,8 +513,20 @@ fn bits(function: DeviceFn, word: u64, dtype: DType) -> u64 {
         DeviceFn::Brev if is_long => word.reverse_bits(),
         DeviceFn::Brev => u64::from(short.reverse_bits()),
         DeviceFn::Clz => u64::from(if is_long { word.leading_zeros() } else { short.leading_zeros() }),
-        _ if is_long => if word == 0 { 0 } else { u64::from(word.trailing_zeros()) + 1 },
-        _ => if short == 0 { 0 } else { u64::from(short.trailing_zeros()) + 1 },
+        _ if is_long => {
+            if word == 0 {
+                0
+            } else {
+                u64::from(word.trailing_zeros()) + 1
+            }
+        }
+        _ => {
+            if short == 0 {
+                0
+            } else {
+                u64::from(short.trailing_zeros()) + 1
+            }
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Checker;
 use crate::ir::expr::{Const, ExprId, ExprKind};
+use crate::ir::func::Func;
 use crate::ir::func::{ArrayId, LocalId, LoopId, Ownership, Param, Ret};
 use crate::ir::parallel::{Combine, ParallelCall, ReduceOp};
 use crate::ir::runtime_fn::{RuntimeFn, ServiceTy};
-use crate::ir::func::Func;
 use crate::ir::stmt::{
     ArrayValue, Block, Check, LAUNCH_WORDS, Loop, LoopKind, Operand, Stmt, Target, ViewAxis,
 };
@@ -108,7 +108,9 @@ impl Checker<'_> {
             Stmt::Launch { kernel, args, trap, span: _ } => {
                 self.trap_exists(*trap);
                 let Some(callee) = self.callee(*kernel) else { return };
-                self.require("C3", callee.is_kernel, || format!("a launch of `{}`, which is no kernel", callee.name));
+                self.require("C3", callee.is_kernel, || {
+                    format!("a launch of `{}`, which is no kernel", callee.name)
+                });
                 let params: Vec<Ret> = std::iter::repeat_n(Ret::Scalar(DType::I64), LAUNCH_WORDS)
                     .chain(param_types(callee))
                     .collect();
@@ -424,10 +426,12 @@ impl Checker<'_> {
         let count = match function {
             DeviceFn::Atomic(AtomicOp::Cas) => 2,
             DeviceFn::Atomic(_) => 1,
-            DeviceFn::SharedArray | DeviceFn::LocalArray => results.first().map_or(0, |result| match result {
-                Target::Array(array) => self.array_ty(*array).map_or(0, |ty| usize::from(ty.rank)),
-                Target::Local(_) => 0,
-            }),
+            DeviceFn::SharedArray | DeviceFn::LocalArray => {
+                results.first().map_or(0, |result| match result {
+                    Target::Array(array) => self.array_ty(*array).map_or(0, |ty| usize::from(ty.rank)),
+                    Target::Local(_) => 0,
+                })
+            }
             other => other.params().len(),
         };
         self.require("C3", values.len() == count, || format!("{name} with {} values", values.len()));

@@ -315,7 +315,8 @@ impl Parser {
 
     pub(super) fn device(&mut self, results: Vec<Target>) -> Result<Stmt> {
         let name = self.name()?;
-        let Some(function) = DeviceFn::all().find(|function| function.name().replace('.', "_") == name) else {
+        let Some(function) = DeviceFn::all().find(|function| function.name().replace('.', "_") == name)
+        else {
             return self.fail(format!("unknown device function `{name}`"));
         };
         self.expect("(")?;
