@@ -18,6 +18,9 @@ impl Gen {
         {
             return call;
         }
+        if self.rng.percent(14) {
+            return self.function(ty, depth);
+        }
         match ty {
             Ty::Int => self.int(depth),
             Ty::Float => self.float(depth),

@@ -6,6 +6,7 @@
 //! ([`minimise`]); a part that is needed for the types makes the smaller program fail to compile, and it is kept.
 
 mod expr;
+mod functions;
 mod helper;
 mod parallel;
 mod program;

@@ -411,7 +411,16 @@ impl Gen {
         };
         let extreme = if ty == Ty::Unsigned { Ty::Int } else { ty };
         let name = self.fresh("v");
-        let (call, ty) = match self.rng.below(7) {
+        let (call, ty) = match self.rng.below(12) {
+            7 => (format!("np.{}({})", self.rng.pick(&["var", "std"]), arr.name), mean),
+            8 => (format!("{}.{}()", arr.name, self.rng.pick(&["any", "all"])), Ty::Bool),
+            9 => (format!("np.count_nonzero({})", arr.name), Ty::Int),
+            10 if arr.rank == 1 && matches!(arr.elem, Elem::F64 | Elem::F32) => {
+                let other = self.array(|other| other.rank == 1 && other.elem == arr.elem);
+                let other = other.map_or(arr.name.clone(), |other| other.name);
+                (format!("np.dot({}, {other})", arr.name), ty)
+            }
+            11 if arr.rank == 1 && arr.elem == Elem::F64 => (format!("np.linalg.norm({})", arr.name), ty),
             0..=1 => (format!("{}.sum()", arr.name), ty),
             2 => (format!("{}.max()", arr.name), extreme),
             3 => (format!("np.min({})", arr.name), extreme),
