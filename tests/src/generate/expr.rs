@@ -269,7 +269,8 @@ impl Gen {
             };
             return format!("{name}.{draw}");
         }
-        if self.draws && roll >= 97 {
+        let share = if self.in_parallel && self.lane.is_some() { 15 } else { 3 };
+        if self.draws && roll >= 100 - share {
             let draw = match ty {
                 Ty::Float => Some(self.rng.pick(&[
                     "np.random.random()",
@@ -277,7 +278,11 @@ impl Gen {
                     "np.random.normal(0.5, 2.0)",
                     "np.random.standard_normal()",
                 ])),
-                Ty::Int => Some(self.rng.pick(&["np.random.randint(0, 10)", "np.random.randint(-3, 200)"])),
+                Ty::Int => Some(self.rng.pick(&[
+                    "np.random.randint(0, 10)",
+                    "np.random.randint(-3, 200)",
+                    "np.random.randint(0, 3000000000)",
+                ])),
                 Ty::Single | Ty::Bool | Ty::Unsigned | Ty::Complex => None,
             };
             if let Some(draw) = draw {

@@ -11,7 +11,7 @@ use super::{Arr, Counter, Elem, Focus, Gen, Lane, Node, Program, Ty, Var, kernel
 /// The program of a seed.
 pub(super) fn program(seed: u64) -> Program {
     let mut g = Gen::new(seed, Focus::Vectors);
-    g.draws = g.rng.percent(4);
+    g.draws = g.rng.percent(12);
     let mut functions = Vec::new();
     if g.rng.percent(25) {
         functions.push(g.helper());
@@ -137,7 +137,8 @@ impl Gen {
 
     fn lane_loop(&mut self, nodes: &mut Vec<Node>) {
         let (vars, arrays) = (self.vars.clone(), self.arrays.clone());
-        let is_parallel = self.rng.percent(18);
+        // Numbers drawn one after the other are not for vectors; those of parallel iterations are.
+        let is_parallel = self.rng.percent(if self.draws { 70 } else { 18 });
         if self.rng.percent(18) && self.arrays.iter().any(|arr| arr.rank == 2) {
             self.grid_loop(is_parallel, nodes);
         } else {
