@@ -230,8 +230,13 @@ impl GpuCall {
         if before != 0 {
             return Some(before);
         }
+        // A loop whose arrays are not known may use any.
+        let is_unknown = arrays.is_empty() && matches!(mapping, GridLoop::Host { .. });
         // SAFETY: passed on.
-        match unsafe { state.host_uses(gpu, arrays, call.env) } {
+        let ready = unsafe {
+            if is_unknown { state.give_back(gpu) } else { state.host_uses(gpu, arrays, call.env) }
+        };
+        match ready {
             Ok(()) => None,
             Err(error) => Some(state.fail(error.into())),
         }
