@@ -11,6 +11,8 @@ pub mod interp;
 pub mod ir;
 mod legal;
 pub mod narrow;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod verify;
 pub mod walk;

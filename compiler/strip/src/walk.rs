@@ -5,7 +5,13 @@ use crate::ir::{Inst, Op, Place, Region, Step, Value};
 impl Place {
     /// Calls `f` with every operand.
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
-        match *self {
+        let mut place = *self;
+        place.for_each_operand_mut(|operand| f(*operand));
+    }
+
+    /// Calls `f` with every operand, which it may replace.
+    pub fn for_each_operand_mut(&mut self, mut f: impl FnMut(&mut Value)) {
+        match self {
             Place::Line { address, disp: _, step } => {
                 f(address);
                 match step {
@@ -24,7 +30,13 @@ impl Place {
 impl Op {
     /// Calls `f` with every operand.
     pub fn for_each_operand(&self, mut f: impl FnMut(Value)) {
-        match *self {
+        let mut op = self.clone();
+        op.for_each_operand_mut(|operand| f(*operand));
+    }
+
+    /// Calls `f` with every operand, which it may replace.
+    pub fn for_each_operand_mut(&mut self, mut f: impl FnMut(&mut Value)) {
+        match self {
             Op::Word(_)
             | Op::Int(_)
             | Op::First
@@ -49,11 +61,9 @@ impl Op {
                 f(b);
                 f(c);
             }
-            Op::Load { elem: _, ref place, mask } => {
-                place.for_each_operand(&mut f);
-                if let Some(mask) = mask {
-                    f(mask);
-                }
+            Op::Load { elem: _, place, mask } => {
+                place.for_each_operand_mut(&mut f);
+                mask.iter_mut().for_each(f);
             }
         }
     }

@@ -26,7 +26,8 @@ pub(crate) enum Shape {
     Gather,
 }
 
-/// Register classes of the fields `reg`, `vvvv`, `rm`.
+/// Register classes of the fields `reg`, `vvvv`, `rm`. Only the encoder's test asks for them.
+#[cfg(test)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Class {
     /// Not used.
@@ -94,12 +95,12 @@ pub(crate) enum Tuple {
 /// A row.
 pub(crate) struct Form {
     /// As written in assembly.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg(test)]
     pub(crate) text: &'static str,
     pub(crate) shape: Shape,
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg(test)]
     pub(crate) imm: bool,
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg(test)]
     pub(crate) classes: [Class; 3],
     pub(crate) pp: Pp,
     pub(crate) map: u8,
@@ -108,17 +109,24 @@ pub(crate) struct Form {
     pub(crate) vex: u8,
     pub(crate) evex: u8,
     /// Lengths: bit 0 for 128, bit 1 for 256, bit 2 for 512.
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg(test)]
     pub(crate) lens: u8,
     pub(crate) tuple: Tuple,
 }
 
-const X: u8 = 1;
-const Y: u8 = 2;
-const Z: u8 = 4;
-const XY: u8 = 3;
-const YZ: u8 = 6;
-const XYZ: u8 = 7;
+#[cfg(test)]
+use lens::*;
+
+/// What the column `lengths` says.
+#[cfg(test)]
+mod lens {
+    pub(super) const X: u8 = 1;
+    pub(super) const Y: u8 = 2;
+    pub(super) const Z: u8 = 4;
+    pub(super) const XY: u8 = 3;
+    pub(super) const YZ: u8 = 6;
+    pub(super) const XYZ: u8 = 7;
+}
 
 macro_rules! forms {
     ($($name:ident $text:literal $shape:ident $imm:ident $a:ident $b:ident $c:ident $pp:ident $map:literal $opcode:literal $digit:literal
@@ -131,9 +139,12 @@ macro_rules! forms {
 
         /// All rows, in the order of [`F`].
         pub(crate) static FORMS: &[Form] = &[$(Form {
+            #[cfg(test)]
             text: $text,
             shape: Shape::$shape,
+            #[cfg(test)]
             imm: forms!(@imm $imm),
+            #[cfg(test)]
             classes: [Class::$a, Class::$b, Class::$c],
             pp: Pp::$pp,
             map: $map,
@@ -141,6 +152,7 @@ macro_rules! forms {
             digit: $digit,
             vex: $vex,
             evex: $evex,
+            #[cfg(test)]
             lens: $lens,
             tuple: Tuple::$tuple,
         }),*];

@@ -27,7 +27,7 @@ pub(crate) enum GShape {
 
 /// A row.
 pub(crate) struct GForm {
-    #[cfg_attr(not(test), allow(dead_code))]
+    #[cfg(test)]
     pub(crate) text: &'static str,
     pub(crate) shape: GShape,
     /// Two-byte opcode (`0F xx`).
@@ -52,6 +52,7 @@ macro_rules! gforms {
 
         /// All rows, in the order of [`G`].
         pub(crate) static GFORMS: &[GForm] = &[$(GForm {
+            #[cfg(test)]
             text: $text,
             shape: GShape::$shape,
             two: $two == 1,

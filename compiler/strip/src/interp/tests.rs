@@ -1,8 +1,7 @@
 //! Values worked out by hand, or from the IEEE 754 and two's complement definitions.
 
 use super::{Buffers, Error, Settings, run};
-use crate::text::parse_strip;
-use crate::verify;
+use crate::testing::well_formed;
 
 /// The bits that an operation gives for constant operands `a`, `b`, `c`, each written `type literal`.
 #[track_caller]
@@ -22,8 +21,7 @@ fn bits(ty: &str, op: &str, operands: &[&str]) -> u64 {
     let text = format!(
         "strip \"op\" words 1 {{\nsetup {{\nv8: int = word 0\n{setup}}}\nbody {{\nv9: {ty} = {op}\nstore {elem} [v8] = v9\n}}\n}}"
     );
-    let strip = parse_strip(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    assert_eq!(verify(&strip), Ok(()), "{text}");
+    let strip = well_formed(&text);
     let mut memory = Buffers::new();
     memory.add(64, vec![0; 8]);
     let settings = Settings { lanes: 4, ..Settings::default() };
@@ -154,8 +152,7 @@ fn call(
     n: u64,
     settings: Settings,
 ) -> (Result<u64, Error>, Vec<Vec<f64>>, Vec<u64>) {
-    let strip = parse_strip(text).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(verify(&strip), Ok(()));
+    let strip = well_formed(text);
     let mut memory = Buffers::new();
     let mut frame: Vec<u64> = buffers
         .iter()
@@ -422,8 +419,7 @@ fn branches_and_narrow_elements() {
   }
 }
 "#;
-    let strip = parse_strip(text).unwrap();
-    assert_eq!(verify(&strip), Ok(()));
+    let strip = well_formed(text);
     let mut memory = Buffers::new();
     let x = memory.push(vec![0xff, 2, 100]);
     assert_eq!(run(&strip, &mut [x, 0], 3, &lanes(2), &mut memory), Ok(3));

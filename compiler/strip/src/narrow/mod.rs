@@ -27,7 +27,6 @@ use cranelift_entity::SecondaryMap;
 use crate::Strip;
 use crate::ir::{Binary, Convert, Inst, Op, Region, Shift, Ty, Value};
 use choose::{Chosen, Division};
-use simplify::{map_op, map_place};
 
 /// Narrows.
 #[must_use]
@@ -160,7 +159,7 @@ impl<'a> Rewrite<'a> {
                 }
                 Inst::Store { elem, place, value, mask } => {
                     let mut place = *place;
-                    map_place(&mut place, &mut |value| self.as_wide(value));
+                    place.for_each_operand_mut(|value| *value = self.as_wide(*value));
                     let value = if self.is_low_store(*elem, *value) { *value } else { self.as_wide(*value) };
                     let mask = mask.map(|mask| self.resolved(mask));
                     out.push(Inst::Store { elem: *elem, place, value, mask });
@@ -235,7 +234,7 @@ impl<'a> Rewrite<'a> {
             }
             _ => {
                 let mut op = op.clone();
-                map_op(&mut op, &mut |operand| self.as_wide(operand));
+                op.for_each_operand_mut(|operand| *operand = self.as_wide(*operand));
                 out.push(Inst::Let { value, op });
             }
         }
@@ -257,7 +256,7 @@ impl<'a> Rewrite<'a> {
         let mut op = op.clone();
         match &mut op {
             Op::Load { place, mask, .. } => {
-                map_place(place, &mut |operand| self.as_wide(operand));
+                place.for_each_operand_mut(|operand| *operand = self.as_wide(*operand));
                 if let Some(mask) = mask {
                     *mask = self.resolved(*mask);
                 }
@@ -266,12 +265,12 @@ impl<'a> Rewrite<'a> {
                 *a = self.as_low(*a);
                 *count = (*count).min(31);
             }
-            other => map_op(other, &mut |operand| {
-                if self.old.values[operand] == Ty::I64 {
-                    self.as_low(operand)
+            other => other.for_each_operand_mut(|operand| {
+                *operand = if self.old.values[*operand] == Ty::I64 {
+                    self.as_low(*operand)
                 } else {
-                    self.resolved(operand)
-                }
+                    self.resolved(*operand)
+                };
             }),
         }
         out.push(Inst::Let { value, op });

@@ -5,7 +5,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 
 use super::facts::Fact;
 use crate::Strip;
-use crate::ir::{Binary, Inst, Op, Place, Region, Shift, Step, Ty, Value};
+use crate::ir::{Binary, Inst, Op, Region, Shift, Ty, Value};
 use crate::walk::for_each_inst;
 
 /// Simplifies; what is left of the values keeps its number and type.
@@ -110,9 +110,9 @@ fn simplify_region(
 /// Replaces the operands of an instruction; of a loop those that it reads before its first round, of a branch the condition.
 fn map_operands(inst: &mut Inst, f: &mut impl FnMut(Value) -> Value) {
     match inst {
-        Inst::Let { value: _, op } => map_op(op, f),
+        Inst::Let { value: _, op } => op.for_each_operand_mut(|operand| *operand = f(*operand)),
         Inst::Store { elem: _, place, value, mask } => {
-            map_place(place, f);
+            place.for_each_operand_mut(|operand| *operand = f(*operand));
             *value = f(*value);
             if let Some(mask) = mask {
                 *mask = f(*mask);
@@ -121,59 +121,6 @@ fn map_operands(inst: &mut Inst, f: &mut impl FnMut(Value) -> Value) {
         Inst::Fault { mask } => *mask = f(*mask),
         Inst::Loop(inner) => inner.carried.iter_mut().for_each(|phi| phi.init = f(phi.init)),
         Inst::Branch(branch) => branch.cond = f(branch.cond),
-    }
-}
-
-/// Replaces the operands of a place.
-pub(super) fn map_place(place: &mut Place, f: &mut impl FnMut(Value) -> Value) {
-    match place {
-        Place::Line { address, disp: _, step } => {
-            *address = f(*address);
-            match step {
-                Step::One | Step::Zero => {}
-                Step::Bytes(bytes) => *bytes = f(*bytes),
-            }
-        }
-        Place::Scattered { base, offset, disp: _ } => {
-            *base = f(*base);
-            *offset = f(*offset);
-        }
-    }
-}
-
-/// Replaces the operands of an operation.
-pub(super) fn map_op(op: &mut Op, f: &mut impl FnMut(Value) -> Value) {
-    match op {
-        Op::Word(_)
-        | Op::Int(_)
-        | Op::First
-        | Op::Const(_)
-        | Op::WordLanes(_)
-        | Op::LaneNumber
-        | Op::Active => {}
-        Op::Any(a)
-        | Op::Broadcast(a)
-        | Op::TestLanes(a)
-        | Op::Unary(_, a)
-        | Op::Shift(_, a, _)
-        | Op::Convert(_, a)
-        | Op::Lookup { table: _, index: a }
-        | Op::IntLoad { elem: _, address: a, disp: _ } => *a = f(*a),
-        Op::IntBinary(_, a, b) | Op::IntCompare(_, a, b) | Op::Binary(_, a, b) | Op::Compare(_, a, b) => {
-            *a = f(*a);
-            *b = f(*b);
-        }
-        Op::Fma(_, a, b, c) | Op::Select { mask: a, then: b, orelse: c } => {
-            *a = f(*a);
-            *b = f(*b);
-            *c = f(*c);
-        }
-        Op::Load { elem: _, place, mask } => {
-            map_place(place, f);
-            if let Some(mask) = mask {
-                *mask = f(*mask);
-            }
-        }
     }
 }
 

@@ -1,14 +1,13 @@
 //! Strips before and after, as text.
 
 use super::narrow;
-use crate::text::{parse_strip, print_strip};
+use crate::testing::well_formed;
+use crate::text::print_strip;
 use crate::verify;
 
 /// The body after narrowing, without its indentation.
 fn body(text: &str) -> Vec<String> {
-    let strip = parse_strip(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    assert_eq!(verify(&strip), Ok(()), "{text}");
-    let narrowed = narrow(&strip);
+    let narrowed = narrow(&well_formed(text));
     let after = print_strip(&narrowed);
     assert_eq!(verify(&narrowed), Ok(()), "{after}");
     let lines = after.lines().map(str::trim).skip_while(|&line| line != "body {").skip(1);

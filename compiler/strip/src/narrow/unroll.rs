@@ -15,7 +15,6 @@
 use cranelift_entity::SecondaryMap;
 
 use super::facts::Trips;
-use super::simplify::{map_op, map_place};
 use crate::Strip;
 use crate::ir::{Inst, Loop, Region, Value};
 
@@ -90,13 +89,13 @@ impl Unroll<'_> {
             match inst {
                 Inst::Let { value, op } => {
                     let mut op = op.clone();
-                    map_op(&mut op, &mut |operand| self.get(operand));
+                    op.for_each_operand_mut(|operand| *operand = self.get(*operand));
                     let value = self.define(*value, is_copy);
                     out.push(Inst::Let { value, op });
                 }
                 Inst::Store { elem, place, value, mask } => {
                     let mut place = *place;
-                    map_place(&mut place, &mut |operand| self.get(operand));
+                    place.for_each_operand_mut(|operand| *operand = self.get(*operand));
                     let (value, mask) = (self.get(*value), mask.map(|mask| self.get(mask)));
                     out.push(Inst::Store { elem: *elem, place, value, mask });
                 }

@@ -1,6 +1,6 @@
 //! Makes a failing strip small.
 
-use kjit_strip::ir::{Inst, Op, Place, Region, Step, Strip, Ty, Value};
+use kjit_strip::ir::{Inst, Op, Region, Strip, Ty, Value};
 use kjit_strip::verify;
 use kjit_strip::walk::for_each_inst;
 use std::collections::BTreeSet;
@@ -198,9 +198,9 @@ fn rename(region: &mut Region, from: Value, to: Value) {
     };
     for inst in region {
         match inst {
-            Inst::Let { op, .. } => rename_op(op, &swap),
+            Inst::Let { op, .. } => op.for_each_operand_mut(swap),
             Inst::Store { place, value, mask, .. } => {
-                rename_place(place, &swap);
+                place.for_each_operand_mut(swap);
                 swap(value);
                 mask.iter_mut().for_each(swap);
             }
@@ -223,54 +223,6 @@ fn rename(region: &mut Region, from: Value, to: Value) {
                 rename(&mut branch.then, from, to);
                 rename(&mut branch.orelse, from, to);
             }
-        }
-    }
-}
-
-fn rename_place(place: &mut Place, swap: &dyn Fn(&mut Value)) {
-    match place {
-        Place::Line { address, step, .. } => {
-            swap(address);
-            if let Step::Bytes(bytes) = step {
-                swap(bytes);
-            }
-        }
-        Place::Scattered { base, offset, .. } => {
-            swap(base);
-            swap(offset);
-        }
-    }
-}
-
-fn rename_op(op: &mut Op, swap: &dyn Fn(&mut Value)) {
-    match op {
-        Op::Word(_)
-        | Op::Int(_)
-        | Op::First
-        | Op::Const(_)
-        | Op::WordLanes(_)
-        | Op::LaneNumber
-        | Op::Active => {}
-        Op::Any(a)
-        | Op::Broadcast(a)
-        | Op::TestLanes(a)
-        | Op::Unary(_, a)
-        | Op::Shift(_, a, _)
-        | Op::Convert(_, a)
-        | Op::Lookup { index: a, .. }
-        | Op::IntLoad { address: a, .. } => swap(a),
-        Op::IntBinary(_, a, b) | Op::IntCompare(_, a, b) | Op::Binary(_, a, b) | Op::Compare(_, a, b) => {
-            swap(a);
-            swap(b);
-        }
-        Op::Fma(_, a, b, c) | Op::Select { mask: a, then: b, orelse: c } => {
-            swap(a);
-            swap(b);
-            swap(c);
-        }
-        Op::Load { place, mask, .. } => {
-            rename_place(place, swap);
-            mask.iter_mut().for_each(swap);
         }
     }
 }
