@@ -6,11 +6,13 @@
 
 mod build;
 mod driver;
+mod nvrtc;
 
 use libtest_mimic::Trial;
 
 pub use build::{Pair, Standin, standin};
 pub use driver::{Driver, Failure, Module};
+pub use nvrtc::{Sass, Toolkit, toolkit};
 
 /// The tests, or, if there is a reason why they cannot run here, the same number of ignored ones that show it.
 #[must_use]
