@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kjit::{
-    Arg, ArgTy, CacheDir, Config, Engine, EngineKind, Error, Kernel, Module, Options, Origin, RemarkKind,
-    Scalar, TargetCpu,
+    Arg, ArgTy, CacheDir, Config, DeviceKind, Engine, EngineKind, Error, Kernel, Module, Options, Origin,
+    RemarkKind, Scalar, TargetCpu,
 };
 use kjit_compiler::base::render::{Style, render};
 use kjit_compiler::base::{Code, Diagnostic};
@@ -39,6 +39,8 @@ pub struct Setup {
     pub cpu: Option<TargetCpu>,
     /// Must the kernels come from the cache directory, be put into it, or neither?
     pub cache: CacheUse,
+    /// Do parallel loops run on the stand-in for a GPU?
+    pub is_gpu: bool,
 }
 
 /// How a setup uses the test's cache directory.
@@ -58,7 +60,16 @@ const fn level(cpu: TargetCpu) -> Option<TargetCpu> {
 }
 
 const fn setup(name: &'static str, threads: usize, cache: CacheUse) -> Setup {
-    Setup { name, kind: EngineKind::Scalar, threads, optimize: true, form: Form::C, cpu: None, cache }
+    Setup {
+        name,
+        kind: EngineKind::Scalar,
+        threads,
+        optimize: true,
+        form: Form::C,
+        cpu: None,
+        cache,
+        is_gpu: false,
+    }
 }
 
 const SCALAR: Setup = setup("scalar, 1 thread", 1, CacheUse::Fill);
@@ -144,6 +155,18 @@ pub fn skipped() -> Vec<String> {
     skipped.iter().map(|(name, count)| format!("this machine lacks: {name}: {count} cases skipped")).collect()
 }
 
+/// Parallel loops as GPU code, on the stand-ins of [`crate::gpu`]: for sources that have any.
+pub const GPU: &[Setup] = &[
+    Setup { is_gpu: true, ..setup("GPU", 2, CacheUse::Off) },
+    Setup { is_gpu: true, optimize: false, ..setup("GPU, no passes", 1, CacheUse::Off) },
+];
+
+/// The same on other layouts of the arguments.
+pub const GPU_LAYOUTS: &[Setup] = &[
+    Setup { is_gpu: true, form: Form::Reversed, ..setup("GPU, reversed arrays", 2, CacheUse::Off) },
+    Setup { is_gpu: true, form: Form::F, ..setup("GPU, Fortran order", 2, CacheUse::Off) },
+];
+
 /// What a line gave.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
@@ -207,6 +230,14 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         });
     let config = match setup.cpu {
         Some(cpu) => config.target_cpu(cpu),
+        None => config,
+    };
+    let config = match setup.is_gpu.then(gpu::cases::libraries) {
+        Some(Ok(libraries)) => config.device(DeviceKind::Cuda(0)).gpu_libraries(libraries),
+        Some(Err(reason)) => {
+            transcript.outcomes.push(Some(Outcome::Failed(reason)));
+            return transcript;
+        }
         None => config,
     };
     let module =
@@ -510,7 +541,17 @@ pub fn run_case(case: &Case) -> Verdict {
     let mut reference: Option<Transcript> = None;
     let prints_in_parallel = source.contains("prange") && source.contains("print");
     let has_layouts = !source.contains("::1") && case.attribute("layouts") != Some("C");
-    let setups = SETUPS.iter().chain(if has_layouts { LAYOUTS } else { &[] });
+    let on_gpu = case.attribute("gpu");
+    let is_left_out = on_gpu == Some("off") && gpu::cases::is_for_gpu(&source);
+    if is_left_out {
+        gpu::cases::leave_out();
+    }
+    let has_gpu = gpu::cases::is_for_gpu(&source) && !is_left_out && gpu::standin().is_ok();
+    let setups = SETUPS
+        .iter()
+        .chain(if has_layouts { LAYOUTS } else { &[] })
+        .chain(if has_gpu { GPU } else { &[] })
+        .chain(if has_gpu && has_layouts { GPU_LAYOUTS } else { &[] });
     let only = case.attribute("engine");
     for setup in setups.filter(|setup| only.is_none_or(|only| setup.name.contains(only))) {
         if !runs_here(setup) {
@@ -533,6 +574,10 @@ pub fn run_case(case: &Case) -> Verdict {
                 check_values(&lines, &found, &mut verdict);
                 check_output(case, &found, &mut verdict);
                 reference = Some(found);
+            }
+            Some(reference) if setup.is_gpu && on_gpu == Some("close") => {
+                found.outcomes = gpu::cases::forgive(&reference.outcomes, found.outcomes);
+                verdict.problems.extend(differences(&lines, reference, &found, setup));
             }
             Some(reference) => verdict.problems.extend(differences(&lines, reference, &found, setup)),
         }

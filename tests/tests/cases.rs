@@ -3,11 +3,13 @@
 //! Cases in `cases/known/` show known failures: they run and are reported, and do not fail the tests.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use kjit_tests::case::{case_files, parse_cases};
+use kjit_tests::gpu;
 use kjit_tests::run::{Edit, apply_edits, run_case, skipped};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -48,7 +50,9 @@ fn main() -> ExitCode {
             trials.push(trial.with_kind(kind));
         }
     }
+    trials.push(gpu_trial());
     let conclusion = libtest_mimic::run(&args, trials);
+    let _ = std::io::stdout().write_all(gpu::cases::summary().as_bytes());
     for line in skipped() {
         println!("{line}");
     }
@@ -57,4 +61,15 @@ fn main() -> ExitCode {
         std::fs::write(&path, apply_edits(&text, edits)).expect("a case file can be written");
     }
     if conclusion.has_failed() { ExitCode::from(101) } else { ExitCode::SUCCESS }
+}
+
+/// Stands for all runs of cases on the GPU: ignored, with the reason, where there are none.
+fn gpu_trial() -> Trial {
+    gpu::trials(
+        &[("parallel loops also run on the stand-in for a GPU", || {
+            gpu::cases::libraries().expect("the stand-ins");
+        })],
+        gpu::standin().err(),
+    )
+    .remove(0)
 }

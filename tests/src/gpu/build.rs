@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use kjit::gpu::Libraries;
+
 /// The driver's library, and what it is made of below `tests/gpu`.
 const DRIVER: (&str, &[&str]) = (
     "libcuda.so.1",
@@ -38,6 +40,14 @@ pub struct Pair {
     pub nvrtc: PathBuf,
     /// Removed with the pair; what is loaded stays loaded.
     _folder: Option<tempfile::TempDir>,
+}
+
+impl Pair {
+    /// As an engine is told.
+    #[must_use]
+    pub fn libraries(&self) -> Libraries {
+        Libraries::default().driver(&self.driver).nvrtc(&self.nvrtc)
+    }
 }
 
 /// The stand-ins.
@@ -151,6 +161,24 @@ impl Standin {
         let cache = self.folder.join("objects");
         write!(file, "cache = {}\n{configuration}\n", cache.display()).map_err(|error| error.to_string())?;
         Ok(Pair { driver, nvrtc, _folder: None })
+    }
+
+    /// A pair that all tests of a process may share, and that stays: made once.
+    ///
+    /// # Errors
+    /// If files cannot be written.
+    pub fn shared(&self) -> Result<Pair, String> {
+        let folder = self.folder.join("shared");
+        if !folder.exists() {
+            // Whole or not at all: another process may do the same now, and libraries in use must not change.
+            let own = self.folder.join(format!("shared.{}", std::process::id()));
+            std::fs::create_dir_all(&own).map_err(|error| error.to_string())?;
+            self.pair_at(&own, "")?;
+            if std::fs::rename(&own, &folder).is_err() {
+                std::fs::remove_dir_all(&own).map_err(|error| error.to_string())?;
+            }
+        }
+        Ok(Pair { driver: folder.join(DRIVER.0), nvrtc: folder.join(NVRTC.0), _folder: None })
     }
 
     /// Address sanitizer's library, to be loaded before everything else in a process that runs sanitised kernels.

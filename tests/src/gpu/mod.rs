@@ -5,6 +5,7 @@
 //! what is not tested is a GPU. `docs/gpu-testing.md` tells more.
 
 mod build;
+pub mod cases;
 mod driver;
 mod nvrtc;
 
