@@ -20,6 +20,7 @@ use kjit_compiler::syntax;
 
 use crate::buffer::{Bits, Buffer, Form, Place};
 use crate::case::{Action, Block, Case, Expected, Line, Slice};
+use crate::gpu;
 use crate::literal::{Call, Literal, Number};
 
 /// A way to execute kernels.
@@ -275,6 +276,9 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
             Action::Call(call, _) => Some(host.call(call)),
         };
         transcript.outcomes.push(outcome);
+    }
+    if let Some(report) = host.engine.gpu_report() {
+        gpu::cases::count(&report);
     }
     transcript.complaints = host.notes.complaints;
     transcript.loops = host.notes.loops;
