@@ -1,4 +1,4 @@
-//! The benchmarks: `cargo run --release -p kjit-bench -- [compile|start|run|vector|parallel|calls|all]... [--quick] [--only NAME,NAME]`.
+//! The benchmarks: `cargo run --release -p kjit-bench -- [compile|start|run|vector|parallel|calls|gpu|all]... [--quick] [--only NAME,NAME]`.
 //!
 //! Writes `bench/results/<date>-<processor>.json`, `.md` and `.html`; `bench/README.md` says what the numbers mean.
 
@@ -7,6 +7,7 @@ mod calls;
 mod compile;
 mod definitions;
 mod generated;
+mod gpu;
 mod html;
 mod overhead;
 mod peers;
@@ -178,10 +179,10 @@ fn request() -> Result<Request, String> {
             "--no-numba" => without_numba = true,
             "--only" => only.extend(args.next().ok_or("--only NAME,NAME")?.split(',').map(str::to_owned)),
             "--out" => out = args.next().ok_or("--out FOLDER")?.into(),
-            section if SECTIONS.contains(&section) => sections.push(section.to_owned()),
+            section if SECTIONS.contains(&section) || section == "gpu" => sections.push(section.to_owned()),
             other => {
                 return Err(format!(
-                    "{other}? usage: kjit-bench [all|{}]... [--quick] [--no-numba] [--only NAME,NAME] [--out FOLDER]",
+                    "{other}? usage: kjit-bench [all|gpu|{}]... [--quick] [--no-numba] [--only NAME,NAME] [--out FOLDER]",
                     SECTIONS.join("|")
                 ));
             }
@@ -206,12 +207,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// The section `gpu`, which no other goes with: its files are named after the device.
+fn gpu_alone(plan: &Plan, out: &std::path::Path) -> Result<(), String> {
+    let bench = gpu::measure(plan)?;
+    let text = bench.table();
+    let json = serde_json::to_string_pretty(&bench).map_err(|error| error.to_string())?;
+    std::fs::create_dir_all(out).map_err(|error| format!("{}: {error}", out.display()))?;
+    let date = output_of("date", &["-u", "+%Y-%m-%d"]);
+    for (extension, content) in [("json", &json), ("md", &text)] {
+        let path = out.join(format!("{date}-gpu-{}.{extension}", bench.device_name()));
+        std::fs::write(&path, content).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
+}
+
 fn measure() -> Result<(), String> {
     let Request { sections, plan, out, without_numba } = request()?;
     if cfg!(debug_assertions) {
         eprintln_line("this is a debug build: nothing here means anything without --release");
     }
     let wants = |section: &str| sections.iter().any(|s| s == section);
+    if wants("gpu") {
+        return gpu_alone(&plan, &out);
+    }
     let mut numba = None;
     if !without_numba && (wants("compile") || wants("run") || wants("vector")) {
         match Numba::start() {

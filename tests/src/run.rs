@@ -550,7 +550,7 @@ pub fn run_case(case: &Case) -> Verdict {
     if is_left_out {
         gpu::cases::leave_out();
     }
-    let has_gpu = gpu::cases::is_for_gpu(&source) && !is_left_out && gpu::standin().is_ok();
+    let has_gpu = gpu::cases::is_for_gpu(&source) && !is_left_out && gpu::cases::libraries().is_ok();
     let setups = SETUPS
         .iter()
         .chain(if has_layouts { LAYOUTS } else { &[] })

@@ -66,10 +66,10 @@ fn main() -> ExitCode {
 /// Stands for all runs of cases on the GPU: ignored, with the reason, where there are none.
 fn gpu_trial() -> Trial {
     gpu::trials(
-        &[("parallel loops also run on the stand-in for a GPU", || {
-            gpu::cases::libraries().expect("the stand-ins");
+        &[("parallel loops also run on a GPU", || {
+            gpu::cases::libraries().expect("a GPU");
         })],
-        gpu::standin().err(),
+        gpu::cases::libraries().err(),
     )
     .remove(0)
 }

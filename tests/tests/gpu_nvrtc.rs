@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use kjit::DType;
 use kjit_compiler::backend::cuda::math::{MathUse, definitions, name1, name2, random};
 use kjit_compiler::numerics::math::{MathFn1, MathFn2};
-use kjit_tests::gpu::{toolkit, trials};
+use kjit_tests::gpu::{standin, toolkit, trials};
 use libtest_mimic::Arguments;
 
 /// Compute capabilities times ten.
@@ -18,6 +18,7 @@ fn main() {
     let tests: &[(&str, fn())] = &[
         ("mathematical functions compile", mathematical_functions),
         ("the disassembler's view", the_disassemblers_view),
+        ("the case files compile", the_case_files_compile),
     ];
     libtest_mimic::run(&args, trials(tests, toolkit().err())).exit();
 }
@@ -71,6 +72,29 @@ fn mathematical_functions() {
             assert!(of("k_kj_exp").count("DFMA") > 5 && of("k_kj_exp").count("DMUL") > 0);
         }
     }
+}
+
+/// The texts that the stand-in for NVRTC was given when the case files ran, which is before this. The newest ones: older states
+/// of the compiler leave theirs.
+fn the_case_files_compile() {
+    const MOST: usize = 300;
+    let mut texts: Vec<_> = standin()
+        .map(|standin| standin.texts())
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|(_, text)| text.contains("index_t"))
+        .collect();
+    texts.sort_by_key(|(modified, _)| std::cmp::Reverse(*modified));
+    texts.truncate(MOST);
+    let mut problems = String::new();
+    for (number, (_, text)) in texts.iter().enumerate() {
+        // One architecture each, in turn: all of them would take minutes.
+        let architecture = ARCHITECTURES[number % ARCHITECTURES.len()];
+        if let Err(error) = toolkit().unwrap().compile(text, architecture, &OPTIONS) {
+            let _ = writeln!(problems, "sm_{architecture}: {error}");
+        }
+    }
+    assert!(problems.is_empty(), "{problems}");
 }
 
 fn the_disassemblers_view() {

@@ -17,7 +17,15 @@ fn main() {
         ("an error stays", an_error_stays),
         ("faults by configuration", faults_by_configuration),
         ("wrong text is refused with its line", wrong_text_is_refused_with_its_line),
+        ("sanitizers", sanitizers),
     ];
+    if let Ok(text) = std::env::var(SANITISED) {
+        // A child of the last test: runs one text, and address sanitizer ends the process if it finds something.
+        let result =
+            run_configured("sanitize = 1\norders = ascending", &text, 1, 30, &doubles(&[1.0; 30]), 30);
+        assert!(result.is_ok(), "{result:?}");
+        return;
+    }
     libtest_mimic::run(&args, trials(tests, standin().err())).exit();
 }
 
@@ -297,4 +305,38 @@ fn wrong_text_is_refused_with_its_line() {
     let result =
         run("extern \"C\" __global__ void k(double *x, int n) {\n    x[0] = y;\n}\n", 1, 1, &[0; 8], 0);
     fails_with(result, 6, &["test.cu:2", "y"]);
+}
+
+/// Names the text that a child process runs.
+const SANITISED: &str = "KJIT_TEST_SANITISED";
+
+/// Runs a text in a process of its own, in which address sanitizer is loaded first; what it prints.
+fn sanitised(text: &str) -> (bool, String) {
+    let library = standin().unwrap().address_sanitizer().unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .env("LD_PRELOAD", library)
+        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("UBSAN_OPTIONS", "print_stacktrace=0")
+        .env(SANITISED, text)
+        .output()
+        .unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn sanitizers() {
+    let text = |body: &str| format!("extern \"C\" __global__ void k(double *x, int n) {{\n{body}\n}}\n");
+    let good = "__shared__ double s[30]; s[threadIdx.x] = x[threadIdx.x]; __syncthreads(); x[threadIdx.x] = s[29 - threadIdx.x];";
+    let (is_good, said) = sanitised(&text(good));
+    assert!(is_good, "{said}");
+    for (body, words) in [
+        ("if (threadIdx.x == 3) x[0] = x[n];", "AddressSanitizer"),
+        ("__shared__ double s[30]; s[threadIdx.x + (n >> 4)] = 1.0; x[0] = s[0];", "out of bounds for type"),
+        ("x[0] = n + 2147483647;", "signed integer overflow"),
+        ("x[0] = (int)(x[0] * 1e30);", "outside the range of representable values"),
+        ("x[0] = ((double2 *)(x + 1))->x;", "misaligned address"),
+    ] {
+        let (is_good, said) = sanitised(&text(body));
+        assert!(!is_good && said.contains(words), "{body}: {said}");
+        assert!(said.contains("test.cu:2"), "{body}: {said}");
+    }
 }

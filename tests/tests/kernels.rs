@@ -4,9 +4,11 @@
 //! one, two and seven threads, and (with small arguments) in the interpreter; all of them must give the same bits, and
 //! each parallel loop of the library must be proven: a warning is a failure.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use kjit::{Arg, CacheDir, Config, DType, DynArray, Engine, EngineKind, Module, Scalar, Value};
+use kjit::{Arg, CacheDir, Config, DType, DeviceKind, DynArray, Engine, EngineKind, Module, Scalar, Value};
+use kjit_tests::gpu;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value as Json;
 
@@ -33,7 +35,15 @@ fn main() {
             trials.push(Trial::test(name, move || check_call(&kernel, &call)));
         }
     }
-    libtest_mimic::run(&args, trials).exit();
+    trials.extend(gpu::trials(
+        &[("kernels with small arguments also run on a GPU", || {
+            gpu::cases::libraries().expect("a GPU");
+        })],
+        gpu::cases::libraries().err(),
+    ));
+    let conclusion = libtest_mimic::run(&args, trials);
+    let _ = std::io::stdout().write_all(gpu::cases::summary().as_bytes());
+    conclusion.exit();
 }
 
 fn root() -> PathBuf {
@@ -72,14 +82,24 @@ fn check_call(kernel: &str, call: &Json) -> Result<(), Failed> {
     if is_small && run(kernel, call, EngineKind::Interp, 1)? != native {
         return Err("the interpreter gives other bits than native code".into());
     }
+    if let (true, Ok(libraries)) = (is_small, gpu::cases::libraries()) {
+        // Sums of floats are grouped differently there, so it is compared with NumPy, not with the processor.
+        let config = Config::new().device(DeviceKind::Cuda(0)).gpu_libraries(libraries).threads(2);
+        compare(&run_configured(kernel, call, config, "GPU")?, call)
+            .map_err(|what| format!("GPU: {what:?}"))?;
+    }
     Ok(())
 }
 
 /// Calls `main` with the arguments of a stored call.
 fn run(kernel: &str, call: &Json, kind: EngineKind, threads: usize) -> Result<Vec<Outcome>, Failed> {
-    let context = |what: &str| format!("{kind:?}, {threads} threads: {what}");
-    let engine = Engine::new(Config::new().engine(kind).threads(threads).cache(CacheDir::Off))
-        .map_err(|error| context(&error.to_string()))?;
+    let config = Config::new().engine(kind).threads(threads);
+    run_configured(kernel, call, config, &format!("{kind:?}, {threads} threads"))
+}
+
+fn run_configured(kernel: &str, call: &Json, config: Config, name: &str) -> Result<Vec<Outcome>, Failed> {
+    let context = |what: &str| format!("{name}: {what}");
+    let engine = Engine::new(config.cache(CacheDir::Off)).map_err(|error| context(&error.to_string()))?;
     let module = Module::from_file(&engine, root().join(format!("kernels/{kernel}.k")))
         .map_err(|error| context(&error.to_string()))?;
     let main = module.kernel("main").map_err(|error| context(&error.to_string()))?;
@@ -90,6 +110,9 @@ fn run(kernel: &str, call: &Json, kind: EngineKind, threads: usize) -> Result<Ve
         return Err(context(&format!("line {line}: warning[{}]: {}", warning.code, warning.message)).into());
     }
     let value = prepared.call(&mut args).map_err(|error| context(&error.to_string()))?;
+    if let Some(report) = engine.gpu_report() {
+        gpu::cases::count(&report);
+    }
     let values = match value {
         Value::Tuple(values) => values,
         value => vec![value],

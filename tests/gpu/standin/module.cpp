@@ -68,7 +68,8 @@ Status load_module(const void *image, LoadedModule **module, std::string &log) {
         return code::no_binary;
     }
     // Each file needs a name of its own: the loader knows what it has loaded by name.
-    std::string path = std::string(P_tmpdir) + "/kjit-standin-XXXXXX";
+    const bool is_sanitised = config().number("sanitize", 0) != 0;
+    std::string path = (is_sanitised ? own_folder() : std::string(P_tmpdir)) + "/kjit-standin-XXXXXX";
     int file = mkstemp(path.data());
     if (file < 0) return code::out_of_memory;
     const char *from = bytes + sizeof(head);
@@ -84,7 +85,8 @@ Status load_module(const void *image, LoadedModule **module, std::string &log) {
     }
     close(file);
     Status status = open_library(path, module, log);
-    unlink(path.c_str());
+    // A sanitizer reads the lines of its report from the file.
+    if (!is_sanitised) unlink(path.c_str());
     return status;
 }
 

@@ -130,6 +130,14 @@ bool build(Program &program, const std::string &arch) {
         const bool is_built = run_compiler(words, own + ".log", program.log);
         if (!is_built) return false;
         unlink(source.c_str());
+        // The text itself, for the real compiler: `tests/tests/gpu_nvrtc.rs`.
+        std::ofstream text(own + ".cu");
+        for (const std::string &define : program.defines) {
+            text << "#define " << define.substr(2, define.find('=') - 2) << " 1\n";
+        }
+        text << program.text;
+        text.close();
+        rename((own + ".cu").c_str(), (folder + "/" + stem + ".cu").c_str());
         if (rename(object.c_str(), program.image_path.c_str()) != 0) return false;
     }
     const std::string object = read_file(program.image_path);

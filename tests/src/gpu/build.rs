@@ -181,6 +181,18 @@ impl Standin {
         Ok(Pair { driver: folder.join(DRIVER.0), nvrtc: folder.join(NVRTC.0), _folder: None })
     }
 
+    /// Every text that was compiled so far, with the time.
+    #[must_use]
+    pub fn texts(&self) -> Vec<(std::time::SystemTime, String)> {
+        let entries = std::fs::read_dir(self.folder.join("objects")).into_iter().flatten().flatten();
+        entries
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "cu"))
+            .filter_map(|entry| {
+                Some((entry.metadata().ok()?.modified().ok()?, std::fs::read_to_string(entry.path()).ok()?))
+            })
+            .collect()
+    }
+
     /// Address sanitizer's library, to be loaded before everything else in a process that runs sanitised kernels.
     ///
     /// # Errors

@@ -9,19 +9,35 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use kjit::DType;
-use kjit::gpu::{GpuReport, Libraries};
+use kjit::gpu::{Gpu, GpuReport, Libraries};
 
 use super::build::standin;
 use crate::buffer::Bits;
 use crate::run::Outcome;
 
-/// The pair of stand-ins that all cases share.
+/// The GPU that all cases share: the stand-ins; with `KJIT_TEST_GPU=sanitize` (and address sanitizer preloaded) those with
+/// kernels under sanitizers, with `KJIT_TEST_GPU=real` what the machine has.
 ///
 /// # Errors
 /// Why there is none.
 pub fn libraries() -> Result<Libraries, String> {
     static SHARED: OnceLock<Result<Libraries, String>> = OnceLock::new();
-    SHARED.get_or_init(|| Ok(standin()?.shared()?.libraries())).clone()
+    let find = || match std::env::var("KJIT_TEST_GPU").as_deref() {
+        Ok("real") => {
+            let libraries = Libraries::from_environment();
+            Gpu::open(&libraries).map_err(|error| error.to_string())?;
+            Ok(libraries)
+        }
+        Ok("sanitize") => {
+            let pair = standin()?.pair("sanitize = 1\norders = ascending")?;
+            let libraries = pair.libraries();
+            // The folder must stay as long as the process.
+            std::mem::forget(pair);
+            Ok(libraries)
+        }
+        _ => Ok(standin()?.shared()?.libraries()),
+    };
+    SHARED.get_or_init(find).clone()
 }
 
 /// Has the source something that could run on a GPU?
@@ -69,7 +85,7 @@ pub fn summary() -> String {
             return String::new();
         }
         let mut lines = vec![format!(
-            "GPU stand-in: {} kernels launched by {} engines; {} cases left out by gpu=\"off\"",
+            "GPU: {} kernels launched by {} engines; {} cases left out by gpu=\"off\"",
             totals.launches, totals.engines, totals.left_out
         )];
         lines.extend(
