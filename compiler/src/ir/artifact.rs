@@ -64,6 +64,8 @@ pub struct ParallelBody {
     /// `extern "C" fn(ctx, env: *const u64, first: u64, end: u64, outputs: *mut u64) -> i32` in the image. `outputs` holds the
     /// initial values on entry and the results on success.
     pub entry: EntryPoint,
+    /// The outlined body's number among the functions of the program.
+    pub func: u32,
     /// Words of `env`.
     pub env_words: u32,
     /// Type and combination of each output.

@@ -199,6 +199,8 @@ pub enum RemarkKind {
     Loop,
     /// Loops that became vector code or not.
     Vector,
+    /// Parallel loops that became kernels of a device or not.
+    Device,
 }
 
 impl Func {

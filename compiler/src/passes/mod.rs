@@ -107,20 +107,48 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
 ];
 
+/// The passes before kernels are written for a device: what threads do is to be read by people, and its compiler does the rest.
+pub const GRID_PASSES: &[Pass] = &[
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
+    Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
+    Pass {
+        name: "repeated",
+        line: "checks that were made before are not made again",
+        run: repeated::repeated,
+    },
+    Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
+    Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
+];
+
 /// Runs the list, up to and including the pass named `after` (its last occurrence). With `verify_each` the verifier runs after every pass, and the
 /// first violation ends the run.
 pub fn run_passes(program: &mut Program, after: Option<&str>, verify_each: bool) -> PassReport {
     let mut report = PassReport::default();
     let last = after.and_then(|name| PASSES.iter().rposition(|pass| pass.name == name));
     let count = last.map_or(PASSES.len(), |position| position + 1);
-    for pass in &PASSES[..count] {
+    run_list(program, &PASSES[..count], verify_each, &mut report);
+    report
+}
+
+/// Runs [`GRID_PASSES`].
+pub fn run_grid_passes(program: &mut Program, verify_each: bool) -> PassReport {
+    let mut report = PassReport::default();
+    run_list(program, GRID_PASSES, verify_each, &mut report);
+    report
+}
+
+fn run_list(program: &mut Program, list: &[Pass], verify_each: bool, report: &mut PassReport) {
+    for pass in list {
         report.changes = 0;
-        (pass.run)(program, &mut report);
+        (pass.run)(program, report);
         report.counts.push((pass.name, report.changes));
         if verify_each && let Err(violations) = verify(program) {
             report.violation = violations.first().map(|v| (pass.name, v.to_string()));
             break;
         }
     }
-    report
 }

@@ -7,13 +7,14 @@
 //!
 //! Pure: the caller measures time and asks about files through the hooks it passes.
 
-use crate::analysis::{kernels, race};
-use crate::backend::clif;
+use crate::analysis::{kernels as explicit, race};
+use crate::backend::{clif, cuda};
 use crate::base::target::Target;
 use crate::base::{Diagnostic, Options, Span};
 use crate::infer::{self, ArgTy, TypeHost};
 use crate::ir::artifact::{Artifact, Signature};
-use crate::ir::func::Program;
+use crate::ir::func::{FuncId, Program};
+use crate::ir::grid::{GridLoop, GridProgram};
 use crate::ir::stmt::Stmt;
 use crate::ir::{verify, walk};
 use crate::lower;
@@ -99,7 +100,7 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     on_stage(Stage::Infer);
     let (mut program, signature) = lower::lower(ast, &inferred, source).map_err(|error| vec![*error])?;
     on_stage(Stage::Lower);
-    let refused = kernels::check(&program);
+    let refused = explicit::check(&program);
     if !refused.is_empty() {
         return Err(sorted(refused));
     }
@@ -148,6 +149,39 @@ pub fn native(front: Front, target: &Target, scratch: &mut clif::Scratch) -> Res
     let mut artifact = clif::compile(&front.program, front.signature, target, scratch)?;
     artifact.warnings = front.warnings;
     Ok(artifact)
+}
+
+/// Kernels for a GPU, from the program as [`front`] made it. Needs no GPU.
+///
+/// # Panics
+/// In debug and test builds, if a pass breaks an invariant of the IR.
+#[must_use]
+pub fn kernels(front: &Front, lines: cuda::Lines<'_>) -> cuda::Kernels {
+    let mut program = front.program.clone();
+    cuda::gridify(&mut program);
+    check(&program, "gridify");
+    if front.optimize {
+        let report = passes::run_grid_passes(&mut program, cfg!(debug_assertions));
+        if let Some((pass, violation)) = &report.violation {
+            panic!("invalid IR after {pass}: {violation}");
+        }
+    }
+    cuda::emit(program, lines)
+}
+
+/// Adds kernels to an artifact that was made from the same program.
+pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels) {
+    let cuda::Kernels { source, options, loops, remarks } = kernels;
+    let loops = artifact
+        .parallels
+        .iter()
+        .map(|body| match loops.get(&FuncId::from_u32(body.func)) {
+            Some((words, found)) if *words == body.env_words => found.clone(),
+            _ => GridLoop::Host { reason: "its captures are not known".to_owned(), arrays: Vec::new() },
+        })
+        .collect();
+    artifact.grid = Some(GridProgram { source, options, loops });
+    artifact.remarks.extend(remarks);
 }
 
 fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {

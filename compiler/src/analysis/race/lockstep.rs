@@ -35,6 +35,8 @@ pub struct Obstacle {
 /// Loops to look at, and what was found.
 pub(crate) struct Search {
     wanted: FxHashSet<(FuncId, LoopId)>,
+    /// Statement by statement, or in any order at all?
+    is_lockstep: bool,
     found: FxHashMap<(FuncId, LoopId), Lockstep>,
 }
 
@@ -44,8 +46,25 @@ pub fn lockstep(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+    search(program, wanted, true)
+}
+
+/// Looks at serial loops of the program: might their iterations run in any order, as those of a `prange`?
+#[must_use]
+pub fn independent(
+    program: &Program,
+    wanted: FxHashSet<(FuncId, LoopId)>,
+) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+    search(program, wanted, false)
+}
+
+fn search(
+    program: &Program,
+    wanted: FxHashSet<(FuncId, LoopId)>,
+    is_lockstep: bool,
+) -> FxHashMap<(FuncId, LoopId), Lockstep> {
     let needed = needed(program, &wanted);
-    let mut search = Search { wanted, found: FxHashMap::default() };
+    let mut search = Search { wanted, is_lockstep, found: FxHashMap::default() };
     super::walk_functions(program, &mut RaceReport::default(), Some(&mut search), &|func| {
         needed.contains(&func)
     });
@@ -72,6 +91,11 @@ impl<'a> Walker<'a, '_> {
     /// Is the loop to be looked at as if it were parallel?
     pub(super) fn is_wanted(&self, l: &Loop) -> bool {
         self.lockstep.as_ref().is_some_and(|search| search.wanted.contains(&(self.func, l.id)))
+    }
+
+    /// Do iterations of wanted loops go on statement by statement?
+    pub(super) fn is_lockstep(&self, l: &Loop) -> bool {
+        self.is_wanted(l) && self.lockstep.as_ref().is_some_and(|search| search.is_lockstep)
     }
 
     /// The same proof as for a `prange`.

@@ -413,7 +413,7 @@ impl<'a> Walker<'a, '_> {
             facts,
             sources: self.values.sources(),
             info: &self.values.func.loops[l.id],
-            is_lockstep: self.is_wanted(l),
+            is_lockstep: self.is_lockstep(l),
             loops: self.loops,
         };
         let (first_access, first_decision) = (self.log.len(), self.report.decisions.len());

@@ -40,6 +40,7 @@ impl Emitter<'_> {
             call.disjoint.iter().filter_map(|&(a, b)| Some((captured(a)?, captured(b)?))).collect();
         let body = ParallelBody {
             entry: EntryPoint { offset: 0 },
+            func: call.body.as_u32(),
             env_words: env_words as u32,
             outputs: call
                 .outputs

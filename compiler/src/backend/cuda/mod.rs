@@ -1,3 +1,185 @@
-//! CUDA C for the kernels that parallel loops become.
+//! The CUDA back end: parallel loops as the text of kernels, for NVRTC.
+//!
+//! In: a program after the passes of the grid form ([`crate::passes`], list `GRID_PASSES`): outlined bodies whose loop is of
+//! the kind `Grid`. Out: one text for all kernels, which a person can read and which includes nothing, and for each loop how
+//! it is launched ([`crate::ir::grid`]) or why it stays on the processor. Needs neither a GPU nor a toolkit.
+//!
+//! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `device` writes functions
+//! that kernels call; `stmt`, `expr`, `arrays`, `literal` print; `sizes` says what fits 32 bits, `declare` where variables
+//! are declared, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
 
+mod arrays;
+mod collapse;
+mod declare;
+mod device;
+mod expr;
+mod host;
+mod kernel;
+mod literal;
 pub mod math;
+mod names;
+mod prelude;
+mod reduce;
+mod sizes;
+mod stmt;
+mod writer;
+
+use rustc_hash::FxHashMap;
+
+use crate::ir::grid::{GridLaunch, GridLoop};
+use crate::ir::{FuncId, LoopKind, ParallelCall, Program, Remark, RemarkKind, Stmt, walk};
+use collapse::Nest;
+pub use writer::Lines;
+use writer::Module;
+
+/// The kernels of a program.
+#[derive(Clone, Debug)]
+pub struct Kernels {
+    /// The text.
+    pub source: String,
+    /// What NVRTC must be told.
+    pub options: Vec<String>,
+    /// By body of the loop, with the number of words of its captures.
+    pub loops: FxHashMap<FuncId, (u32, GridLoop)>,
+    /// What became of each loop, for the user.
+    pub remarks: Vec<Remark>,
+}
+
+/// Writes kernels for all parallel loops that can be ones.
+#[must_use]
+pub fn emit(mut program: Program, lines: Lines<'_>) -> Kernels {
+    let mut calls: Vec<ParallelCall> = Vec::new();
+    for func in program.funcs.values() {
+        walk::for_each_stmt(&func.body, &mut |stmt| {
+            if let Stmt::Parallel(call) = stmt
+                && calls.iter().all(|known| known.body != call.body)
+            {
+                calls.push((**call).clone());
+            }
+        });
+    }
+    calls.sort_by_key(|call| call.body);
+    let nests: Vec<Option<Nest>> = calls
+        .iter()
+        .map(|call| {
+            let outputs = kernel::output_locals(&program.funcs[call.body], call);
+            collapse::collapse(&mut program, call.body, call, &outputs)
+        })
+        .collect();
+    write(&program, &calls, &nests, lines)
+}
+
+fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], lines: Lines<'_>) -> Kernels {
+    let mut module = Module {
+        lines,
+        math: Default::default(),
+        draws: false,
+        functions: FxHashMap::default(),
+        open: Vec::new(),
+        texts: Vec::new(),
+        names: kernel::module_names(),
+    };
+    let mut loops = FxHashMap::default();
+    let (mut kernels, mut remarks) = (Vec::new(), Vec::new());
+    for (call, nest) in calls.iter().zip(nests) {
+        let func = &program.funcs[call.body];
+        let words = kernel::env_words(func, call);
+        match kernel::kernel(&mut module, program, call, nest.as_ref()) {
+            Ok(kernel) => {
+                let text = format!("runs on the device: {}", kernel.launch.mapping);
+                remarks.push(Remark { span: func.span, kind: RemarkKind::Device, is_done: true, text });
+                kernels.push(kernel.text);
+                loops.insert(call.body, (words, GridLoop::Mapped(Box::new(kernel.launch))));
+            }
+            Err(refused) => {
+                module.open.clear();
+                let text = format!("runs on the processor: {}", refused.reason);
+                remarks.push(Remark { span: func.span, kind: RemarkKind::Device, is_done: false, text });
+                let arrays = kernel::host_arrays(func, call);
+                loops.insert(call.body, (words, GridLoop::Host { reason: refused.reason, arrays }));
+            }
+        }
+    }
+    let can_fail = loops.values().any(|(_, l)| matches!(l, GridLoop::Mapped(launch) if launch.can_fail));
+    let source = text(&module, &kernels, can_fail);
+    Kernels { source, options: vec!["--std=c++17".to_owned(), "--fmad=false".to_owned()], loops, remarks }
+}
+
+/// The whole text: types, what is needed of the rest, functions, kernels.
+fn text(module: &Module<'_>, kernels: &[String], can_fail: bool) -> String {
+    if kernels.is_empty() {
+        return String::new();
+    }
+    let mut body = module.texts.join("\n");
+    if !body.is_empty() {
+        body.push('\n');
+    }
+    body.push_str(&kernels.join("\n"));
+    let mut mathematics = math::definitions(&module.math);
+    if module.draws {
+        mathematics.push_str(&math::random());
+    }
+    // From the last helper to the first, because helpers use those before them.
+    let mut helpers: Vec<&str> = Vec::new();
+    for helper in prelude::HELPERS.iter().rev() {
+        let is_used = body.contains(helper.needle)
+            || mathematics.contains(helper.needle)
+            || helpers.iter().any(|text| text.contains(helper.needle));
+        if is_used {
+            helpers.push(helper.text);
+        }
+    }
+    let mut source = prelude::PRELUDE.to_owned();
+    if can_fail {
+        source.push_str(prelude::ERRORS);
+    }
+    if !helpers.is_empty() {
+        source.push('\n');
+        source.extend(helpers.into_iter().rev());
+    }
+    if !mathematics.is_empty() {
+        source.push('\n');
+        source.push_str(&mathematics);
+    }
+    source.push('\n');
+    source.push_str(&body);
+    source
+}
+
+/// Makes the loops of outlined bodies loops of threads: what the passes of the grid form start from. Iterations are counted from
+/// 0 then, so the first one is no parameter any more.
+pub fn gridify(program: &mut Program) {
+    let mut bodies = Vec::new();
+    for func in program.funcs.values() {
+        walk::for_each_stmt(&func.body, &mut |stmt| {
+            if let Stmt::Parallel(call) = stmt {
+                bodies.push(call.body);
+            }
+        });
+    }
+    for body in bodies {
+        let func = &mut program.funcs[body];
+        let Some(chunk) = func.chunk else { continue };
+        for expr in func.exprs.values_mut() {
+            if expr.kind == crate::ir::ExprKind::Local(chunk.first) {
+                expr.kind = crate::ir::ExprKind::Const(crate::ir::Const::int(0));
+            }
+        }
+        let mut statements = func.body.iter_mut();
+        if let Some(l) = statements.find_map(|stmt| match stmt {
+            Stmt::Loop(l) => Some(l),
+            _ => None,
+        }) {
+            l.kind = LoopKind::Grid;
+        }
+    }
+}
+
+/// The launch of a loop, if it has one.
+#[must_use]
+pub fn launch_of(grid_loop: &GridLoop) -> Option<&GridLaunch> {
+    match grid_loop {
+        GridLoop::Mapped(launch) => Some(launch),
+        GridLoop::Host { .. } => None,
+    }
+}

@@ -86,7 +86,7 @@ impl Names {
             _ => false,
         };
         let mut mentioned = Vec::new();
-        let mut head = walk::stmt_head(stmt);
+        let mut head = walk::head_of(stmt);
         walk::for_each_local_mut(&mut head, &mut |local| mentioned.push(Var::Local(*local)));
         walk::for_each_array_mut(&mut head, &mut |array| mentioned.push(Var::Array(*array)));
         walk::for_each_expr_root(&head, &mut |root| {

@@ -537,7 +537,7 @@ pub fn stored_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
 pub fn used_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
     let mut set = ArraySet::new();
     for_each_stmt(block, &mut |stmt| {
-        for_each_array_mut(&mut stmt_head(stmt), &mut |array| {
+        for_each_array_mut(&mut head_of(stmt), &mut |array| {
             set.insert(*array);
         });
     });
@@ -550,7 +550,8 @@ pub fn used_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
 }
 
 /// A copy of the statement without the blocks in it.
-pub(super) fn stmt_head(stmt: &Stmt) -> Stmt {
+#[must_use]
+pub fn head_of(stmt: &Stmt) -> Stmt {
     match stmt {
         Stmt::If { cond, .. } => Stmt::If { cond: *cond, then: Vec::new(), orelse: Vec::new() },
         Stmt::While { id, cond, .. } => {

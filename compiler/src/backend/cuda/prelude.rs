@@ -1,0 +1,385 @@
+//! What every emitted text begins with: types, the error record, and the operations of the language that C does not have.
+
+/// The beginning of the text. Macros: `KJIT_WIDE` makes `index_t` 64 bits wide, `KJIT_MAY_ALIAS` takes `__restrict__` away.
+pub(super) const PRELUDE: &str = r"// Numbers as kjit names them.
+typedef signed char i8;
+typedef short i16;
+typedef int i32;
+typedef long long i64;
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef float f32;
+typedef double f64;
+struct c64 { f32 re, im; };
+struct c128 { f64 re, im; };
+
+// What is counted and indexed with. The host sees to it that it fits.
+#ifdef KJIT_WIDE
+typedef long long index_t;
+#else
+typedef int index_t;
+#endif
+
+// Arrays that share no memory with another one that is written; the host compares.
+#ifdef KJIT_MAY_ALIAS
+#define RESTRICT
+#else
+#define RESTRICT __restrict__
+#endif
+
+// Which iterations are this thread's: the first one and the distance to the next, along x and y.
+static __device__ __forceinline__ index_t first_x() { return (index_t)blockIdx.x * (index_t)blockDim.x + (index_t)threadIdx.x; }
+static __device__ __forceinline__ index_t first_y() { return (index_t)blockIdx.y * (index_t)blockDim.y + (index_t)threadIdx.y; }
+static __device__ __forceinline__ index_t step_x() { return (index_t)gridDim.x * (index_t)blockDim.x; }
+static __device__ __forceinline__ index_t step_y() { return (index_t)gridDim.y * (index_t)blockDim.y; }
+";
+
+/// The error record, for kernels that can fail.
+pub(super) const ERRORS: &str = r"
+// The failure of the lowest iteration so far.
+struct ErrorRecord {
+    u32 lock;
+    u32 code; // number of the trap, plus 1
+    u64 iteration;
+    u32 block, thread;
+    u64 args[8];
+};
+
+static __device__ __forceinline__ u64 word(i64 x) { return (u64)x; }
+static __device__ __forceinline__ u64 word(u64 x) { return x; }
+static __device__ __forceinline__ u64 word(f64 x) { return (u64)__double_as_longlong(x); }
+static __device__ __forceinline__ u64 word(f32 x) { return (u64)(u32)__float_as_int(x); }
+static __device__ __forceinline__ u64 word(bool x) { return x ? 1 : 0; }
+
+// Notes a failure and returns; the thread goes on to its end without the access. Rare, so it takes its time.
+static __device__ __noinline__ void fail(ErrorRecord* error, u64 iteration, u32 code, u64 a = 0, u64 b = 0, u64 c = 0,
+                                         u64 d = 0, u64 e = 0, u64 f = 0, u64 g = 0, u64 h = 0)
+{
+    bool is_noted = false;
+    while (!is_noted) {
+        if (atomicCAS(&error->lock, 0u, 1u) == 0u) {
+            volatile ErrorRecord* record = error;
+            if (record->code == 0 || iteration < record->iteration) {
+                record->iteration = iteration;
+                record->block = blockIdx.x + gridDim.x * blockIdx.y;
+                record->thread = threadIdx.x + blockDim.x * threadIdx.y;
+                const u64 args[8] = {a, b, c, d, e, f, g, h};
+                for (int k = 0; k < 8; k++) record->args[k] = args[k];
+                record->code = code;
+            }
+            __threadfence();
+            atomicExch(&error->lock, 0u);
+            is_noted = true;
+        }
+    }
+}
+// The place of an iteration of two loops that run as one, in their order.
+static __device__ __forceinline__ u64 order(index_t outer, index_t inner) { return (u64)outer << 32 | (u64)(u32)inner; }
+";
+
+/// A function of the language that C has not, with the word that shows whether a text needs it.
+pub(super) struct Helper {
+    /// What a use looks like.
+    pub(super) needle: &'static str,
+    /// The definition.
+    pub(super) text: &'static str,
+}
+
+/// In order: what uses another comes after it.
+pub(super) const HELPERS: &[Helper] = &[
+    Helper {
+        needle: "wadd(",
+        text: "static __device__ __forceinline__ i64 wadd(i64 a, i64 b) { return (i64)((u64)a + (u64)b); }\n",
+    },
+    Helper {
+        needle: "wsub(",
+        text: "static __device__ __forceinline__ i64 wsub(i64 a, i64 b) { return (i64)((u64)a - (u64)b); }\n",
+    },
+    Helper {
+        needle: "wmul(",
+        text: "static __device__ __forceinline__ i64 wmul(i64 a, i64 b) { return (i64)((u64)a * (u64)b); }\n",
+    },
+    Helper {
+        needle: "wneg(",
+        text: "static __device__ __forceinline__ i64 wneg(i64 a) { return (i64)(0 - (u64)a); }\n",
+    },
+    Helper {
+        needle: "wabs(",
+        text: "static __device__ __forceinline__ i64 wabs(i64 a) { return a < 0 ? (i64)(0 - (u64)a) : a; }\n",
+    },
+    Helper {
+        needle: "shl(",
+        text: "static __device__ __forceinline__ i64 shl(i64 a, i64 n) { return (u64)n < 64 ? (i64)((u64)a << n) : 0; }\n",
+    },
+    Helper {
+        needle: "shr(",
+        text: "static __device__ __forceinline__ i64 shr(i64 a, i64 n) { return a >> ((u64)n < 64 ? n : 63); }\n",
+    },
+    Helper {
+        needle: "shr_u64(",
+        text: "static __device__ __forceinline__ u64 shr_u64(u64 a, i64 n) { return (u64)n < 64 ? a >> n : 0; }\n",
+    },
+    Helper {
+        needle: "floor_div",
+        text: "// Python's quotient and remainder; a zero divisor gives 0.\n\
+               template <class T> static __device__ __forceinline__ T floor_div(T a, T b)\n{\n    \
+               if (b == 0) return 0;\n    if (b == -1) return (T)(0 - (u64)a);\n    const T q = a / b;\n    \
+               return q - (q * b != a && (a < 0) != (b < 0));\n}\n",
+    },
+    Helper {
+        needle: "floor_mod",
+        text: "template <class T> static __device__ __forceinline__ T floor_mod(T a, T b)\n{\n    \
+               if (b == 0 || b == -1) return 0;\n    const T r = a % b;\n    \
+               return r != 0 && (r < 0) != (b < 0) ? r + b : r;\n}\n",
+    },
+    Helper {
+        needle: "int_pow(",
+        text: "static __device__ u64 uint_pow(u64 base, u64 exponent)\n{\n    u64 power = 1;\n    \
+               for (; exponent != 0; exponent >>= 1) {\n        if (exponent & 1) power *= base;\n        base *= base;\n    }\n    \
+               return power;\n}\n\
+               static __device__ i64 int_pow(i64 base, i64 exponent)\n{\n    \
+               if (exponent < 0) return base == 1 ? 1 : base == -1 ? 1 - 2 * (exponent & 1) : 0;\n    \
+               return (i64)uint_pow((u64)base, (u64)exponent);\n}\n",
+    },
+    Helper {
+        needle: "smaller",
+        text: "// Python's min and max: the first, unless the second is better.\n\
+               template <class T> static __device__ __forceinline__ T smaller(T a, T b) { return b < a ? b : a; }\n",
+    },
+    Helper {
+        needle: "larger",
+        text: "template <class T> static __device__ __forceinline__ T larger(T a, T b) { return b > a ? b : a; }\n",
+    },
+    Helper {
+        needle: "wrap<",
+        text: "// A negative index counts from the end.\n\
+               template <class T> static __device__ __forceinline__ T wrap(T index, T extent) { return index < 0 ? index + extent : index; }\n",
+    },
+    Helper {
+        needle: "to_i64(",
+        text: "// Truncated; what does not fit is the smallest number.\n\
+               static __device__ __forceinline__ i64 to_i64(f64 x)\n{\n    \
+               return x >= -9223372036854775808.0 && x < 9223372036854775808.0 ? (i64)x : (-9223372036854775807LL - 1);\n}\n",
+    },
+    Helper {
+        needle: "to_u64(",
+        text: "static __device__ __forceinline__ u64 to_u64(f64 x)\n{\n    \
+               return x >= 9223372036854775808.0 ? (u64)to_i64(x - 9223372036854775808.0) ^ (1ULL << 63) : (u64)to_i64(x);\n}\n",
+    },
+    Helper {
+        needle: "f64_bits(",
+        text: "static __device__ __forceinline__ f64 f64_bits(u64 bits) { return __longlong_as_double((i64)bits); }\n",
+    },
+    Helper {
+        needle: "f32_bits(",
+        text: "static __device__ __forceinline__ f32 f32_bits(u32 bits) { return __int_as_float((i32)bits); }\n",
+    },
+    Helper {
+        needle: "float_",
+        text: "// Python's quotient and remainder of floats, by CPython's algorithm; `is_mod` asks for the remainder.\n\
+               template <class T> static __device__ T float_divmod(T a, T b, bool is_mod, T rest)\n{\n    \
+               if (b == 0) return is_mod ? rest : a / b;\n    \
+               T quotient = (a - rest) / b;\n    \
+               if (rest == 0) rest = (T)copysign((f64)0, (f64)b);\n    \
+               else if ((b < 0) != (rest < 0)) { rest += b; quotient -= 1; }\n    \
+               if (is_mod) return rest;\n    \
+               if (quotient == 0) return (T)copysign((f64)0, (f64)(a / b));\n    \
+               const T whole = (T)floor((f64)quotient);\n    \
+               return quotient - whole > (T)0.5 ? whole + 1 : whole;\n}\n\
+               static __device__ f64 float_floordiv(f64 a, f64 b) { return float_divmod(a, b, false, fmod(a, b)); }\n\
+               static __device__ f32 float_floordiv(f32 a, f32 b) { return float_divmod(a, b, false, fmodf(a, b)); }\n\
+               static __device__ f64 float_mod(f64 a, f64 b) { return float_divmod(a, b, true, fmod(a, b)); }\n\
+               static __device__ f32 float_mod(f32 a, f32 b) { return float_divmod(a, b, true, fmodf(a, b)); }\n",
+    },
+    Helper {
+        needle: "reduce_block(",
+        text: "// The same number of the thread that many places further on in the warp.\n\
+               static __device__ __forceinline__ f64 down(f64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ f32 down(f32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ i64 down(i64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ u64 down(u64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ bool down(bool x, u32 n) { return __shfl_down_sync(0xffffffffu, (int)x, n) != 0; }\n\
+               static __device__ __forceinline__ i32 down(i32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ u32 down(u32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
+               static __device__ __forceinline__ i16 down(i16 x, u32 n) { return (i16)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
+               static __device__ __forceinline__ u16 down(u16 x, u32 n) { return (u16)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
+               static __device__ __forceinline__ i8 down(i8 x, u32 n) { return (i8)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
+               static __device__ __forceinline__ u8 down(u8 x, u32 n) { return (u8)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\n\
+               // Partial results of a block of whole warps as one, in fixed order: of use in thread 0.\n\
+               template <class P> static __device__ P reduce_block(P partial)\n{\n    \
+               __shared__ P of_warps[32];\n    \
+               const u32 thread = threadIdx.x + blockDim.x * threadIdx.y;\n    \
+               const u32 warps = blockDim.x * blockDim.y / 32;\n    \
+               for (u32 n = 16; n > 0; n /= 2) partial.take(partial.from(n));\n    \
+               if (thread % 32 == 0) of_warps[thread / 32] = partial;\n    \
+               __syncthreads();\n    \
+               if (thread == 0) {\n        \
+               for (u32 warp = 1; warp < warps; warp++) partial.take(of_warps[warp]);\n    }\n    \
+               return partial;\n}\n",
+    },
+];
+
+/// Names that a variable must not have: keywords, what the prelude defines, what CUDA does.
+pub(super) const TAKEN: &[&str] = &[
+    "alignas",
+    "alignof",
+    "and",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "const",
+    "constexpr",
+    "continue",
+    "decltype",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "explicit",
+    "export",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "friend",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "mutable",
+    "namespace",
+    "new",
+    "noexcept",
+    "not",
+    "nullptr",
+    "operator",
+    "or",
+    "private",
+    "protected",
+    "public",
+    "register",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "struct",
+    "switch",
+    "template",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typedef",
+    "typeid",
+    "typename",
+    "union",
+    "unsigned",
+    "using",
+    "virtual",
+    "void",
+    "volatile",
+    "while",
+    "xor",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f32",
+    "f64",
+    "c64",
+    "c128",
+    "index_t",
+    "RESTRICT",
+    "error",
+    "trip",
+    "iteration",
+    "partials",
+    "results",
+    "partial",
+    "blocks",
+    "shared_bytes",
+    "order",
+    "fail",
+    "word",
+    "wrap",
+    "down",
+    "smaller",
+    "larger",
+    "shl",
+    "shr",
+    "first_x",
+    "first_y",
+    "step_x",
+    "step_y",
+    "main",
+    "printf",
+    "assert",
+    "min",
+    "max",
+    "abs",
+    "exp",
+    "log",
+    "sin",
+    "cos",
+    "tan",
+    "sqrt",
+    "pow",
+    "floor",
+    "ceil",
+    "trunc",
+    "rint",
+    "fabs",
+    "fma",
+    "fmaf",
+    "fmod",
+    "sqrtf",
+    "fabsf",
+    "floorf",
+    "ceilf",
+    "truncf",
+    "rintf",
+    "fmodf",
+    "y0",
+    "y1",
+    "j0",
+    "j1",
+    "yn",
+    "jn",
+    "gamma",
+    "copysign",
+    "threadIdx",
+    "blockIdx",
+    "blockDim",
+    "gridDim",
+    "warpSize",
+    "next",
+    "done",
+    "linux",
+    "unix",
+    "seed",
+    "epoch",
+    "stream",
+    "state",
+    "I",
+    "NULL",
+    "EOF",
+    "NAN",
+    "INFINITY",
+    "isnan",
+    "isinf",
+];
