@@ -186,6 +186,8 @@ pub(crate) enum EmitKind {
     Strip,
     Clif,
     Asm,
+    /// Kernels for an NVIDIA GPU; needs none.
+    Cuda,
     Remarks,
 }
 

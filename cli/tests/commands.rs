@@ -85,6 +85,7 @@ fn every_stage_is_printed() {
     assert!(emit("asm", &[]).starts_with("entry:  ; heat\n"));
     assert!(emit("asm", &[]).contains("; 19: out[i, j] = u[i, j]"));
     assert!(emit("remarks", &[]).contains("parallel"));
+    assert!(emit("cuda", &[]).contains("extern \"C\" __global__ void __launch_bounds__(256) heat_loop0(\n"));
     // Types of values win over annotations: contiguous here.
     let types = emit("types", &["u=zeros:5x5", "out=zeros:5x5", "k=1.0"]);
     assert!(types.starts_with("# heat(u: f64[:, ::1], out: f64[:, ::1], k: f64)"), "{types}");

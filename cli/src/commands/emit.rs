@@ -6,6 +6,7 @@ use std::fmt::Write;
 use iced_x86::{Decoder, DecoderOptions, Formatter, IntelFormatter};
 use kjit::{DeviceKind, Engine, Remark};
 use kjit_compiler::backend::clif::{self, CodegenOptions, LineTable};
+use kjit_compiler::backend::cuda;
 use kjit_compiler::infer::{self, Instance, Resolution};
 use kjit_compiler::ir::Artifact;
 use kjit_compiler::ir::text::print_program;
@@ -31,6 +32,12 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
         EmitKind::Ast => tree(args, format)?,
         EmitKind::Types => {
             types(&open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?, args)?
+        }
+        EmitKind::Cuda => {
+            let session = open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?;
+            let front = front(&session, &args.target, None)?;
+            session.show_warnings(&front.warnings, &args.target, format)?;
+            kernels(&session, &front)
         }
         EmitKind::Ir | EmitKind::Strip | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
             let session = open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?;
@@ -172,6 +179,18 @@ pub(super) fn types_by_line(instance: &Instance, ast: &Ast, source: &str) -> BTr
         }
     }
     lines
+}
+
+/// The text of the kernels, and which loops have none.
+fn kernels(session: &Session, front: &Front) -> String {
+    let source = session.module.source();
+    let found = pipeline::kernels(front, cuda::Lines::Comments { source });
+    let mut text = found.source;
+    for remark in found.remarks.iter().filter(|remark| !remark.is_done) {
+        let (line, _) = remark.span.line_column(source);
+        let _ = writeln!(text, "// Line {line} {}.", remark.text);
+    }
+    text
 }
 
 /// One line per remark.

@@ -180,7 +180,7 @@ pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels) {
             _ => GridLoop::Host { reason: "its captures are not known".to_owned(), arrays: Vec::new() },
         })
         .collect();
-    artifact.grid = Some(GridProgram { source, options, loops });
+    artifact.grid = Some(GridProgram { source, options, tells_host_access: false, loops });
     artifact.remarks.extend(remarks);
 }
 

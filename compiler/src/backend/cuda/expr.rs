@@ -222,6 +222,7 @@ impl Writer<'_, '_> {
                     Text { is_index: fits, ..Text::atom(code) }
                 }
             }
+            BinaryOp::MulHigh => call("__umul64hi", a, b),
             BinaryOp::IntPow => call(if ty == DType::U64 { "uint_pow" } else { "int_pow" }, a, b),
             BinaryOp::And | BinaryOp::Or | BinaryOp::Xor if ty == DType::Bool => {
                 let (sign, own) = match op {

@@ -136,6 +136,7 @@ impl Sizes {
                     of(*right)
                 }
                 BinaryOp::Div
+                | BinaryOp::MulHigh
                 | BinaryOp::IntPow
                 | BinaryOp::And
                 | BinaryOp::Or
