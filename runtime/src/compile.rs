@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kjit_compiler::backend::clif;
+use kjit_compiler::backend::{clif, cuda};
 use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::infer::{ArgTy, TypeHost};
 use kjit_compiler::ir::artifact::{Artifact, Signature};
@@ -178,7 +178,7 @@ fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Res
             Ok(made) => return Ok(made),
             Err(front) => *front,
         };
-        return Ok(Made::Artifact(Box::new(back(front, engine, watch)?), Origin::Compiled));
+        return Ok(Made::Artifact(Box::new(back(front, kernel, watch)?), Origin::Compiled));
     };
     let text = &kernel.parsed.source.text;
     let source_key =
@@ -200,7 +200,7 @@ fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Res
         Some(stored) => (stored.into_artifact(&function_starts), Origin::Cache),
         None => {
             watch.lap("cache");
-            let artifact = back(front, engine, watch)?;
+            let artifact = back(front, kernel, watch)?;
             let file = kernel.parsed.source.name.to_string();
             let stored = Stored { artifact, function_starts: function_starts.clone(), file };
             cache.store(&content_key, &stored);
@@ -244,12 +244,25 @@ fn front(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Result
         .map_err(|diagnostics| parsed.source.compile_error(diagnostics))
 }
 
-fn back(mut front: Front, engine: &EngineInner, watch: &mut Stopwatch) -> Result<Artifact, Error> {
+fn back(mut front: Front, kernel: &KernelInner, watch: &mut Stopwatch) -> Result<Artifact, Error> {
+    let engine = &*kernel.parsed.engine.inner;
+    let grid = engine.wants_grid().then(|| {
+        let source = &kernel.parsed.source;
+        let lines = cuda::Lines::Directives { source: &source.text, file: &source.name };
+        let kernels = pipeline::kernels(&front, lines);
+        (kernels, pipeline::tell_host_access(&mut front))
+    });
+    if grid.is_some() {
+        watch.lap("kernels");
+    }
     pipeline::optimize(&mut front, None);
     watch.lap("passes");
-    let artifact = SCRATCH.with(|scratch| {
+    let mut artifact = SCRATCH.with(|scratch| {
         pipeline::native(front, &engine.target, &mut scratch.borrow_mut()).map_err(Error::Internal)
     })?;
+    if let Some((kernels, tells_host_access)) = grid {
+        pipeline::attach(&mut artifact, kernels, tells_host_access);
+    }
     watch.lap("codegen");
     Ok(artifact)
 }

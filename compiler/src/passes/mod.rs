@@ -24,6 +24,7 @@ pub mod polls;
 pub mod propagate;
 pub mod regroup;
 pub mod repeated;
+pub mod residency;
 pub mod simplify;
 pub mod strength;
 pub mod unroll;

@@ -18,7 +18,7 @@ use crate::ir::grid::{GridLoop, GridProgram};
 use crate::ir::stmt::Stmt;
 use crate::ir::{verify, walk};
 use crate::lower;
-use crate::passes::{self, PassReport, contract, outline, parallelize, regroup};
+use crate::passes::{self, PassReport, contract, outline, parallelize, regroup, residency};
 use crate::syntax::ast::Ast;
 
 /// What is to be compiled.
@@ -169,8 +169,16 @@ pub fn kernels(front: &Front, lines: cuda::Lines<'_>) -> cuda::Kernels {
     cuda::emit(program, lines)
 }
 
-/// Adds kernels to an artifact that was made from the same program.
-pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels) {
+/// Makes the host's code say which arrays it is about to touch, so that they can stay on a device between loops: before
+/// [`optimize`]. False if it cannot.
+pub fn tell_host_access(front: &mut Front) -> bool {
+    let tells = residency::residency(&mut front.program);
+    check(&front.program, "residency");
+    tells
+}
+
+/// Adds kernels to an artifact that was made from the same program. `tells_host_access` is what [`tell_host_access`] said.
+pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels, tells_host_access: bool) {
     let cuda::Kernels { source, options, loops, remarks } = kernels;
     let loops = artifact
         .parallels
@@ -180,7 +188,7 @@ pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels) {
             _ => GridLoop::Host { reason: "its captures are not known".to_owned(), arrays: Vec::new() },
         })
         .collect();
-    artifact.grid = Some(GridProgram { source, options, tells_host_access: false, loops });
+    artifact.grid = Some(GridProgram { source, options, tells_host_access, loops });
     artifact.remarks.extend(remarks);
 }
 
