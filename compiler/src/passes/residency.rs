@@ -96,7 +96,7 @@ fn inside(program: &Program) -> EntitySet<FuncId> {
 fn launches(launching: &EntitySet<FuncId>, stmt: &Stmt) -> bool {
     let mut found = false;
     walk::for_each_stmt(std::slice::from_ref(stmt), &mut |stmt| match stmt {
-        Stmt::Parallel(_) => found = true,
+        Stmt::Parallel(_) | Stmt::Launch { .. } => found = true,
         Stmt::Call { callee, .. } => found |= launching.contains(*callee),
         _ => {}
     });

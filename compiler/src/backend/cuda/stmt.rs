@@ -80,6 +80,9 @@ impl Writer<'_, '_> {
             Stmt::Runtime { function, args, results, trap } => {
                 self.service(*function, args, results, *trap)?
             }
+            Stmt::Device { span, .. } | Stmt::Launch { span, .. } => {
+                return Err(Refused::new(*span, "it does what only kernels that are written out may do"));
+            }
             Stmt::Check { check, trap, args } => {
                 let span = self.program.traps[*trap].span;
                 self.at(span);
