@@ -28,6 +28,13 @@ impl Values<'_> {
         b.sub(a).is_some_and(|p| self.is_nonneg(&p))
     }
 
+    /// An iteration of a loop upwards runs, so there is one.
+    pub fn assume_entered(&mut self, lo: &Poly, hi: &Poly) {
+        if self.is_as_computed(lo) && self.is_as_computed(hi) {
+            self.facts.extend(hi.sub(lo).and_then(|p| p.plus(-1)));
+        }
+    }
+
     /// A condition is known to be true (or false): its comparisons become facts.
     pub fn assume(&mut self, cond: ExprId, holds: bool) {
         match &self.func.exprs[cond].kind {

@@ -658,6 +658,9 @@ impl Emitter<'_> {
 
     /// Truncates; NaN and what does not fit give `i64::MIN`. Both are rare, so they are out of the way of the number.
     fn truncate(&mut self, x: Value) -> Value {
+        if self.unit.abilities.has_own_truncation {
+            return self.b.ins().fcvt_to_sint_sat(clif::I64, x);
+        }
         let limit = self.loaded_constant(Const(TWO_63.to_bits()));
         // False for NaN. Below -2^63 the saturating conversion gives the wanted value by itself.
         let is_low = self.b.ins().fcmp(FloatCC::LessThan, x, limit);

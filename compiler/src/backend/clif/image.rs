@@ -100,6 +100,9 @@ impl Image {
         self.code.resize(aligned, 0);
         let start = u32::try_from(self.code.len()).map_err(|_| "the image is too large")?;
         self.code.extend_from_slice(compiled.code_buffer());
+        if has_jumps_of_x64(isa) {
+            super::truncation::without_repairs(names, &mut self.code[aligned..])?;
+        }
         for reloc in compiled.buffer.relocs() {
             let callee = match &reloc.target {
                 FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {

@@ -15,6 +15,8 @@ pub(super) struct Abilities {
     pub has_fma: bool,
     /// Is a constant of a vector cheaper to load than a scalar one to build?
     pub has_cheap_vector_constants: bool,
+    /// Is the saturating conversion to integers the machine's, once [`super::truncation`] has been there?
+    pub has_own_truncation: bool,
     /// Convention of everything outside the image.
     pub outer: CallConv,
     /// Convention between functions of the image.
@@ -54,6 +56,7 @@ pub(super) fn abilities(isa: &dyn TargetIsa, target: &Target) -> Abilities {
         has_round: !is_x64 || has("has_sse41"),
         has_fma: !is_x64 || has("has_fma"),
         has_cheap_vector_constants: is_x64,
+        has_own_truncation: is_x64,
         outer: isa.default_call_conv(),
         inner: CallConv::Fast,
     }

@@ -23,6 +23,7 @@ mod strip128;
 mod strips;
 #[cfg(test)]
 mod tests;
+mod truncation;
 
 use std::fmt::Write;
 

@@ -196,7 +196,11 @@ impl<'a> Planner<'a> {
         self.frame = Some(frame);
         self.values.atoms.value(None, None);
         if let Some(counter) = self.values.enter_loop(l, &lo, &hi) {
-            self.firsts.insert(counter, lo);
+            self.firsts.insert(counter, lo.clone());
+        }
+        // That `-n <= j - 1` in a loop from 0 to n. (From a chunk's first iteration on, a test for `j - 1 >= 0` is better.)
+        if l.step > 0 && lo.as_int().is_some() {
+            self.values.assume_entered(&lo, &hi);
         }
         self.block(&l.body);
         self.frame = outer;
