@@ -2,10 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
-use kjit::DType;
+use kjit::{ArgTy, DType, Options};
+use kjit_compiler::backend::cuda::Lines;
 use kjit_compiler::backend::cuda::math::{MathUse, definitions, name1, name2, random};
+use kjit_compiler::infer::{NoHost, annotated_signature};
+use kjit_compiler::ir::grid::GridVariant;
 use kjit_compiler::numerics::math::{MathFn1, MathFn2};
+use kjit_compiler::pipeline::{self, Request};
+use kjit_compiler::syntax;
 use kjit_tests::gpu::{standin, toolkit, trials};
 use libtest_mimic::Arguments;
 
@@ -18,7 +24,9 @@ fn main() {
     let tests: &[(&str, fn())] = &[
         ("mathematical functions compile", mathematical_functions),
         ("the disassembler's view", the_disassemblers_view),
+        ("the kernel library compiles", the_kernel_library_compiles),
         ("the case files compile", the_case_files_compile),
+        ("code shapes", code_shapes),
     ];
     libtest_mimic::run(&args, trials(tests, toolkit().err())).exit();
 }
@@ -74,6 +82,63 @@ fn mathematical_functions() {
     }
 }
 
+/// The text that a function with these arguments becomes; nothing if no loop of it does.
+fn emitted(source: &str, function: &str, args: &[ArgTy]) -> Option<(String, Vec<String>)> {
+    let (ast, _) = syntax::parse(source);
+    let options = Options::default();
+    let request = Request { ast: &ast, source, function, args, options: &options, host: &NoHost };
+    let front = pipeline::front(&request, &mut |_| {}).ok()?;
+    let kernels = pipeline::kernels(&front, Lines::Directives { source, file: "case.k" });
+    (!kernels.source.is_empty()).then_some((kernels.source, kernels.options))
+}
+
+fn compile(
+    text: &str,
+    options: &[String],
+    architecture: u32,
+    variant: GridVariant,
+) -> Result<Vec<u8>, String> {
+    let mut defines: String = variant.defines().iter().map(|name| format!("#define {name} 1\n")).collect();
+    defines.push_str(text);
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    toolkit()?.compile(&defines, architecture, &options)
+}
+
+/// The text of every kernel with a loop for the GPU, as `main` compiles it without arguments.
+fn library() -> Vec<(String, String, Vec<String>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../kernels");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "k") {
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let (ast, _) = syntax::parse(&source);
+        let Ok(args) = annotated_signature(&ast, "main") else { continue };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some((text, options)) = emitted(&source, "main", &args) {
+            found.push((name, text, options));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn the_kernel_library_compiles() {
+    let library = library();
+    assert!(library.len() > 10, "only {} kernels have loops for the GPU", library.len());
+    let mut problems = String::new();
+    for (name, text, options) in &library {
+        for architecture in ARCHITECTURES {
+            if let Err(error) = compile(text, options, architecture, GridVariant::default()) {
+                let _ = writeln!(problems, "{name}, sm_{architecture}: {error}");
+            }
+        }
+    }
+    assert!(problems.is_empty(), "{problems}");
+}
+
 /// The texts that the stand-in for NVRTC was given when the case files ran, which is before this. The newest ones: older states
 /// of the compiler leave theirs.
 fn the_case_files_compile() {
@@ -95,6 +160,34 @@ fn the_case_files_compile() {
         }
     }
     assert!(problems.is_empty(), "{problems}");
+}
+
+/// What the emitter promises about its code: no local memory, no call in index arithmetic, few registers.
+fn code_shapes() {
+    let source = "def saxpy(a: f32, x: f32[::1], y: f32[::1]):\n    for i in prange(len(x)):\n        y[i] = a * x[i] + y[i]\n\n\
+                  def total(x: f64[::1]) -> f64:\n    s = 0.0\n    for i in prange(len(x)):\n        s += x[i]\n    return s\n\n\
+                  def blur(u: f64[:, ::1], v: f64[:, ::1]):\n    for i in prange(1, u.shape[0] - 1):\n        \
+                  for j in prange(1, u.shape[1] - 1):\n            \
+                  v[i, j] = 0.25 * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1])\n";
+    let (ast, _) = syntax::parse(source);
+    for (function, most_registers) in [("saxpy", 48), ("total", 64), ("blur", 64)] {
+        let args = annotated_signature(&ast, function).unwrap();
+        let (text, options) = emitted(source, function, &args).unwrap();
+        let image = compile(&text, &options, 90, GridVariant::default()).unwrap();
+        for kernel in toolkit().unwrap().disassemble(&image).unwrap() {
+            let name = &kernel.kernel;
+            assert_eq!(
+                (kernel.count("LDL"), kernel.count("STL")),
+                (0, 0),
+                "{name} has local memory:\n{text}"
+            );
+            assert!(kernel.registers <= most_registers, "{name}: {} registers\n{text}", kernel.registers);
+            // The error record is written by a function of its own, which a call is fine for.
+            if !text.contains("fail(") {
+                assert_eq!(kernel.count("CALL"), 0, "{name} calls:\n{text}");
+            }
+        }
+    }
 }
 
 fn the_disassemblers_view() {
