@@ -42,6 +42,8 @@ pub struct Setup {
     pub cache: CacheUse,
     /// Do parallel loops run on the stand-in for a GPU?
     pub is_gpu: bool,
+    /// Statements that an interpreter runs before it gives up.
+    pub step_limit: u64,
 }
 
 /// How a setup uses the test's cache directory.
@@ -70,6 +72,7 @@ const fn setup(name: &'static str, threads: usize, cache: CacheUse) -> Setup {
         cpu: None,
         cache,
         is_gpu: false,
+        step_limit: 200_000_000,
     }
 }
 
@@ -225,7 +228,7 @@ pub fn transcript(setup: &Setup, source: &str, lines: &[Line], cache: Option<&Pa
         .threads(setup.threads)
         .cache(directory)
         .options(Options { optimize: setup.optimize, ..Options::default() })
-        .step_limit(200_000_000)
+        .step_limit(setup.step_limit)
         .print(move |line| {
             sink.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(line.to_owned());
         });

@@ -175,7 +175,22 @@ impl Generator<'_> {
         }
     }
 
+    /// Half of a 64-bit integer, as the parts of a long multiplication are.
+    fn half(&mut self) -> Value {
+        let a = self.any(Ty::I64);
+        if self.rng.one_in(2) {
+            return self.b.shift(Shift::Shr, a, 32 + self.rng.below(3) as u8);
+        }
+        let mask = self.rng.pick(&[0xffff_ffff, 0xffff_fffe, 0x1_0000_0000, 0xffff]);
+        let mask = self.b.i64(mask);
+        self.b.and(a, mask)
+    }
+
     pub(super) fn int_op(&mut self, ty: Ty) -> Value {
+        if ty == Ty::I64 && self.rng.one_in(30) {
+            let (a, b) = (self.half(), self.half());
+            return self.b.mul(a, b);
+        }
         if self.small && ty == Ty::I64 && self.rng.one_in(3) {
             return if self.rng.one_in(2) { self.small_int() } else { self.load(ty) };
         }
