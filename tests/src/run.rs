@@ -744,7 +744,7 @@ fn remarks(case: &Case, source: &str) -> Result<String, String> {
     let mut text = String::new();
     for remark in &front.program.remarks {
         let line = remark.span.line_column(source).0;
-        let _ = writeln!(text, "line {line}: {}", remark.text);
+        let _ = writeln!(text, "line {line}: {}", remark.sentence(source));
     }
     Ok(text)
 }

@@ -14,7 +14,7 @@ use kjit_compiler::pipeline;
 use kjit_compiler::syntax::ast::{Ast, Block, Stmt, StmtKind};
 
 use super::check::Host;
-use super::emit::{front, types_by_line};
+use super::emit::{front, told, types_by_line};
 use super::{Session, open};
 use crate::args::AnnotateArgs;
 use crate::exit::{ErrorFormat, Failure, Outcome, note};
@@ -37,7 +37,7 @@ pub(crate) fn annotate(args: &AnnotateArgs, format: ErrorFormat) -> Outcome {
             lines.add_types(line, words);
         }
     }
-    lines.add_remarks(&front.program.remarks, &loops(ast, source), source);
+    lines.add_remarks(&told(&session, front)?, &loops(ast, source), source);
     let page = page(&session, &lines, args);
     match path(args) {
         Some(path) => {
@@ -138,16 +138,20 @@ impl<'a> Lines<'a> {
     fn add_remarks(&mut self, remarks: &[Remark], loops: &[SourceLoop], source: &str) {
         for remark in remarks {
             let (number, _) = remark.span.line_column(source);
-            let entry = (remark.is_done, remark.text.clone());
-            if let Some(line) = self.line(number)
-                && !line.remarks.contains(&entry)
-            {
-                line.remarks.push(entry);
+            let entry = (remark.is_done, remark.sentence(source));
+            let mut numbers = vec![number];
+            numbers.extend(remark.at.map(|at| at.line_column(source).0).filter(|&at| at != number));
+            for number in numbers {
+                if let Some(line) = self.line(number)
+                    && !line.remarks.contains(&entry)
+                {
+                    line.remarks.push(entry.clone());
+                }
             }
             if !matches!(remark.kind, RemarkKind::Vector | RemarkKind::Parallel) {
                 continue;
             }
-            self.loops.insert((number, remark.text.clone()), remark.is_done);
+            self.loops.insert((number, remark.sentence(source)), remark.is_done);
             if !remark.is_done {
                 continue;
             }

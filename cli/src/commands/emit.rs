@@ -47,7 +47,7 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
             match args.kind {
                 EmitKind::Ir => print_program(&front.program),
                 EmitKind::Strip => print_strips(&front.program),
-                EmitKind::Remarks => remarks(&session, &front.program.remarks),
+                EmitKind::Remarks => remarks(&session, &told(&session, front)?),
                 EmitKind::Clif => clif::print_clif(&front.program, session.engine.target()),
                 _ => assembly(&session, front)?,
             }
@@ -201,7 +201,8 @@ fn remarks(session: &Session, remarks: &[Remark]) -> String {
         .map(|remark| {
             let (line, column) = remark.span.line_column(source);
             let kind = format!("{:?}", remark.kind).to_lowercase();
-            let text = format!("{}:{line}:{column}: {kind}: {}", session.kernel.file(), remark.text);
+            let text =
+                format!("{}:{line}:{column}: {kind}: {}", session.kernel.file(), remark.sentence(source));
             (remark.span.start, text)
         })
         .collect();
@@ -210,21 +211,27 @@ fn remarks(session: &Session, remarks: &[Remark]) -> String {
     lines.into_iter().map(|(_, line)| line + "\n").collect()
 }
 
+/// The remarks, with what the back end says of its vectors.
+pub(super) fn told(session: &Session, front: Front) -> Result<Vec<Remark>, Failure> {
+    if !cfg!(target_arch = "x86_64") {
+        return Ok(front.program.remarks);
+    }
+    Ok(compiled(session, front)?.0.remarks)
+}
+
+fn compiled(session: &Session, front: Front) -> Result<(Artifact, LineTable), Failure> {
+    let engine: &Engine = &session.engine;
+    let options = CodegenOptions { lines: true, ..CodegenOptions::default() };
+    clif::compile_with(&front.program, front.signature, engine.target(), &mut clif::Scratch::new(), options)
+        .map_err(|text| Failure::from(kjit::Error::Internal(text)))
+}
+
 /// Machine code with the source lines it comes from.
 fn assembly(session: &Session, front: Front) -> Result<String, Failure> {
     if !cfg!(target_arch = "x86_64") {
         return Err(Failure::environment("machine code can be shown on x86-64 only"));
     }
-    let engine: &Engine = &session.engine;
-    let options = CodegenOptions { lines: true, ..CodegenOptions::default() };
-    let (artifact, lines) = clif::compile_with(
-        &front.program,
-        front.signature,
-        engine.target(),
-        &mut clif::Scratch::new(),
-        options,
-    )
-    .map_err(|text| Failure::from(kjit::Error::Internal(text)))?;
+    let (artifact, lines) = compiled(session, front)?;
     Ok(disassemble(&artifact, &lines, session.module.source()))
 }
 

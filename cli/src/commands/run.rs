@@ -277,7 +277,7 @@ fn report(
         .map(|remark| {
             let (line, column) = remark.span.line_column(source);
             let kind = format!("{:?}", remark.kind).to_lowercase();
-            json!({ "line": line, "column": column, "kind": kind, "text": remark.text })
+            json!({ "line": line, "column": column, "kind": kind, "text": remark.sentence(source) })
         })
         .collect();
     json!({

@@ -184,6 +184,23 @@ pub struct Remark {
     pub is_done: bool,
     /// One sentence; lower case, no full stop.
     pub text: String,
+    /// What stands in the way, if that is not the place itself: "at line 9".
+    pub at: Option<Span>,
+}
+
+impl Remark {
+    /// The text on a loop with a strip, until a back end says more.
+    pub const RUNS_IN_VECTORS: &str = "runs in vectors";
+
+    /// The sentence, with the line that it speaks of.
+    #[must_use]
+    pub fn sentence(&self, source: &str) -> String {
+        let line = self.at.map(|at| at.line_column(source).0);
+        match line.filter(|&line| line != self.span.line_column(source).0) {
+            Some(line) => format!("{} at line {line}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 /// What a remark is about.

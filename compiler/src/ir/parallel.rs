@@ -38,18 +38,23 @@ pub struct Reduction {
     pub companions: Vec<LocalId>,
 }
 
-/// Number of partial results of a regrouped sum or product.
+/// Number of partial results of a regrouped sum or product in a loop with that many of them.
 ///
 /// In a `Serial` loop with reductions (float sums and products, where `fastmath` allows regrouping) iteration number `k`,
-/// counted from 0, finds in the local, and leaves there, partial result `k % PARTIALS`. All start from the identity. After
+/// counted from 0, finds in the local, and leaves there, partial result `k % partials`. All start from the identity. After
 /// the loop they are combined by [`combine_partials`], and the local becomes its value before the loop combined with
 /// that. So the bits depend neither on the width of vectors nor on whether there are any.
-pub const PARTIALS: usize = 16;
-
-/// Partial results as one: `k` with `k + 8`, then `k` with `k + 4`, and so on.
 #[must_use]
-pub fn combine_partials(op: ReduceOp, dtype: DType, mut partials: [u64; PARTIALS]) -> u64 {
-    let mut half = PARTIALS / 2;
+pub const fn partials(reductions: usize) -> usize {
+    // Two of 32 doubles would not fit in the sixteen registers of AVX2, see `docs/decisions/0007-regrouped-sums.md`.
+    if reductions <= 1 { 32 } else { 16 }
+}
+
+/// Partial results as one: `k` with `k + n/2`, then `k` with `k + n/4`, and so on.
+#[must_use]
+pub fn combine_partials(op: ReduceOp, dtype: DType, partials: &[u64]) -> u64 {
+    let mut partials = partials.to_vec();
+    let mut half = partials.len() / 2;
     while half > 0 {
         for k in 0..half {
             partials[k] = op.combine(dtype, partials[k], partials[k + half]).0;

@@ -308,7 +308,7 @@ pub struct Loop {
     /// Not 0; negative steps count down while `var > hi`.
     pub step: i64,
     /// Scalars that iterations only combine. Of a `Parallel` loop, after the race analysis: chunks combine them. Of a `Serial` one,
-    /// made by the pass `regroup`: float sums and products in [`PARTIALS`](super::parallel::PARTIALS) partial ones.
+    /// made by the pass `regroup`: float sums and products in several [partial ones](super::parallel::partials).
     pub reductions: Vec<Reduction>,
     /// Arrays that iterations only accumulate into (kind `Parallel`, after the race analysis).
     pub array_reductions: Vec<ArrayReduction>,
@@ -334,9 +334,14 @@ pub struct StripPlan {
     pub args: Vec<(u32, ExprId)>,
     /// Scalars that leave the strip.
     pub outputs: Vec<StripOutput>,
-    /// For each of the loop's regrouped reductions: the first of [`PARTIALS`](super::parallel::PARTIALS) words with the partial
+    /// For each of the loop's regrouped reductions: the first of the words with the [partial](super::parallel::partials)
     /// results that the loop goes on from.
     pub partials: Vec<u32>,
+    /// Instead of `partials`, of a strip that always does all iterations: the words with their trees, one for each regrouped
+    /// reduction. The loop is done then.
+    pub totals: Vec<u32>,
+    /// The array that the strip stores to first, from neighbour to neighbour: for a remark.
+    pub first_store: Option<ArrayId>,
     /// Is the last iteration left to the loop, because locals that it assigns are read later?
     pub keeps_last: bool,
 }

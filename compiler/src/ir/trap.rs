@@ -64,6 +64,7 @@ impl OpenLine {
     }
 
     /// What is left at the end of a call, if anything.
+    #[inline]
     #[must_use]
     pub fn rest(&mut self) -> Option<String> {
         (!self.0.is_empty()).then(|| std::mem::take(&mut self.0))

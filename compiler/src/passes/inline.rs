@@ -57,7 +57,13 @@ pub fn inline(program: &mut Program, report: &mut PassReport) {
                         caller_size += size;
                         count += 1;
                         let text = format!("call of `{}` inlined", body.name);
-                        remarks.push(Remark { span: *span, kind: RemarkKind::Inline, is_done: true, text });
+                        remarks.push(Remark {
+                            span: *span,
+                            kind: RemarkKind::Inline,
+                            is_done: true,
+                            text,
+                            at: None,
+                        });
                         continue;
                     }
                 }

@@ -7,19 +7,18 @@
 //! }                                           }
 //! ```
 //!
-//! What that means is said at [`PARTIALS`]: the same order of operations in every engine and on every
+//! What that means is said at [`partials`](crate::ir::parallel::partials): the same order of operations in every engine and on every
 //! processor. So it runs before the list of passes. Innermost loops only, and only where elements are read in the order in which
 //! they lie in memory, or none are: elsewhere an outer loop is the better one for vectors.
 
 use super::PassReport;
-use crate::ir::parallel::PARTIALS;
 use crate::ir::walk::{self, Exprs};
 use crate::ir::{
     BinaryOp, ExprId, ExprKind, Func, LocalId, Loop, LoopKind, Place, Program, ReduceOp, Reduction, Stmt,
 };
 
 /// Trip counts below this are left alone: such loops are unrolled, or too short for partial results.
-const LONG: i64 = 4 * PARTIALS as i64;
+const LONG: i64 = 64;
 
 /// Regroups in every function that allows it.
 pub fn regroup(program: &mut Program, report: &mut PassReport) {

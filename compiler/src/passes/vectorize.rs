@@ -122,8 +122,8 @@ impl<'a> Search<'a> {
                 let is_taken_back = |r: &Remark| r.is_done && moved.contains(&r.span);
                 let kept = self.remarks.split_off(first_remark);
                 self.remarks.extend(kept.into_iter().filter(|remark| !is_taken_back(remark)));
-                let text = "runs in vectors".to_owned();
-                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text });
+                let text = Remark::RUNS_IN_VECTORS.to_owned();
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text, at: None });
                 self.found.push((l.id, outer));
             }
             if let Stmt::Loop(l) = stmt
@@ -142,15 +142,16 @@ impl<'a> Search<'a> {
         let span = func.loops[l.id].span;
         match self.built(l) {
             Ok(built) => {
-                let text = "runs in vectors".to_owned();
-                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text });
+                // Back ends say more (`backend/clif/strips.rs`).
+                let text = Remark::RUNS_IN_VECTORS.to_owned();
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: true, text, at: None });
                 self.found.push((l.id, built));
                 true
             }
             Err(obstacle) => {
                 let text = format!("not vectorised: {}", obstacle.text);
-                let span = if obstacle.span == Span::default() { span } else { obstacle.span };
-                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: false, text });
+                let at = (obstacle.span != Span::default()).then_some(obstacle.span);
+                self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: false, text, at });
                 false
             }
         }
@@ -233,6 +234,8 @@ fn apply(
             args,
             outputs: built.outputs,
             partials: built.partials,
+            totals: built.totals,
+            first_store: built.first_store,
             keeps_last: built.keeps_last,
         }));
     }

@@ -121,6 +121,15 @@ impl Graph {
         self.strip.values.push(ty)
     }
 
+    /// May the strip end before its last iteration? Asked when all regions but the body are closed.
+    pub(super) fn has_faults(&self) -> bool {
+        let mut found = false;
+        for region in &self.regions {
+            kjit_strip::walk::for_each_inst(region, &mut |inst| found |= matches!(inst, Inst::Fault { .. }));
+        }
+        found
+    }
+
     /// Opens a region in the current one.
     pub(super) fn open(&mut self) {
         self.regions.push(Region::new());

@@ -229,6 +229,7 @@ impl Builder<'_> {
         let dtype = self.func().arrays[array].ty.dtype.part();
         let (address, root) = self.address(array, place, lane)?;
         self.settle_stores(root)?;
+        self.roots_read.push(root);
         let elem = elem(dtype);
         let place = self.place(address, elem);
         let mask = self.mask;
@@ -261,6 +262,7 @@ impl Builder<'_> {
         }
         let value = self.lanes(value);
         let mask = self.mask;
+        self.roots_stored.push(root);
         self.graph.forget_loads();
         self.pending.push(PendingStore { root, elem, place, value, mask });
         if self.graph.depth() > 0 {
@@ -282,6 +284,7 @@ impl Builder<'_> {
         let wide = dtype.widened();
         let (address, root) = self.address(array, place, lane)?;
         self.settle_stores(root)?;
+        self.roots_read.push(root);
         let elem = elem(dtype);
         let place = self.place(address, elem);
         let mask = self.mask;
@@ -311,8 +314,11 @@ impl Builder<'_> {
 
     /// Everything that waits is stored.
     pub(super) fn flush_stores(&mut self) -> Result<()> {
-        for PendingStore { elem, place, value, mask, .. } in std::mem::take(&mut self.pending) {
+        for PendingStore { root, elem, place, value, mask } in std::mem::take(&mut self.pending) {
             self.has_stored = true;
+            if matches!(place, Where::Line { step: Step::One, .. }) {
+                self.first_store.get_or_insert(root);
+            }
             self.graph.push(Inst::Store { elem, place, value, mask });
         }
         Ok(())

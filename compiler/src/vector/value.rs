@@ -17,7 +17,7 @@ use crate::analysis::liveness::{self, LiveAfter};
 use crate::analysis::race::Requirement;
 use crate::analysis::race::lockstep::Lockstep;
 use crate::base::Span;
-use crate::ir::parallel::PARTIALS;
+use crate::ir::parallel::partials;
 use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp, StripOutput};
 use crate::types::DType;
 
@@ -75,6 +75,10 @@ pub struct Built {
     pub outputs: Vec<StripOutput>,
     /// First words of the partial results of the loop's regrouped reductions.
     pub partials: Vec<u32>,
+    /// Instead of them, if nothing stops the strip: the words of their trees.
+    pub totals: Vec<u32>,
+    /// The array that is stored to first, from neighbour to neighbour.
+    pub first_store: Option<ArrayId>,
     /// Are there variables whose last value only the loop knows?
     pub keeps_last: bool,
     /// What it is made of.
@@ -157,6 +161,11 @@ pub(super) struct Builder<'a> {
     pub pending: Vec<PendingStore>,
     /// Was anything stored for good? Then nothing may fault any more.
     pub has_stored: bool,
+    /// Arrays that are read, and those that are stored to.
+    pub roots_read: Vec<ArrayId>,
+    pub roots_stored: Vec<ArrayId>,
+    /// The array that is stored to first, from neighbour to neighbour.
+    pub first_store: Option<ArrayId>,
     /// The loop's variable.
     pub var: Linear,
     pub tally: Tally,
@@ -209,6 +218,9 @@ impl<'a> Builder<'a> {
             needs: Vec::new(),
             pending: Vec::new(),
             has_stored: false,
+            roots_read: Vec::new(),
+            roots_stored: Vec::new(),
+            first_store: None,
             var: Linear::default(),
             tally: Tally::default(),
             span: request.func.loops[request.l.id].span,
@@ -323,8 +335,9 @@ impl<'a> Builder<'a> {
             let param = self.graph.fresh(lane_ty(dtype));
             self.set(reduction.local, Val::Lanes(param));
             let word = self.graph.strip.words;
-            self.graph.strip.words += PARTIALS as u32;
-            self.graph.strip.lanes = Some(PARTIALS as u32);
+            let partials = partials(l.reductions.len()) as u32;
+            self.graph.strip.words += partials;
+            self.graph.strip.lanes = Some(partials);
             carried.push(CarriedLocal {
                 local: reduction.local,
                 param,
@@ -410,10 +423,19 @@ impl<'a> Builder<'a> {
         Ok(carried)
     }
 
-    fn end(mut self, carried: Vec<CarriedLocal>) -> Result<Built> {
+    fn end(mut self, mut carried: Vec<CarriedLocal>) -> Result<Built> {
         self.flush_stores()?;
         // Lanes that have gone on to the next iteration, and those that have reached the end.
         let exits = std::mem::take(&mut self.exits);
+        let regrouped = self.request.l.reductions.len();
+        // The tree of the partial results is that of the lanes. Nothing may be left for the loop then.
+        let keeps_last = !self.request.facts.last_values.is_empty();
+        let is_whole = regrouped > 0 && !keeps_last && !self.graph.has_faults();
+        if is_whole {
+            for (item, reduction) in carried.iter_mut().zip(&self.request.l.reductions) {
+                item.combine = if reduction.op == ReduceOp::Mul { Combine::Mul } else { Combine::Add };
+            }
+        }
         for item in &carried {
             let key = Key::Local(item.local);
             let mut next = match self.frame().env.get(&key).cloned() {
@@ -434,7 +456,9 @@ impl<'a> Builder<'a> {
                 .refuse("the sign of a smallest or largest zero depends on the order, and the loop stores");
         }
         let span = self.span;
-        let strip = self.graph.finish();
+        let is_repeatable = self.is_repeatable();
+        let mut strip = self.graph.finish();
+        strip.repeatable = is_repeatable;
         if let Err(violations) = kjit_strip::verify(&strip) {
             let text = violations.first().map_or_else(String::new, |v| v.text.clone());
             return Err(Obstacle { span, text: format!("errors and stores are mixed ({text})") });
@@ -448,10 +472,27 @@ impl<'a> Builder<'a> {
                 .filter(|item| item.combine == Combine::Each)
                 .map(|item| item.word)
                 .collect(),
+            totals: if is_whole {
+                carried[..regrouped].iter().map(|item| item.word).collect()
+            } else {
+                Vec::new()
+            },
             outputs: carried.into_iter().filter_map(|item| item.output).collect(),
-            keeps_last: !self.request.facts.last_values.is_empty(),
+            first_store: self.first_store,
+            keeps_last,
             tally: self.tally,
         })
+    }
+
+    /// Does an iteration that is done again change nothing?
+    fn is_repeatable(&self) -> bool {
+        let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
+        let reads_stored = self
+            .roots_stored
+            .iter()
+            .any(|&stored| self.roots_read.iter().any(|&read| self.may_alias(stored, read)));
+        let strip = &self.graph.strip;
+        !reads_stored && strip.lanes.is_none() && !strip.carried.iter().any(|c| minds(c.combine))
     }
 
     /// May the two arrays, known in front of the loop, share an element?

@@ -105,6 +105,11 @@ impl Builder {
         self.strip.lanes = Some(lanes);
     }
 
+    /// Says that iterations may be done again.
+    pub fn make_repeatable(&mut self) {
+        self.strip.repeatable = true;
+    }
+
     /// Makes the frame at least that many words; `word`, `word_lanes` and `carry` do so themselves.
     pub fn reserve_words(&mut self, words: u32) {
         self.strip.words = self.strip.words.max(words);

@@ -105,6 +105,12 @@ pub struct Strip {
     /// Such a strip's first block is full if `n >= N`. A tier may go through a block in pieces of lanes, each of which counts as a
     /// block where a fault is concerned; lane `i % N` of a carried value still receives iteration `i`.
     pub lanes: Option<u32>,
+    /// An iteration may be done again after later ones, up to the last that was done, and changes nothing: nothing that is stored is
+    /// read, and carried values are combined by operations that do not mind (`min max and or argmin argmax`). The vectoriser promises
+    /// it. Code of such a strip has no masked block: the last block, and one that aligns the stores, overlap with their neighbour;
+    /// fewer iterations than the lanes of a register are left undone, and where a fault is met, some iterations
+    /// behind those that are returned as done may be done already.
+    pub repeatable: bool,
 }
 
 /// A value that goes from block to block, lane by lane.
@@ -503,6 +509,7 @@ impl Strip {
             carried: Vec::new(),
             body: Region::new(),
             lanes: None,
+            repeatable: false,
         }
     }
 

@@ -66,6 +66,10 @@ impl Checker<'_> {
         {
             self.fail("S2", format!("{lanes} lanes are not a power of two from 16 on"));
         }
+        let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
+        if strip.repeatable && (strip.lanes.is_some() || strip.carried.iter().any(|c| minds(c.combine))) {
+            self.fail("S2", "lanes that are pinned, or sums, in a strip that is repeatable");
+        }
         for (table, words) in &strip.tables {
             if words.is_empty() {
                 self.fail("S2", format!("{table} is empty"));

@@ -50,6 +50,16 @@ fn results_do_not_depend_on_the_lanes() {
                 many.done <= one.done && one.done < many.done + u64::from(settings.lanes),
                 "seed {seed}\n{text}"
             );
+            if case.strip.repeatable && many.done < n {
+                // Some more iterations may be done than it says.
+                let last = one.done.min(many.done + u64::from(settings.lanes) - 1);
+                let is_one_of_them = (many.done..=last).any(|done| {
+                    let some = interpret(done, &lanes(1));
+                    (&some.arrays, &some.outputs) == (&many.arrays, &many.outputs)
+                });
+                assert!(is_one_of_them, "seed {seed}, {settings:?}\n{text}");
+                continue;
+            }
             let again = interpret(many.done, &lanes(1));
             assert_eq!(again.done, many.done, "seed {seed}");
             assert_eq!(many, again, "seed {seed}, {settings:?}\n{text}");

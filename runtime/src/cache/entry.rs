@@ -55,7 +55,10 @@ impl Stored {
                 }
             };
             artifact.traps.iter_mut().for_each(|trap| shift(&mut trap.span));
-            artifact.remarks.iter_mut().for_each(|remark| shift(&mut remark.span));
+            for remark in &mut artifact.remarks {
+                shift(&mut remark.span);
+                remark.at.iter_mut().for_each(shift);
+            }
             for grid_loop in artifact.grid.iter_mut().flat_map(|grid| &mut grid.loops) {
                 if let GridLoop::Mapped(launch) = grid_loop {
                     shift(&mut launch.span);

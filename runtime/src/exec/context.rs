@@ -59,6 +59,7 @@ pub(crate) struct CallShared<'a> {
 
 impl Context {
     /// The context of a call.
+    #[inline]
     pub(crate) fn new(call: &CallShared<'_>) -> Context {
         let needs_stack_limit = call.native.artifact.is_recursive;
         Context {
@@ -100,7 +101,11 @@ impl Context {
 
     /// Takes the arrays of a result off their context's list, so that they outlive it. Without `self`: the list is changed
     /// through the blocks' own pointers.
+    #[inline]
     pub(crate) fn detach_results(ty: &Ty, words: &[u64]) -> usize {
+        if words.is_empty() {
+            return 0;
+        }
         match ty {
             Ty::None | Ty::Str(_) => 0,
             Ty::Scalar(dtype) => dtype.lanes(),
@@ -125,13 +130,16 @@ impl Context {
 }
 
 impl Drop for Context {
+    #[inline]
     fn drop(&mut self) {
         if let Some(line) = self.open_line.rest() {
             let engine = self.shared().engine;
             // Nothing may unwind out of here.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.print(&line)));
         }
-        // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.
-        unsafe { memory::free_all(&raw mut self.allocations) };
+        if !self.allocations.is_null() {
+            // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.
+            unsafe { memory::free_all(&raw mut self.allocations) };
+        }
     }
 }

@@ -487,7 +487,13 @@ impl<'a> Walker<'a, '_> {
             last_values: scalars.last_values,
             flags: scalars.flags,
             requirements: arrays.requirements,
-            remark: Remark { span: region.info.span, kind: RemarkKind::Parallel, is_done: is_parallel, text },
+            remark: Remark {
+                span: region.info.span,
+                kind: RemarkKind::Parallel,
+                is_done: is_parallel,
+                text,
+                at: None,
+            },
         });
         self.report.diagnostics.extend(errors);
         // A loop inside a parallel loop is serial anyway; its own doubts do not matter.

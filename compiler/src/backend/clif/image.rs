@@ -21,8 +21,18 @@ pub(super) struct Unit {
     pub vectors: Vectors,
     /// Strips by number.
     pub strips: Vec<StripCode>,
+    /// What became of the loops with strips.
+    pub said: Vec<Said>,
     /// Places in the source by number, if asked for.
     pub lines: Option<Vec<Span>>,
+}
+
+/// A sentence on a loop with a strip.
+pub(super) struct Said {
+    pub span: Span,
+    /// There is vector code.
+    pub is_done: bool,
+    pub text: String,
 }
 
 /// How strips become code.

@@ -35,10 +35,10 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::base::target::Target;
 use crate::base::{EntityRef, Span};
-use crate::ir::{Artifact, EntryPoint, FuncId, Program, Signature};
+use crate::ir::{Artifact, EntryPoint, FuncId, Program, Remark, Signature};
 use facts::Reach;
 use func::{Emitter, Shape};
-use image::{Image, StripCode, Unit};
+use image::{Image, Said, StripCode, Unit};
 
 /// Of the code generator.
 pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
@@ -150,6 +150,7 @@ pub fn compile_with(
         body.entry = EntryPoint { offset: image.start_of(id)? };
         parallels.push(body);
     }
+    let remarks = told(&program.remarks, &unit.said);
     let spans = unit.lines.unwrap_or_default();
     let lines =
         image.lines.iter().filter_map(|&(at, number)| Some((at, *spans.get(number as usize)?))).collect();
@@ -162,11 +163,23 @@ pub fn compile_with(
         traps: program.traps.values().cloned().collect(),
         messages: program.messages.values().cloned().collect(),
         paths: program.paths.clone(),
-        remarks: program.remarks.clone(),
+        remarks,
         warnings: Vec::new(),
         is_recursive: reach.order.iter().any(|&id| program.funcs[id].recursion.is_some()),
     };
     Ok((artifact, lines))
+}
+
+/// The remarks, those on vectors with what the code has become.
+fn told(remarks: &[Remark], said: &[Said]) -> Vec<Remark> {
+    let mut remarks = remarks.to_vec();
+    for remark in remarks.iter_mut().filter(|remark| remark.text == Remark::RUNS_IN_VECTORS) {
+        if let Some(said) = said.iter().find(|said| said.span == remark.span) {
+            remark.is_done = said.is_done;
+            remark.text.clone_from(&said.text);
+        }
+    }
+    remarks
 }
 
 /// A strip as 128-bit vector code, and its number of lanes; nothing if these vectors can't do it. For tests: a program's strips
@@ -223,6 +236,7 @@ fn build(
         parallels: Vec::new(),
         vectors: strips::vectors(target),
         strips: Vec::new(),
+        said: Vec::new(),
         bodies: reach.is_body.clone(),
         lines: options.lines.then(Vec::new),
     };

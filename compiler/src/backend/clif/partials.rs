@@ -1,12 +1,12 @@
 //! Sums and products that may be regrouped, in partial ones that lie on the stack while their loop runs
-//! ([`crate::ir::parallel::PARTIALS`]).
+//! ([`crate::ir::parallel::partials`]).
 
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types as clif};
 use cranelift_frontend::Variable;
 
 use super::func::{Emitter, machine_type};
-use crate::ir::parallel::PARTIALS;
-use crate::ir::{Const, LocalId, Loop, LoopKind, ReduceOp};
+use crate::ir::parallel::partials;
+use crate::ir::{LocalId, Loop, LoopKind, ReduceOp};
 use crate::types::DType;
 
 /// Distance of partial results in memory.
@@ -17,6 +17,8 @@ pub(super) struct Regrouped {
     local: LocalId,
     op: ReduceOp,
     dtype: DType,
+    /// How many partial results there are.
+    pub(super) count: i32,
     /// Address of the first partial result.
     pub(super) base: Value,
     /// The local before the loop.
@@ -24,7 +26,7 @@ pub(super) struct Regrouped {
 }
 
 impl Emitter<'_> {
-    /// Before the loop: all partial results are the identity.
+    /// Before the loop: the locals' values are put aside.
     pub(super) fn start_partials(&mut self, l: &Loop) -> Vec<Regrouped> {
         if l.kind != LoopKind::Serial {
             return Vec::new();
@@ -35,17 +37,35 @@ impl Emitter<'_> {
             let dtype = self.func.locals[local].dtype;
             let before = self.read_local(local);
             self.values[local] = None.into();
-            let size = PARTIALS as u32 * BYTES as u32;
+            let count = partials(l.reductions.len()) as i32;
+            let size = count as u32 * BYTES as u32;
             let slot =
                 self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3));
             let base = self.b.ins().stack_addr(clif::I64, slot, 0);
-            let identity = self.constant(Const(op.identity(dtype)), dtype);
-            for k in 0..PARTIALS as i32 {
-                self.b.ins().store(self.words, identity, base, k * BYTES);
-            }
-            all.push(Regrouped { local, op, dtype, base, before });
+            all.push(Regrouped { local, op, dtype, count, base, before });
         }
         all
+    }
+
+    /// All partial results become the identity.
+    pub(super) fn fill_partials(&mut self, all: &[Regrouped]) {
+        for one in all {
+            let identity = self.b.ins().iconst(clif::I64, one.op.identity(one.dtype) as i64);
+            let two = self.b.ins().splat(clif::I64X2, identity);
+            for k in (0..one.count).step_by(2) {
+                self.b.ins().store(self.words, two, one.base, k * BYTES);
+            }
+        }
+    }
+
+    /// After a strip that did the whole loop: what was before combined with the tree, which the strip has computed.
+    pub(super) fn take_totals(&mut self, all: &[Regrouped], words: Value, totals: &[u32]) {
+        for (one, &word) in all.iter().zip(totals) {
+            let ty = machine_type(one.dtype);
+            let total = self.b.ins().load(ty, self.words, words, BYTES * word as i32);
+            let total = self.combined(one.op, one.before, total);
+            self.b.def_var(Variable::from_u32(one.local.as_u32()), total);
+        }
     }
 
     /// At the start of an iteration: the locals are the partial results at `offset`.
@@ -65,14 +85,20 @@ impl Emitter<'_> {
             self.b.ins().store(self.words, value, address, 0);
         }
         let next = self.b.ins().iadd_imm_s(offset, i64::from(BYTES));
-        self.b.ins().band_imm_s(next, (PARTIALS as i64 - 1) * i64::from(BYTES))
+        let count = all.first().map_or(1, |one| one.count);
+        self.b.ins().band_imm_s(next, i64::from((count - 1) * BYTES))
     }
 
     /// After the loop: what was before combined with the tree of the partial results.
     pub(super) fn combine_partials(&mut self, all: &[Regrouped]) {
         for one in all {
-            let ty = machine_type(one.dtype);
-            let mut values: Vec<Value> = (0..PARTIALS as i32)
+            // Two at a time; floats of four bytes have zeros between them.
+            let (ty, second) = match one.dtype {
+                DType::F32 => (clif::F32X4, 2),
+                _ => (clif::F64X2, 1),
+            };
+            let mut values: Vec<Value> = (0..one.count)
+                .step_by(2)
                 .map(|k| self.b.ins().load(ty, self.words, one.base, k * BYTES))
                 .collect();
             while values.len() > 1 {
@@ -81,7 +107,10 @@ impl Emitter<'_> {
                     *left = self.combined(one.op, *left, right);
                 }
             }
-            let total = self.combined(one.op, one.before, values[0]);
+            let left = self.b.ins().extractlane(values[0], 0);
+            let right = self.b.ins().extractlane(values[0], second);
+            let total = self.combined(one.op, left, right);
+            let total = self.combined(one.op, one.before, total);
             self.b.def_var(Variable::from_u32(one.local.as_u32()), total);
         }
     }

@@ -293,10 +293,13 @@ impl Emitter<'_> {
             return Ok(true);
         }
         let partials = self.start_partials(l);
-        let mut first_offset = None;
+        let (mut first_offset, mut done) = (None, None);
         if let Some(from) = self.strip(l, lo, hi, &partials) {
             (lo, is_entered) = (from.lo, None);
             first_offset = Some(from.offset);
+            done = from.done;
+        } else {
+            self.fill_partials(&partials);
         }
         let held = self.hold_floats(l);
         let offset = (!partials.is_empty()).then(|| self.b.append_block_param(body, clif::I64));
@@ -346,6 +349,10 @@ impl Emitter<'_> {
         if is_exit_reached {
             self.start(exit);
             self.combine_partials(&partials);
+            if let Some(done) = done {
+                self.b.ins().jump(done, &[]);
+                self.start(done);
+            }
         }
         Ok(is_exit_reached)
     }

@@ -23,13 +23,13 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Variable;
+use kjit_strip::ir::Combine;
 
 use super::func::{Emitter, machine_type};
-use super::image::{STRIPS, StripCode, Vectors};
+use super::image::{STRIPS, Said, StripCode, Vectors};
 use super::partials::Regrouped;
 use super::strip128;
 use crate::base::target::{Target, Tier};
-use crate::ir::parallel::PARTIALS;
 use crate::ir::{BinaryOp, Loop, ReduceOp, StripPlan};
 
 /// Iterations from which on a call pays: it takes about as long as these take one by one.
@@ -54,15 +54,22 @@ pub(super) struct Rest {
     pub lo: Value,
     /// The offset of the next partial result.
     pub offset: Value,
+    /// Behind the loop, if the strip may have done all of it.
+    pub done: Option<Block>,
 }
 
 impl Emitter<'_> {
     /// What the strip does of a loop; what is left of it.
     pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, partials: &[Regrouped]) -> Option<Rest> {
         let plan = l.strip.as_deref()?;
-        let code = self.strip_code(plan)?;
+        let code = self.strip_code(l, plan)?;
+        // What does not do the last block under a mask leaves partial results.
+        let is_whole = !plan.totals.is_empty() && matches!(code, StripCode::Wide(_));
         let number = self.unit.strips.len() as u32;
         self.unit.strips.push(code);
+        if !is_whole {
+            self.fill_partials(partials);
+        }
 
         let (count, worth, vector, scalar) =
             (self.b.create_block(), self.b.create_block(), self.b.create_block(), self.b.create_block());
@@ -70,6 +77,7 @@ impl Emitter<'_> {
         let from = Rest {
             lo: self.b.append_block_param(scalar, clif::I64),
             offset: self.b.append_block_param(scalar, clif::I64),
+            done: is_whole.then(|| self.b.create_block()),
         };
         let zero = self.b.ins().iconst(clif::I64, 0);
         let whole: [BlockArg; 2] = [lo.into(), zero.into()];
@@ -90,6 +98,14 @@ impl Emitter<'_> {
         let done = self.call_strip(plan, number, n);
         self.redo_if_zero(plan, scalar, &whole);
         self.take_outputs(plan);
+        if let Some(behind) = from.done {
+            let words = self.frame_words(plan);
+            self.take_totals(partials, words, &plan.totals);
+            self.b.ins().jump(behind, &[]);
+            self.start(scalar);
+            self.fill_partials(partials);
+            return Some(from);
+        }
         let offset = self.take_partials(plan, partials, done);
         let passed = if l.step == 1 { done } else { self.b.ins().imul_imm_s(done, l.step) };
         let next = self.b.ins().iadd(lo, passed);
@@ -99,14 +115,43 @@ impl Emitter<'_> {
     }
 
     /// The strip's code; nothing if it can't be had.
-    fn strip_code(&self, plan: &StripPlan) -> Option<StripCode> {
+    fn strip_code(&mut self, l: &Loop, plan: &StripPlan) -> Option<StripCode> {
+        let (code, text) = match self.made(plan) {
+            Ok((code, text)) => (Some(code), text),
+            Err(text) => (None, text),
+        };
+        let span = self.func.loops[l.id].span;
+        self.unit.said.push(Said { span, is_done: code.is_some(), text });
+        code
+    }
+
+    /// The strip's code and what it is like, or why there is none.
+    fn made(&self, plan: &StripPlan) -> Result<(StripCode, String), String> {
         match &self.unit.vectors {
-            Vectors::None => None,
-            Vectors::Wide(tier) => Some(StripCode::Wide(kjit_strip::emit(&plan.strip, *tier).ok()?.bytes)),
+            Vectors::None => Err("not vectorised: not for this processor".to_owned()),
+            Vectors::Wide(tier) => {
+                let code = kjit_strip::emit(&plan.strip, *tier)
+                    .map_err(|error| format!("not vectorised: {}", error.reason))?;
+                let head = match plan.first_store.filter(|_| code.remarks.head) {
+                    Some(array) => format!(", head aligned to `{}`", self.func.arrays[array].name),
+                    None => String::new(),
+                };
+                let kjit_strip::emit::Remarks { ty, per_register, .. } = code.remarks;
+                let unroll = match code.lanes / per_register {
+                    0 | 1 => String::new(),
+                    unroll => format!(", unrolled {unroll}"),
+                };
+                let text = format!("vectorised {} x {ty}{unroll}{head}", per_register.min(code.lanes));
+                Ok((StripCode::Wide(code.bytes), text))
+            }
             Vectors::Narrow(features) => {
-                let strip = kjit_strip::narrow(&plan.strip);
-                let lanes = strip128::lanes(&strip, &self.unit.abilities, features)?;
-                Some(StripCode::Narrow(strip, lanes))
+                let mut strip = kjit_strip::narrow(&plan.strip);
+                for carried in strip.carried.iter_mut().filter(|c| plan.totals.contains(&c.word)) {
+                    carried.combine = Combine::Each;
+                }
+                let lanes = strip128::lanes(&strip, &self.unit.abilities, features)
+                    .ok_or("not vectorised: 128-bit vectors lack what it takes")?;
+                Ok((StripCode::Narrow(strip, lanes), format!("vectorised, {lanes} lanes in 128-bit vectors")))
             }
         }
     }
@@ -166,13 +211,13 @@ impl Emitter<'_> {
             return self.b.ins().iconst(clif::I64, 0);
         }
         let words = self.frame_words(plan);
-        for (regrouped, &first) in partials.iter().zip(&plan.partials) {
-            for k in 0..PARTIALS as i32 {
+        for (regrouped, &first) in partials.iter().zip(plan.partials.iter().chain(&plan.totals)) {
+            for k in 0..regrouped.count {
                 let word = self.b.ins().load(clif::I64, self.words, words, 8 * (first as i32 + k));
                 self.b.ins().store(self.words, word, regrouped.base, 8 * k);
             }
         }
-        let number = self.b.ins().band_imm_s(done, PARTIALS as i64 - 1);
+        let number = self.b.ins().band_imm_s(done, i64::from(partials[0].count) - 1);
         self.b.ins().ishl_imm_u(number, 3)
     }
 

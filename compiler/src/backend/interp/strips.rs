@@ -8,7 +8,7 @@ use super::partials::Partials;
 use super::{Stop, internal};
 use crate::base::EntityRef;
 use crate::ir::eval;
-use crate::ir::parallel::PARTIALS;
+use crate::ir::parallel;
 use crate::ir::{Loop, ReduceOp, StripOutput, StripPlan};
 use crate::types::DType;
 
@@ -54,13 +54,19 @@ impl Machine<'_, '_> {
                 self.frame.locals[companion.index()] = frame[word as usize];
             }
         }
+        for (reduction, &word) in l.reductions.iter().zip(&plan.totals) {
+            let local = reduction.local;
+            if done != n {
+                return internal(format!("strip of {}: it stopped early", l.id));
+            }
+            let before = self.frame.locals[local.index()];
+            let dtype = self.frame.func.locals[local].dtype;
+            self.frame.locals[local.index()] = reduction.op.combine(dtype, before, frame[word as usize]).0;
+        }
         let mut partials = None;
         if !plan.partials.is_empty() {
-            let row = |&first: &u32| {
-                let mut row = [0; PARTIALS];
-                row.copy_from_slice(&frame[first as usize..first as usize + PARTIALS]);
-                row
-            };
+            let count = parallel::partials(l.reductions.len());
+            let row = |&first: &u32| frame[first as usize..first as usize + count].to_vec();
             let values = plan.partials.iter().map(row).collect();
             partials = Some(Partials::resume(l, &mut self.frame.locals, values, done));
         }

@@ -44,6 +44,7 @@ struct Iteration {
 
 impl KernelRandom {
     /// The state after `np.random.seed(seed)`.
+    #[inline]
     pub fn new(seed: u64) -> KernelRandom {
         let scope = Scope { seed, epoch: 0, lineage: 0 };
         KernelRandom { scope, main: None, main_kept: None, iterations: Vec::new() }

@@ -354,7 +354,7 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let text = format!("{} checks are one test before the loop", guard.checks.len());
-            self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, is_done: true, text });
+            self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, is_done: true, text, at: None });
         }
         self.plan.remarks.sort_by_key(|remark| remark.span);
     }
@@ -373,7 +373,13 @@ impl<'a> Planner<'a> {
             OpenKind::Wrap { .. } => return,
             OpenKind::Cond => "checked in every iteration: it depends on the iteration".to_owned(),
         };
-        self.plan.remarks.push(Remark { span: check.span, kind: RemarkKind::Checks, is_done: false, text });
+        self.plan.remarks.push(Remark {
+            span: check.span,
+            kind: RemarkKind::Checks,
+            is_done: false,
+            text,
+            at: None,
+        });
     }
 
     /// What makes the check hold for the whole loop.

@@ -11,6 +11,7 @@ mod func;
 pub(crate) use func::{Addr, Base, BlockId, Func, INT, MASK, Src, Term, VEC};
 
 use crate::Strip;
+use crate::ir::Ty;
 
 /// What the processor has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -33,10 +34,14 @@ pub struct Code {
 }
 
 /// What was done to a strip.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Remarks {
     /// Registers side by side per value of the widest type.
     pub unroll: u32,
+    /// The widest type of lanes.
+    pub ty: Ty,
+    /// Lanes of that type in a register.
+    pub per_register: u32,
     /// Moves between vector registers and the stack.
     pub spills: u32,
     /// Bytes before the constants.
@@ -98,7 +103,14 @@ fn emit_as_it_is(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
         return Ok(Code {
             bytes,
             lanes: lowered.lanes,
-            remarks: Remarks { unroll: lowered.unroll, spills, code_bytes, head: lowered.head },
+            remarks: Remarks {
+                unroll: lowered.unroll,
+                ty: lowered.ty,
+                per_register: lowered.per_register,
+                spills,
+                code_bytes,
+                head: lowered.head,
+            },
         });
     }
 }

@@ -159,6 +159,10 @@ impl Machine<'_> {
             self.copy(carried.init, carried.param);
         }
         while self.first < n {
+            if strip.repeatable && self.first > 0 && n >= self.lanes as u64 {
+                // As code does it.
+                self.first = self.first.min(n - self.lanes as u64);
+            }
             let most = if self.first == 0 { head } else { self.lanes as u64 };
             self.count = most.min(n - self.first) as usize;
             self.region(&strip.body)?;

@@ -39,6 +39,14 @@ impl Lower<'_> {
         let (masked_first, masked_carried) = self.block_params(masked);
         let stop = self.func.param(masked, regalloc2::RegClass::Int);
         let single = self.plan.single;
+        let repeatable = self.strip.repeatable;
+        if repeatable {
+            self.func.cmp_imm(n, self.plan.masked_lanes as i32);
+            let enough = self.func.block();
+            let too_few = (exit, with(zero, &inits, None));
+            self.func.end(Term::Cond(Cond::L, too_few, (enough, vec![])));
+            self.func.begin(enough);
+        }
         let head = !single && self.head(n, zero, &inits, check, masked);
         if !head {
             self.func.jump(check, with(zero, &inits, None));
@@ -46,8 +54,9 @@ impl Lower<'_> {
 
         if single {
             self.func.begin(check);
+            let (at, stop) = self.last_block(n, check_first);
             self.func.g_flags(G::Cmp, check_first, n);
-            let to_masked = (masked, with(check_first, &check_carried, Some(n)));
+            let to_masked = (masked, with(at, &check_carried, Some(stop)));
             let to_exit = (exit, with(n, &check_carried, None));
             self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
         } else {
@@ -56,7 +65,7 @@ impl Lower<'_> {
 
         self.func.begin(masked);
         self.lanes = self.plan.masked_lanes;
-        let mut nexts = self.body(masked_first, 0, &masked_carried, exit, Some(stop));
+        let mut nexts = self.body(masked_first, 0, &masked_carried, exit, (!repeatable).then_some(stop));
         let mut done = self.lanes;
         // Each lane keeps its carried values: those of pinned lanes go on in other registers.
         while self.strip.lanes.is_some() && done < lanes {
@@ -68,9 +77,13 @@ impl Lower<'_> {
             nexts = self.body(masked_first, done, &nexts, exit, Some(stop));
             done += self.lanes;
         }
-        let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
-        self.func.g_flags(G::Cmp, stop, after);
-        let first = self.func.g_rr(G::CmovL, after, stop);
+        let first = if repeatable {
+            stop
+        } else {
+            let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
+            self.func.g_flags(G::Cmp, stop, after);
+            self.func.g_rr(G::CmovL, after, stop)
+        };
         self.func.g_flags(G::Cmp, first, n);
         let again = (check, with(first, &nexts, None));
         let to_exit = (exit, with(n, &nexts, None));
@@ -144,10 +157,24 @@ impl Lower<'_> {
             self.func.begin(last);
             (last_first, last_carried) = (first, carried);
         }
+        let (at, stop) = self.last_block(n, last_first);
         self.func.g_flags(G::Cmp, last_first, n);
-        let to_masked = (masked, with(last_first, &last_carried, Some(n)));
+        let to_masked = (masked, with(at, &last_carried, Some(stop)));
         let to_exit = (exit, with(n, &last_carried, None));
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
+    }
+
+    /// Where the masked block goes on from `first`, and where it stops. One that may do iterations again does a whole register of
+    /// them, and starts earlier if need be.
+    fn last_block(&mut self, n: VReg, first: VReg) -> (VReg, VReg) {
+        if !self.strip.repeatable {
+            return (first, n);
+        }
+        let lanes = self.plan.masked_lanes;
+        let latest = self.before_end(n, lanes);
+        self.func.g_flags(G::Cmp, first, latest);
+        let at = self.func.g_rr(G::CmovL, latest, first);
+        (at, self.func.lea(Addr::reg(at).plus(lanes as i32)))
     }
 
     /// `n - lanes`.

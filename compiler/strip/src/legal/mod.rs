@@ -32,7 +32,7 @@ use smallvec::SmallVec;
 use crate::Strip;
 use crate::emit::{Func, Tier, Unsupported};
 use crate::encode::Width;
-use crate::ir::{Op, Value};
+use crate::ir::{Op, Ty, Value};
 
 use ints::Linear;
 use plan::Plan;
@@ -51,6 +51,9 @@ pub(crate) struct Lowered {
     pub(crate) at_once: u32,
     /// Registers of a value of the widest type.
     pub(crate) unroll: u32,
+    /// The widest type of lanes, and how many of them a register has.
+    pub(crate) ty: Ty,
+    pub(crate) per_register: u32,
     /// Does a first block align the stores?
     pub(crate) head: bool,
     /// How often the body is there without a mask.
@@ -109,11 +112,19 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         lanes: lower.plan.lanes,
         at_once,
         unroll: (at_once / unit).max(1),
+        ty: widest(strip),
+        per_register: unit,
         head,
         copies: lower.plan.lanes / at_once,
         has_loop: lower.plan.has_loop,
         divisible: at_once > smallest,
     })
+}
+
+/// The type of lane that decides how many there are.
+fn widest(strip: &Strip) -> Ty {
+    let has = |wanted| strip.values.values().any(|&ty| ty == wanted);
+    [Ty::F64, Ty::I64, Ty::F32].into_iter().find(|&ty| has(ty)).unwrap_or(Ty::I32)
 }
 
 /// The masks of the lanes that are active, by size of lane.

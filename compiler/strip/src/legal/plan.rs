@@ -138,14 +138,19 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     // A strip that pins its lanes may still go through the body in pieces: lanes do not know of each other.
     let lanes = strip.lanes.unwrap_or(wanted);
     let full_lanes = wanted.min(lanes);
-    let masked_lanes = if strip.lanes.is_some() { full_lanes } else { unit.min(lanes) };
+    // Long bodies are there less often.
+    let masked_lanes = if strip.lanes.is_some() && scan.ops > 30 { full_lanes } else { unit.min(lanes) };
     let used = full_lanes as f32 / double_lanes as f32 * peak;
     let spare = (registers - 1.0 - scan.uniform as f32 - used).max(0.0) as usize;
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
     let single = full_lanes == lanes && masked_lanes == lanes && scan.ops > 120;
-    let rest = strip.lanes.is_none() && masked_lanes < lanes && !scan.has_loop && scan.ops <= 40;
+    let rest = strip.lanes.is_none()
+        && !strip.repeatable
+        && masked_lanes < lanes
+        && !scan.has_loop
+        && scan.ops <= 40;
     Plan {
         single,
         has_loop: scan.has_loop,

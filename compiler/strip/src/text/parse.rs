@@ -163,6 +163,7 @@ impl<'a> Parser<'a> {
         if self.eat_word("lanes") {
             self.strip.lanes = Some(self.number()?);
         }
+        self.strip.repeatable = self.eat_word("repeatable");
         self.punct("{")?;
         loop {
             self.newlines();

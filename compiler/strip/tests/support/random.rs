@@ -10,7 +10,7 @@ mod ops;
 
 use super::rng::Rng;
 use kjit_strip::build::Builder;
-use kjit_strip::ir::{Binary, Compare, Convert, Elem, IntOp, Op, Strip, Ty, Value};
+use kjit_strip::ir::{Binary, Combine, Compare, Convert, Elem, IntOp, Op, Strip, Ty, Value};
 
 /// A strip and what it wants in its frame.
 pub struct Case {
@@ -173,6 +173,8 @@ pub fn case(rng: &mut Rng) -> Case {
     let style = rng.pick(&styles);
     let pinned = rng.one_in(6);
     let small = rng.one_in(3);
+    // Arrays are read or stored to, never both.
+    let repeatable = !rng.one_in(3);
     let mut generator = Generator {
         rng,
         b: Builder::new("random"),
@@ -193,6 +195,8 @@ pub fn case(rng: &mut Rng) -> Case {
     let Generator { b, arrays, scalars, outputs, words, .. } = generator;
     let mut strip = b.finish();
     strip.words = strip.words.max(words);
+    let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
+    strip.repeatable = repeatable && strip.lanes.is_none() && !strip.carried.iter().any(|c| minds(c.combine));
     Case { strip, arrays, scalars, outputs }
 }
 
