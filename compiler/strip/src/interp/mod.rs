@@ -158,12 +158,12 @@ impl Machine<'_> {
         for carried in &strip.carried {
             self.copy(carried.init, carried.param);
         }
+        let mut most = head;
         while self.first < n {
             if strip.repeatable && self.first > 0 && n >= self.lanes as u64 {
                 // As code does it.
                 self.first = self.first.min(n - self.lanes as u64);
             }
-            let most = if self.first == 0 { head } else { self.lanes as u64 };
             self.count = most.min(n - self.first) as usize;
             self.region(&strip.body)?;
             let nexts: Vec<Vec<u64>> =
@@ -174,6 +174,7 @@ impl Machine<'_> {
                 }
             }
             self.first += self.count as u64;
+            most = self.lanes as u64;
         }
         Ok(())
     }
