@@ -87,14 +87,26 @@ fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], line
         match kernel::kernel(&mut module, program, call, nest.as_ref()) {
             Ok(kernel) => {
                 let text = format!("runs on the device: {}", kernel.launch.mapping);
-                remarks.push(Remark { span: func.span, kind: RemarkKind::Device, is_done: true, text });
+                remarks.push(Remark {
+                    span: func.span,
+                    kind: RemarkKind::Device,
+                    is_done: true,
+                    text,
+                    at: None,
+                });
                 kernels.push(kernel.text);
                 loops.insert(call.body, (words, GridLoop::Mapped(Box::new(kernel.launch))));
             }
             Err(refused) => {
                 module.open.clear();
                 let text = format!("runs on the processor: {}", refused.reason);
-                remarks.push(Remark { span: func.span, kind: RemarkKind::Device, is_done: false, text });
+                remarks.push(Remark {
+                    span: func.span,
+                    kind: RemarkKind::Device,
+                    is_done: false,
+                    text,
+                    at: None,
+                });
                 let arrays = kernel::host_arrays(func, call);
                 loops.insert(call.body, (words, GridLoop::Host { reason: refused.reason, arrays }));
             }
