@@ -403,13 +403,17 @@ fn every_alignment_and_length() {
         (Elem::Bool, Ty::Mask),
     ];
     for tier in TIERS {
-        for (number, (elem, ty)) in elems.into_iter().enumerate() {
-            let case = random::copies(elem, ty);
+        let all = elems.into_iter().flat_map(|(elem, ty)| [(elem, ty, false), (elem, ty, true)]);
+        for (number, (elem, ty, repeatable)) in all.enumerate() {
+            let mut case = random::copies(elem, ty);
+            case.strip.repeatable = repeatable;
             let Ok(code) = emit(&case.strip, tier) else { panic!("{tier:?} {elem:?}") };
             let mut rng = Rng::new(7);
             let machine = host_has(tier).then(|| host::Code::new(&code.bytes));
             let lanes = u64::from(code.lanes);
-            for n in (0..=70).chain([2 * lanes - 1, 2 * lanes, 2 * lanes + 1, 5 * lanes + 3]) {
+            // From eight blocks on a first one aligns the stores.
+            let longer = [2 * lanes - 1, 2 * lanes, 2 * lanes + 1, 5 * lanes + 3, 8 * lanes, 9 * lanes + 5];
+            for n in (0..=70).chain(longer) {
                 host::name_current(number as u64 * 1000 + n);
                 let instance = case.instance(&mut rng, n, None);
                 if n % 7 == 0 {
