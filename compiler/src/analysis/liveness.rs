@@ -1,7 +1,8 @@
 //! Which variables are read before they are written again: backwards over the tree of statements.
 //!
-//! Facts only. Loops are walked twice, which reaches the fixed point: what a body reads first is found by the first
-//! walk and flows around by the second.
+//! Facts only. What is live at the start of a loop is known after one walk: a block makes `read first | (live - written)` of what is
+//! live at its end, and doing that again to what it gave changes nothing. What is live after the loops *inside* depends on what flows
+//! around, so loops with loops are walked a second time, if anybody asks for that.
 
 use rustc_hash::FxHashMap;
 
@@ -38,7 +39,7 @@ pub type LiveAfter = FxHashMap<LoopId, Live>;
 /// What is live after each loop of the function.
 #[must_use]
 pub fn after_loops(func: &Func) -> LiveAfter {
-    let mut walker = Walker { func, after: LiveAfter::default(), breaks: Vec::new(), continues: Vec::new() };
+    let mut walker = Walker::new(func, true);
     let mut live = Live::default();
     walker.block(&func.body, &mut live);
     walker.after
@@ -47,12 +48,9 @@ pub fn after_loops(func: &Func) -> LiveAfter {
 /// What one run of a loop's body reads before it writes it.
 #[must_use]
 pub fn read_first(func: &Func, body: &[Stmt]) -> Live {
-    let mut walker = Walker {
-        func,
-        after: LiveAfter::default(),
-        breaks: vec![Live::default()],
-        continues: vec![Live::default()],
-    };
+    let mut walker = Walker::new(func, false);
+    walker.breaks.push(Live::default());
+    walker.continues.push(Live::default());
     let mut live = Live::default();
     walker.block(body, &mut live);
     live
@@ -61,13 +59,54 @@ pub fn read_first(func: &Func, body: &[Stmt]) -> Live {
 struct Walker<'a> {
     func: &'a Func,
     after: LiveAfter,
+    /// Is `after` wanted?
+    records: bool,
+    /// Loops walked so far.
+    loops: usize,
     /// Live at the target of `break`, for the loops around.
     breaks: Vec<Live>,
     /// Live at the target of `continue`.
     continues: Vec<Live>,
 }
 
-impl Walker<'_> {
+impl<'a> Walker<'a> {
+    fn new(func: &'a Func, records: bool) -> Walker<'a> {
+        let after = LiveAfter::default();
+        Walker { func, after, records, loops: 0, breaks: Vec::new(), continues: Vec::new() }
+    }
+
+    /// Walks a loop by `round`, which goes once around; a second time if there are loops inside whose `after` is wanted.
+    fn around(
+        &mut self,
+        id: LoopId,
+        after: Live,
+        live: &mut Live,
+        round: &mut dyn FnMut(&mut Self, &Live, &mut Live),
+    ) {
+        let (records, loops) = (self.records, self.loops);
+        self.records = false;
+        let mut walk = |walker: &mut Self, live: &mut Live| {
+            walker.breaks.push(after.clone());
+            walker.continues.push(live.clone());
+            round(walker, &after, live);
+        };
+        walk(self, live);
+        self.records = records;
+        if records && self.loops > loops {
+            walk(self, live);
+        }
+        self.loops += 1;
+        if records {
+            self.after.insert(id, after);
+        }
+    }
+
+    /// The body of a loop is behind us.
+    fn leave_body(&mut self) {
+        self.breaks.pop();
+        self.continues.pop();
+    }
+
     fn block(&mut self, block: &[Stmt], live: &mut Live) {
         for stmt in block.iter().rev() {
             self.stmt(stmt, live);
@@ -85,30 +124,22 @@ impl Walker<'_> {
             }
             Stmt::While { id, head, body, .. } => {
                 let after = live.clone();
-                for _ in 0..2 {
-                    self.breaks.push(after.clone());
-                    self.continues.push(live.clone());
-                    self.block(body, live);
-                    self.breaks.pop();
-                    self.continues.pop();
-                    live.join(&after);
-                    self.reads(stmt, live);
-                    self.block(head, live);
-                }
-                self.after.insert(*id, after);
+                self.around(*id, after, live, &mut |walker, after, live| {
+                    walker.block(body, live);
+                    walker.leave_body();
+                    live.join(after);
+                    walker.reads(stmt, live);
+                    walker.block(head, live);
+                });
             }
             Stmt::Loop(l) => {
                 let after = live.clone();
-                for _ in 0..2 {
-                    self.breaks.push(after.clone());
-                    self.continues.push(live.clone());
-                    self.block(&l.body, live);
-                    self.breaks.pop();
-                    self.continues.pop();
+                self.around(l.id, after, live, &mut |walker, after, live| {
+                    walker.block(&l.body, live);
+                    walker.leave_body();
                     live.write_local(l.var);
-                    live.join(&after);
-                }
-                self.after.insert(l.id, after);
+                    live.join(after);
+                });
                 self.reads(stmt, live);
             }
             Stmt::Break => *live = self.breaks.last().cloned().unwrap_or_default(),
@@ -158,8 +189,8 @@ impl Walker<'_> {
                 if let crate::ir::ExprKind::Local(local) = expr.kind {
                     live.locals.insert(local);
                 }
-                walk::for_each_array_of_expr_mut(&mut expr.kind.clone(), &mut |array| {
-                    live.arrays.insert(*array);
+                walk::for_each_array_of_expr(&expr.kind, &mut |array| {
+                    live.arrays.insert(array);
                 });
             });
         });
@@ -264,7 +295,6 @@ fn intersection(a: &LocalSet, b: &LocalSet) -> LocalSet {
 
 /// Array variables that a body binds, and reads before it binds them: their binding travels between iterations.
 #[must_use]
-pub fn carried_arrays(func: &Func, body: &[Stmt]) -> Vec<ArrayId> {
-    let first = read_first(func, body);
-    walk::assigned_arrays(body).iter().filter(|&array| first.arrays.contains(array)).collect()
+pub fn carried_arrays(body: &[Stmt], read_first: &Live) -> Vec<ArrayId> {
+    walk::assigned_arrays(body).iter().filter(|&array| read_first.arrays.contains(array)).collect()
 }

@@ -56,8 +56,8 @@ fn sweep(func: &mut Func) -> usize {
 fn used_arrays(func: &Func) -> walk::ArraySet {
     let mut set = walk::ArraySet::new();
     walk::for_each_expr_in(&func.exprs, &func.body, &mut |_, expr| {
-        walk::for_each_array_of_expr_mut(&mut expr.kind.clone(), &mut |array| {
-            set.insert(*array);
+        walk::for_each_array_of_expr(&expr.kind, &mut |array| {
+            set.insert(array);
         });
     });
     walk::for_each_stmt(&func.body, &mut |stmt| match stmt {

@@ -78,14 +78,10 @@ fn candidates(func: &Func, block: &[Stmt], visit: &mut dyn FnMut(&Loop)) {
 
 /// The blocks of a statement without those that hold a second copy of a loop, for the case that something is wrong.
 fn likely_blocks<'a>(func: &Func, stmt: &'a Stmt) -> Vec<&'a [Stmt]> {
-    if let Stmt::If { then, orelse, .. } = stmt {
-        let loops = |block: &[Stmt]| -> Vec<Span> {
-            walk::loops_innermost_first(block).into_iter().map(|id| func.loops[id].span).collect()
-        };
-        let first = loops(then);
-        if !first.is_empty() && loops(orelse).iter().any(|span| first.contains(span)) {
-            return vec![then];
-        }
+    if let Stmt::If { then, orelse, .. } = stmt
+        && lockstep::is_second_copy(func, then, orelse)
+    {
+        return vec![then];
     }
     stmt.blocks().into_iter().map(Vec::as_slice).collect()
 }

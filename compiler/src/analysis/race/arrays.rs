@@ -45,7 +45,7 @@ pub(super) fn check(values: &Values<'_>, region: &Region<'_>, accesses: &[Access
     let mut seen = rustc_hash::FxHashMap::default();
     accesses.sort_by_key(|a| a.depth);
     for access in accesses {
-        let key = (access.root, access.via, access.index.clone(), kind_code(access.kind));
+        let key = (access.root, access.via, access.index.as_ref(), kind_code(access.kind));
         let position = *seen.entry(key).or_insert(unique.len());
         match unique.get_mut(position) {
             // The last read and the first write of an element are those that may come in the wrong order.
@@ -70,6 +70,9 @@ pub(super) fn check(values: &Values<'_>, region: &Region<'_>, accesses: &[Access
     for root in roots {
         let here: Vec<&Access> = unique.iter().copied().filter(|a| a.root == root).collect();
         one_memory(values, region, &here, &mut result);
+        if region.is_lockstep && !(result.errors.is_empty() && result.warnings.is_empty()) {
+            return result;
+        }
     }
     for &write in &writes {
         for &other in &unique {
@@ -108,7 +111,7 @@ fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result
     let mut requirements = Vec::new();
     let mut doubt: Option<Diagnostic> = None;
     let mut certain: Option<Diagnostic> = None;
-    for (position, &a) in here.iter().enumerate() {
+    'pairs: for (position, &a) in here.iter().enumerate() {
         for &b in &here[position..] {
             let (write, other) = match (a.kind, b.kind) {
                 (AccessKind::Read, AccessKind::Read) => continue,
@@ -142,6 +145,10 @@ fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result
                 }
                 Proof::Same => certain = certain.or(Some(report::conflict(func, region, write, other))),
                 Proof::Unknown => doubt = doubt.or(Some(report::not_provable(func, region, write, other))),
+            }
+            // Nobody asks a serial loop for all its obstacles, nor whether they are certain.
+            if region.is_lockstep && (doubt.is_some() || certain.is_some()) {
+                break 'pairs;
             }
         }
     }

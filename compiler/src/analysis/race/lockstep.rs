@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Access, RaceReport, Region, Requirement, Walker, arrays, scalars};
 use crate::base::{Diagnostic, Span};
-use crate::ir::{FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
+use crate::ir::{Func, FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
 
 /// What was found out about one loop.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Search {
     wanted: FxHashSet<(FuncId, LoopId)>,
     /// Statement by statement, or in any order at all?
     is_lockstep: bool,
+    /// Functions that others call, so that all they do counts.
+    called: FxHashSet<FuncId>,
     found: FxHashMap<(FuncId, LoopId), Lockstep>,
 }
 
@@ -63,28 +65,42 @@ fn search(
     wanted: FxHashSet<(FuncId, LoopId)>,
     is_lockstep: bool,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    let needed = needed(program, &wanted);
-    let mut search = Search { wanted, is_lockstep, found: FxHashMap::default() };
+    let (needed, called) = needed(program, &wanted);
+    let mut search = Search { wanted, is_lockstep, called, found: FxHashMap::default() };
     super::walk_functions(program, &mut RaceReport::default(), Some(&mut search), &|func| {
         needed.contains(&func)
     });
     search.found
 }
 
-/// Functions with wanted loops and what they call.
-fn needed(program: &Program, wanted: &FxHashSet<(FuncId, LoopId)>) -> FxHashSet<FuncId> {
+/// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` makes such branches.
+#[must_use]
+pub fn is_second_copy(func: &Func, then: &[Stmt], orelse: &[Stmt]) -> bool {
+    let loops = |block: &[Stmt]| -> Vec<Span> {
+        walk::loops_innermost_first(block).into_iter().map(|id| func.loops[id].span).collect()
+    };
+    if orelse.is_empty() {
+        return false;
+    }
+    let first = loops(then);
+    !first.is_empty() && loops(orelse).iter().any(|span| first.contains(span))
+}
+
+/// Functions with wanted loops and what they call; and those that are called.
+fn needed(program: &Program, wanted: &FxHashSet<(FuncId, LoopId)>) -> (FxHashSet<FuncId>, FxHashSet<FuncId>) {
     let mut open: Vec<FuncId> = wanted.iter().map(|&(func, _)| func).collect();
-    let mut needed = FxHashSet::default();
+    let (mut needed, mut called) = (FxHashSet::default(), FxHashSet::default());
     while let Some(func) = open.pop() {
         if needed.insert(func) {
             walk::for_each_stmt(&program.funcs[func].body, &mut |stmt| {
                 if let Stmt::Call { callee, .. } = stmt {
                     open.push(*callee);
+                    called.insert(*callee);
                 }
             });
         }
     }
-    needed
+    (needed, called)
 }
 
 impl<'a> Walker<'a, '_> {
@@ -98,9 +114,21 @@ impl<'a> Walker<'a, '_> {
         self.is_wanted(l) && self.lockstep.as_ref().is_some_and(|search| search.is_lockstep)
     }
 
+    /// Need only the first branch be looked at? In front of all loops that are looked at it does not matter what a second copy
+    /// does, unless a caller asks.
+    pub(super) fn is_likely_enough(&self, then: &[Stmt], orelse: &[Stmt]) -> bool {
+        self.parallel_depth == 0
+            && self.lockstep.as_ref().is_some_and(|s| s.is_lockstep && !s.called.contains(&self.func))
+            && is_second_copy(self.values.func, then, orelse)
+    }
+
     /// The same proof as for a `prange`.
     pub(super) fn decide_lockstep(&mut self, region: &Region<'a>, accesses: &[Access]) {
         let scalars = scalars::check(self.values.func, region, &self.live_after);
+        // One obstacle is enough.
+        let is_refused =
+            region.is_lockstep && !(scalars.errors.is_empty() && scalars.warnings.is_empty());
+        let accesses = if is_refused { &[] } else { accesses };
         let arrays = arrays::check(&self.values, region, accesses);
         let mut doubts =
             scalars.errors.iter().chain(&arrays.errors).chain(&scalars.warnings).chain(&arrays.warnings);

@@ -22,7 +22,7 @@ use smallvec::SmallVec;
 
 use super::affine::{AtomId, Poly};
 use super::liveness::{self, LiveAfter};
-use super::values::{RootAxis, RootId, Source, Sum, Values, Walk, branches};
+use super::values::{RootAxis, RootId, Source, Sum, Values, Walk, branches, likely_branch};
 use crate::base::{Diagnostic, Span};
 use crate::ir::runtime_fn::RuntimeFn;
 use crate::ir::walk;
@@ -198,7 +198,11 @@ impl<'a> Walker<'a, '_> {
         match stmt {
             Stmt::If { cond, then, orelse } => {
                 self.depth += 1;
-                branches(self, *cond, then, orelse);
+                if self.is_likely_enough(then, orelse) {
+                    likely_branch(self, *cond, then, orelse);
+                } else {
+                    branches(self, *cond, then, orelse);
+                }
                 self.depth -= 1;
                 // What follows a branch that may leave the iteration is conditional itself.
                 if walk::contains_exit(then) || walk::contains_exit(orelse) {
@@ -428,12 +432,13 @@ impl<'a> Walker<'a, '_> {
         self.parallel_depth -= 1;
         self.loops -= 1;
         self.depth = depth;
-        let accesses: Vec<Access> = self.log[first_access..].to_vec();
+        let log = std::mem::take(&mut self.log);
         if self.is_wanted(l) {
-            self.decide_lockstep(&region, &accesses);
+            self.decide_lockstep(&region, &log[first_access..]);
         } else {
-            self.decide(&region, &accesses, first_decision);
+            self.decide(&region, &log[first_access..], first_decision);
         }
+        self.log = log;
         self.prints |= prints;
         self.values.facts.truncate(facts);
         self.values.leave_loop(&[&l.body]);

@@ -99,7 +99,7 @@ pub(super) fn check(func: &Func, region: &Region<'_>, live_after: &LiveAfter) ->
             result.errors.push(report::carried(func, region, local, use_of));
         }
     }
-    for array in liveness::carried_arrays(func, body) {
+    for array in liveness::carried_arrays(body, &read_first) {
         result.errors.push(report::carried_array(func, region, array));
     }
     for array in walk::assigned_arrays(body).iter() {

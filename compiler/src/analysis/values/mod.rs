@@ -27,7 +27,7 @@ use crate::ir::{
 };
 use crate::types::DType;
 
-pub use paths::{Walk, branches};
+pub use paths::{Walk, branches, likely_branch};
 pub use read::{Factor, Source, Sum};
 
 crate::define_id!(

@@ -27,6 +27,21 @@ struct Held {
 /// Walks both branches, each knowing what the condition says; after that what they assign holds the value of both, or is
 /// something new. Facts found in a branch end with it, unless the other one does not reach the end.
 pub fn branches<'a>(walker: &mut impl Walk<'a>, cond: ExprId, then: &'a [Stmt], orelse: &'a [Stmt]) {
+    part(walker, cond, then, orelse, &mut |walker| walker.walk(orelse));
+}
+
+/// The same without a walk through the second branch: what it assigns is not known at its end.
+pub fn likely_branch<'a>(walker: &mut impl Walk<'a>, cond: ExprId, then: &'a [Stmt], orelse: &'a [Stmt]) {
+    part(walker, cond, then, orelse, &mut |walker| walker.values().leave_loop(&[orelse]));
+}
+
+fn part<'a, W: Walk<'a>>(
+    walker: &mut W,
+    cond: ExprId,
+    then: &'a [Stmt],
+    orelse: &'a [Stmt],
+    walk_orelse: &mut dyn FnMut(&mut W),
+) {
     // Only what a branch assigns has to be kept and merged: functions have many variables and many branches.
     let (mut locals, mut arrays) = (walk::assigned_locals(then), walk::assigned_arrays(then));
     locals.extend(walk::assigned_locals(orelse).iter());
@@ -40,7 +55,7 @@ pub fn branches<'a>(walker: &mut impl Walk<'a>, cond: ExprId, then: &'a [Stmt], 
     values.hold(&locals, &arrays, before);
     values.facts.truncate(facts);
     values.assume(cond, false);
-    walker.walk(orelse);
+    walk_orelse(walker);
     let values = walker.values();
     values.facts.truncate(facts);
     let ends = |block: &[Stmt]| block.last().is_some_and(Stmt::is_jump);

@@ -97,9 +97,7 @@ impl Names {
                 if let ExprKind::Local(local) = expr.kind {
                     mentioned.push(Var::Local(local));
                 }
-                walk::for_each_array_of_expr_mut(&mut expr.kind.clone(), &mut |array| {
-                    mentioned.push(Var::Array(*array));
-                });
+                walk::for_each_array_of_expr(&expr.kind, &mut |array| mentioned.push(Var::Array(array)));
             });
         });
         for var in mentioned {

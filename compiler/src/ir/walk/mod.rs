@@ -542,8 +542,8 @@ pub fn used_arrays(func: &Func, block: &[Stmt]) -> ArraySet {
         });
     });
     for_each_expr_in(&func.exprs, block, &mut |_, expr| {
-        for_each_array_of_expr_mut(&mut expr.kind.clone(), &mut |array| {
-            set.insert(*array);
+        for_each_array_of_expr(&expr.kind, &mut |array| {
+            set.insert(array);
         });
     });
     set
@@ -686,6 +686,32 @@ pub fn for_each_array_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ArrayId)) 
 }
 
 /// Calls `visit` on every array variable that the expression itself names (not its operands).
+pub fn for_each_array_of_expr(kind: &ExprKind, visit: &mut dyn FnMut(ArrayId)) {
+    match kind {
+        ExprKind::Load { array, .. }
+        | ExprKind::Dim { array, .. }
+        | ExprKind::Stride { array, .. }
+        | ExprKind::Base { array } => visit(*array),
+        ExprKind::Overlaps { a, b } => {
+            visit(*a);
+            visit(*b);
+        }
+        ExprKind::Const(_)
+        | ExprKind::Local(_)
+        | ExprKind::Unary { .. }
+        | ExprKind::Binary { .. }
+        | ExprKind::Compare { .. }
+        | ExprKind::Select { .. }
+        | ExprKind::Cast { .. }
+        | ExprKind::Wrap { .. }
+        | ExprKind::Math1 { .. }
+        | ExprKind::Math2 { .. }
+        | ExprKind::Fma { .. }
+        | ExprKind::Interrupted => {}
+    }
+}
+
+/// The same, to change them.
 pub fn for_each_array_of_expr_mut(kind: &mut ExprKind, visit: &mut dyn FnMut(&mut ArrayId)) {
     match kind {
         ExprKind::Load { array, .. }
