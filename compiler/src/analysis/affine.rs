@@ -505,17 +505,26 @@ impl Atoms {
         if depth == 0 {
             return false;
         }
-        let bounds = self.bounds_within(poly, Side::Lower, &|_| true, depth);
-        bounds.iter().any(|bound| bound.as_int().is_some_and(|value| value >= 0))
+        let is_nonneg = |bound: &Poly| bound.as_int().is_some_and(|value| value >= 0);
+        let bounds = self.bounds_within(poly, Side::Lower, &|_| true, depth, is_nonneg);
+        bounds.last().is_some_and(is_nonneg)
     }
 
     /// Bounds of a polynomial in which the atoms that `is_gone` names do not occur.
     #[must_use]
     pub fn bounds(&self, poly: &Poly, side: Side, is_gone: &dyn Fn(AtomId) -> bool) -> Bounds {
-        self.bounds_within(poly, side, is_gone, MAX_DEPTH)
+        self.bounds_within(poly, side, is_gone, MAX_DEPTH, |_| false)
     }
 
-    fn bounds_within(&self, poly: &Poly, side: Side, is_gone: &dyn Fn(AtomId) -> bool, depth: u32) -> Bounds {
+    /// The same; a bound that is enough is the last one.
+    fn bounds_within(
+        &self,
+        poly: &Poly,
+        side: Side,
+        is_gone: &dyn Fn(AtomId) -> bool,
+        depth: u32,
+        is_enough: impl Fn(&Poly) -> bool,
+    ) -> Bounds {
         let mut done = Bounds::new();
         let mut open: SmallVec<[Poly; 4]> = SmallVec::from_iter([poly.clone()]);
         let mut fuel = 32;
@@ -523,10 +532,11 @@ impl Atoms {
             fuel -= 1;
             // The newest atom first: its bounds mention older ones only, so this ends.
             let Some(atom) = poly.newest(is_gone) else {
-                if !done.contains(&poly) {
+                let is_last = is_enough(&poly);
+                if is_last || !done.contains(&poly) {
                     done.push(poly);
                 }
-                if done.len() >= MAX_ALTERNATIVES {
+                if is_last || done.len() >= MAX_ALTERNATIVES {
                     break;
                 }
                 continue;
@@ -535,7 +545,10 @@ impl Atoms {
                 break;
             }
             let Some((factor, rest)) = poly.split(atom) else { continue };
-            let is_negative = if self.is_nonneg_within(&factor, depth - 1) {
+            let number = factor.as_int();
+            let is_negative = if let Some(number) = number.filter(|&number| number != i64::MIN) {
+                number < 0
+            } else if self.is_nonneg_within(&factor, depth - 1) {
                 false
             } else if factor.scale(-1).is_some_and(|negated| self.is_nonneg_within(&negated, depth - 1)) {
                 true
@@ -544,7 +557,10 @@ impl Atoms {
             };
             for bound in self.atom_bounds(atom, side.flip_if(is_negative), &factor) {
                 let replaced = match bound {
-                    AtomBound::Of(bound) => factor.mul(&bound).and_then(|part| rest.add(&part)),
+                    AtomBound::Of(bound) => match number {
+                        Some(number) => rest.add_scaled(&bound, number),
+                        None => factor.mul(&bound).and_then(|part| rest.add(&part)),
+                    },
                     AtomBound::OfTerm(term) => rest.add(&term),
                 };
                 if let Some(replaced) = replaced

@@ -126,8 +126,7 @@ impl<'a> Walker<'a, '_> {
     pub(super) fn decide_lockstep(&mut self, region: &Region<'a>, accesses: &[Access]) {
         let scalars = scalars::check(self.values.func, region, &self.live_after);
         // One obstacle is enough.
-        let is_refused =
-            region.is_lockstep && !(scalars.errors.is_empty() && scalars.warnings.is_empty());
+        let is_refused = region.is_lockstep && !(scalars.errors.is_empty() && scalars.warnings.is_empty());
         let accesses = if is_refused { &[] } else { accesses };
         let arrays = arrays::check(&self.values, region, accesses);
         let mut doubts =

@@ -265,7 +265,8 @@ impl<'a> Planner<'a> {
         let atoms = &self.values.atoms;
         // A single variable that is not negative is so whatever its size.
         let is_plain = poly.as_atom().is_some_and(|atom| matches!(atoms.atom(atom), Atom::Value));
-        if (is_plain || atoms.is_exact(poly, known)) && atoms.is_nonneg(poly) {
+        let is_exact = atoms.is_exact(poly, known);
+        if (is_plain || is_exact) && atoms.is_nonneg(poly) {
             return true;
         }
         // `i < n` says that `i + 1 <= n`; but `a >= b` does not say that `a - b` does not overflow.
@@ -276,7 +277,7 @@ impl<'a> Planner<'a> {
         };
         self.values.facts.iter().rev().take(16).any(|fact| {
             (is_simple && fact == poly)
-                || (atoms.is_exact(poly, known)
+                || (is_exact
                     && atoms.is_exact(fact, known)
                     && poly.sub(fact).is_some_and(|rest| atoms.is_nonneg(&rest)))
         })
