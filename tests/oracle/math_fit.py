@@ -68,33 +68,39 @@ exp_tail = near_zero(lambda r: (mp.expm1(r) - r) / r**2, mp.mpf(1) / 2)
 artanh_tail = of_root(lambda s, z: 2 * (mp.atanh(s) / s - 1) / z, 2 * third)
 sin_tail = of_root(lambda r, z: (mp.sin(r) - r) / (r * z), -mp.mpf(1) / 6)
 cos_tail = of_root(lambda r, z: (mp.cos(r) - 1 + z / 2) / z**2, mp.mpf(1) / 24)
-erf_part = of_root(lambda x, z: mp.erf(x) / x, 2 / mp.sqrt(mp.pi))
-erf_tail = lambda t: -mp.log(mp.erfc(t + 1))
-erfc_weight = lambda t: mp.erfc(t + 1)
+two_over_root_pi = 2 / mp.sqrt(mp.pi)
+erf_exponent = near_zero(lambda x: -mp.log(mp.erfc(x)) / x, two_over_root_pi)
+# Of the exponent: what makes the error of erf relative.
+erf_weight = near_zero(lambda x: mp.erfc(x) * x / mp.erf(x), 1 / two_over_root_pi)
+# Of the tail: what makes the error of expm1 relative.
+expm1_weight = near_zero(lambda r: r * r / abs(mp.expm1(r)), mp.mpf(0))
+ROOT_2 = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2 * mp.mpf("1.001")
 
 
-def erfc_middle(center):
+def erfc_factor(center, high):
+    """(x + 27/32) exp(x^2) erfc(x) in (x - center) / (x + center), and its ends."""
+
     def function(t):
         x = center * (1 + t) / (1 - t)
-        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+        return (x + mp.mpf("0.84375")) * mp.exp(x * x) * mp.erfc(x)
 
-    def ends(low, high):
-        low, high = mp.mpf(low), mp.mpf(high)
-        return (low - center) / (low + center), (high - center) / (high + center)
-
-    return function, ends
+    high = mp.mpf(high)
+    return function, (mp.mpf(-1), (high - center) / (high + center))
 
 
-wide, wide_ends = erfc_middle(mp.mpf("3.5"))
-short, short_ends = erfc_middle(mp.mpf(3))
+wide, wide_ends = erfc_factor(mp.mpf("3.5"), 28)
+short, short_ends = erfc_factor(mp.mpf(3), "10.3")
 by_z, by_z2 = (lambda z: z), (lambda z: z * z)
 
 POLYNOMIALS = {
     "exp::TAIL": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 10, lambda r: r * r),
+    # The code has every other coefficient with the other sign.
+    "exp::TAIL_OF_NEGATIVE": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 11, expm1_weight),
     # The first coefficient is exactly 1/2; the code writes it apart.
     "exp::TAIL_OF_EXPM1": lambda: fit(exp_tail, -0.4205, 0.4205, 12, abs),
     "log::SERIES": lambda: fit(artanh_tail, 0, 0.0401, 8, by_z),
-    "log::SERIES_PAIR": lambda: fit(artanh_tail, 0, 0.0401, 9, by_z, pairs=1),
+    "log::SHORT_SERIES": lambda: fit(artanh_tail, 0, ROOT_2, 7, by_z),
+    "log::SERIES_PAIR": lambda: fit(artanh_tail, 0, ROOT_2, 8, by_z, pairs=1),
     "trig::SIN": lambda: fit(sin_tail, 0, QUARTER_PI_2, 6, by_z),
     "trig::COS": lambda: fit(cos_tail, 0, QUARTER_PI_2, 6, by_z2),
     "hyperbolic::SINH": lambda: fit(of_root(lambda r, z: (mp.sinh(r) - r) / (r * z), third / 2), 0, HALF_LN2**2, 5, by_z),
@@ -102,18 +108,16 @@ POLYNOMIALS = {
     "arc::ATAN": lambda: fit(of_root(lambda q, z: (mp.atan(q) / q - 1) / z, -third), 0, 0.2501, 13, by_z),
     "arc::ASIN": lambda: fit(of_root(lambda q, z: (mp.asin(q) / q - 1) / z, third / 2), 0, 0.2501, 13, by_z),
     "roots::CBRT": lambda: fit(mp.cbrt, 0.75, 1.5, 5, lambda m: 1 / mp.cbrt(m)),
-    "erf::SMALL": lambda: fit(erf_part, 0, 1, 13, pairs=1),
-    "erf::TAIL": lambda: fit(erf_tail, 0, 5, 18, erfc_weight, pairs=1),
-    "erf::MIDDLE": lambda: fit(wide, *wide_ends(0.49, 28), 22, pairs=1, rounds=12),
+    "erf::EXPONENT": lambda: fit(erf_exponent, 0, 6, 25, erf_weight, pairs=1, rounds=6),
+    "erf::FACTOR": lambda: fit(wide, *wide_ends, 24, lambda t: 1 / wide(t), pairs=1, rounds=10),
     "narrow::EXP": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 6, lambda r: r * r),
     "narrow::EXPM1": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 7, abs),
     "narrow::LOG": lambda: fit(artanh_tail, 0, 0.0401, 4, by_z),
     "narrow::LOG_FOR_POW": lambda: fit(artanh_tail, 0, 0.0401, 6, by_z),
     "narrow::SIN": lambda: fit(sin_tail, 0, QUARTER_PI_2, 4, by_z),
     "narrow::COS": lambda: fit(cos_tail, 0, QUARTER_PI_2, 4, by_z2),
-    "narrow::ERF": lambda: fit(erf_part, 0, 1, 9),
-    "narrow::ERF_TAIL": lambda: fit(erf_tail, 0, 3, 10, erfc_weight),
-    "narrow::ERFC": lambda: fit(short, *short_ends(0.99, 10.3), 12),
+    "narrow::EXPONENT": lambda: fit(erf_exponent, 0, 4, 12, erf_weight, rounds=8),
+    "narrow::ERFC": lambda: fit(short, *short_ends, 13, lambda t: 1 / short(t), rounds=10),
 }
 
 

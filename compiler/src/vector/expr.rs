@@ -234,6 +234,18 @@ impl Builder<'_> {
                 let bits = self.graph.binary(Binary::Or, size, sign);
                 Ok(Val::Lanes(self.graph.convert(Convert::Bits, bits, ty)))
             }
+            MathFn2::Fmod => {
+                let mut far = None;
+                let value = self.in_f64(&[a, b], |builder, args| {
+                    let (value, is_far) = math::fmod(builder, args[0], args[1]);
+                    far = Some(is_far);
+                    Some(value)
+                });
+                if let Some(far) = far {
+                    self.fault(far)?;
+                }
+                Ok(Val::Lanes(value.unwrap_or(a)))
+            }
             _ => {
                 let is_narrow = self.graph.ty(a) == Ty::F32;
                 let found = self.in_f64(&[a, b], |builder, args| {

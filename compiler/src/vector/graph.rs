@@ -17,6 +17,8 @@ pub(super) struct Graph {
     known: Vec<FxHashMap<(Ty, Op), Value>>,
     /// Loads that still hold, by open region.
     loads: Vec<FxHashMap<(Ty, Op), Value>>,
+    /// Results of branches, by what they were made of, by open region.
+    branches: Vec<FxHashMap<Vec<Value>, Vec<Value>>>,
     /// Definitions of values that are not carried.
     ops: SecondaryMap<Value, Option<Op>>,
     /// Values of the setup.
@@ -30,6 +32,7 @@ impl Graph {
             regions: vec![Region::new()],
             known: vec![FxHashMap::default(), FxHashMap::default()],
             loads: vec![FxHashMap::default()],
+            branches: vec![FxHashMap::default()],
             ops: SecondaryMap::new(),
             in_setup: SecondaryMap::new(),
         }
@@ -110,6 +113,18 @@ impl Graph {
         self.loads.iter_mut().for_each(FxHashMap::clear);
     }
 
+    /// The results of an earlier branch that was made of the same.
+    pub(super) fn known_branch(&self, made_of: &[Value]) -> Option<&Vec<Value>> {
+        self.branches.iter().rev().find_map(|scope| scope.get(made_of))
+    }
+
+    /// Remembers a branch that has just been written.
+    pub(super) fn remember_branch(&mut self, made_of: Vec<Value>, results: Vec<Value>) {
+        if let Some(scope) = self.branches.last_mut() {
+            scope.insert(made_of, results);
+        }
+    }
+
     pub(super) fn push(&mut self, inst: Inst) {
         if let Some(region) = self.regions.last_mut() {
             region.push(inst);
@@ -135,12 +150,14 @@ impl Graph {
         self.regions.push(Region::new());
         self.known.push(FxHashMap::default());
         self.loads.push(FxHashMap::default());
+        self.branches.push(FxHashMap::default());
     }
 
     /// Ends the current region; what it computed may be used in a region that belongs to it if `stays`.
     pub(super) fn close(&mut self) -> Region {
         self.known.pop();
         self.loads.pop();
+        self.branches.pop();
         self.regions.pop().unwrap_or_default()
     }
 
@@ -227,11 +244,37 @@ impl Graph {
     }
 
     pub(super) fn unary(&mut self, op: Unary, a: Value) -> Value {
-        self.define(self.ty(a), Op::Unary(op, a))
+        match (op, self.negated(a)) {
+            (Unary::Neg, Some(inner)) => inner,
+            // So `f(-x)` shares what it has in common with `f(x)`.
+            (Unary::Abs, Some(inner)) => self.define(self.ty(a), Op::Unary(op, inner)),
+            _ => self.define(self.ty(a), Op::Unary(op, a)),
+        }
     }
 
+    /// Signs of factors go to the product, exactly: `-a * b` is `-(a * b)`.
     pub(super) fn binary(&mut self, op: Binary, a: Value, b: Value) -> Value {
-        self.define(self.ty(a), Op::Binary(op, a, b))
+        let ty = self.ty(a);
+        if matches!(op, Binary::Mul | Binary::Div) {
+            let (inner_a, inner_b) = (self.negated(a), self.negated(b));
+            if inner_a.is_some() || inner_b.is_some() {
+                let value = self.define(ty, Op::Binary(op, inner_a.unwrap_or(a), inner_b.unwrap_or(b)));
+                return if inner_a.is_some() && inner_b.is_some() {
+                    value
+                } else {
+                    self.unary(Unary::Neg, value)
+                };
+            }
+        }
+        self.define(ty, Op::Binary(op, a, b))
+    }
+
+    /// `b` if `a` is `-b`, of floats.
+    fn negated(&self, a: Value) -> Option<Value> {
+        match self.ops[a] {
+            Some(Op::Unary(Unary::Neg, inner)) if matches!(self.ty(a), Ty::F64 | Ty::F32) => Some(inner),
+            _ => None,
+        }
     }
 
     pub(super) fn shift(&mut self, op: Shift, a: Value, count: u8) -> Value {

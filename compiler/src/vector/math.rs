@@ -7,7 +7,7 @@ use kjit_strip::ir::{Binary, Branch, Compare, Convert, FmaKind, Inst, Op, Shift,
 use super::value::Builder;
 use crate::numerics::lanes::Lanes;
 use crate::numerics::math::{
-    MathFn1, MathFn2, one_narrow_on_lanes, one_on_lanes, two_narrow_on_lanes, two_on_lanes,
+    MathFn1, MathFn2, fmod_of_near, one_narrow_on_lanes, one_on_lanes, two_narrow_on_lanes, two_on_lanes,
 };
 
 /// A function of one argument; nothing if it has no form for lanes. Narrow: of `f32` numbers in `f64` lanes, whose result
@@ -27,6 +27,13 @@ pub(super) fn two(
 ) -> Option<Value> {
     let lanes = &Instructions(RefCell::new(builder));
     if is_narrow { two_narrow_on_lanes(lanes, function, x, y) } else { two_on_lanes(lanes, function, x, y) }
+}
+
+/// `fmod` of doubles, and where it has to be left to the scalar code.
+pub(super) fn fmod(builder: &mut Builder<'_>, x: Value, y: Value) -> (Value, Value) {
+    let lanes = &Instructions(RefCell::new(builder));
+    let (value, is_near) = fmod_of_near(lanes, x, y);
+    (value, lanes.not(is_near))
 }
 
 struct Instructions<'b, 'a>(RefCell<&'b mut Builder<'a>>);
@@ -210,11 +217,17 @@ impl Lanes for Instructions<'_, '_> {
         usual: [Value; N],
         slow: impl FnOnce() -> [Value; N],
     ) -> [Value; N] {
+        let mut made_of = vec![mask];
+        made_of.extend(usual);
         let cond = {
             let builder = &mut self.0.borrow_mut();
             // Lanes that are not here may hold anything.
             let here = builder.masked(mask);
             let cond = builder.graph.any(here);
+            made_of.push(cond);
+            if let Some(known) = builder.graph.known_branch(&made_of) {
+                return std::array::from_fn(|at| known[at]);
+            }
             builder.graph.open();
             cond
         };
@@ -232,6 +245,7 @@ impl Lanes for Instructions<'_, '_> {
             *result = value;
         }
         graph.push(Inst::Branch(Box::new(Branch { cond, then, orelse: Vec::new(), results: merged })));
+        graph.remember_branch(made_of, results.to_vec());
         results
     }
 }

@@ -123,7 +123,7 @@ pub trait Lanes {
     fn lookup(&self, table: &'static [f64], index: Self::I) -> Self::F;
 
     /// `slow()` where the mask is set, else `usual`. Few lanes have it set: a vector implementation computes the slow side
-    /// only if some lane has.
+    /// only if some lane has, and only once where the mask and the usual values are the same: they say what `slow` gives.
     fn rare<const N: usize>(
         &self,
         mask: Self::M,
@@ -207,6 +207,18 @@ pub trait Lanes {
         self.from_bits(self.shl(self.bits(self.add(n, self.f(WHOLE + 1023.0))), 52))
     }
 
+    /// `a * 2^n` for the integer `n` that [`Lanes::whole`] gave, by addition to the exponent: for normal `a` and results.
+    #[inline(always)]
+    fn times_power(&self, a: Self::F, n: Self::I) -> Self::F {
+        self.from_bits(self.iadd(self.bits(a), self.shl(n, 52)))
+    }
+
+    /// `a * 2^-n` in the same way.
+    #[inline(always)]
+    fn times_inverse_power(&self, a: Self::F, n: Self::I) -> Self::F {
+        self.from_bits(self.isub(self.bits(a), self.shl(n, 52)))
+    }
+
     /// `a * 2^n`, rounded once, for whole `n` up to 2000 in size and `a` that is 0, NaN, or between 2^-80 and 2^80 in size
     /// (`vscalefpd`).
     #[inline(always)]
@@ -218,13 +230,19 @@ pub trait Lanes {
     /// (`vgetmantpd` with interval 3, and the difference of two `vgetexppd`).
     #[inline(always)]
     fn split_normal(&self, a: Self::F) -> (Self::F, Self::F) {
-        const THREE_QUARTERS: i64 = 0x3fe8_0000_0000_0000;
+        self.split_normal_from(a, 0.75)
+    }
+
+    /// The same with `m` from `least`, which is between 1/2 and 1, to twice that.
+    #[inline(always)]
+    fn split_normal_from(&self, a: Self::F, least: f64) -> (Self::F, Self::F) {
         const ONE: i64 = 0x3ff0_0000_0000_0000;
         const POW_52: f64 = 4_503_599_627_370_496.0;
-        let shifted = self.iadd(self.bits(a), self.i(ONE - THREE_QUARTERS));
+        let least = least.to_bits() as i64;
+        let shifted = self.iadd(self.bits(a), self.i(ONE - least));
         let biased = self.or(self.shr(shifted, 52), self.i(POW_52.to_bits() as i64));
         let n = self.sub(self.from_bits(biased), self.f(POW_52 + 1023.0));
-        let m = self.iadd(self.and(shifted, self.i((1 << 52) - 1)), self.i(THREE_QUARTERS));
+        let m = self.iadd(self.and(shifted, self.i((1 << 52) - 1)), self.i(least));
         (self.from_bits(m), n)
     }
 

@@ -31,6 +31,59 @@ fn tail<L: Lanes>(l: &L, r: L::F, rest: L::F) -> L::F {
     l.fma(l.mul(r, r), poly(l, r, TAIL), l.fma(r, rest, rest))
 }
 
+/// `(e^-r - 1 + r) / r^2` for `|r| <= log(2) / 2`, relative error of `e^-r - 1` 2^-61.5.
+const TAIL_OF_NEGATIVE: [f64; 11] = [
+    0.5,
+    -0.16666666666666677,
+    0.04166666666666661,
+    -0.008333333333321457,
+    0.0013888888888923877,
+    -0.0001984126988650916,
+    2.4801587237366676e-05,
+    -2.7557243860001714e-06,
+    2.755735302274556e-07,
+    -2.5109150109705803e-08,
+    2.088946187604423e-09,
+];
+
+/// `e^-(x + low)` for `x` from 0 to 2^10.
+pub(super) struct Decay<L: Lanes> {
+    /// `e^-(x + low)` times 2 to the `n`th, less 1, good to its last bit.
+    pub part: L::F,
+    /// What was rounded off it.
+    pub part_low: L::F,
+    /// `n`, a whole number.
+    pub n: L::F,
+    /// The same for [`Lanes::times_inverse_power`].
+    pub count: L::I,
+}
+
+/// The exponential of a pair with the other sign.
+#[inline(always)]
+pub(super) fn decay<L: Lanes>(l: &L, x: L::F, low: L::F) -> Decay<L> {
+    let (n, count) = l.whole(x, LOG2_E.0);
+    // Exact, as in `reduce`.
+    let first = l.fnma(n, l.f(LN2.0), x);
+    let low = l.fnma(n, l.f(LN2.1), low);
+    let r = l.add(first, low);
+    let rest = l.fms(l.mul(r, r), poly(l, r, TAIL_OF_NEGATIVE), low);
+    let part = l.sub(rest, first);
+    Decay { part, part_low: l.sub(rest, l.add(first, part)), n, count }
+}
+
+/// The same for `x` up to 64, with the error relative to `part`.
+#[inline(always)]
+pub(super) fn decay_near<L: Lanes>(l: &L, x: L::F, low: L::F) -> Decay<L> {
+    let (n, count) = l.whole(x, LOG2_E.0);
+    let r = l.fnma(n, l.f(LN2.0), x);
+    let low = l.fnma(n, l.f(LN2.1), low);
+    // The slope at what is left out is `e^-r`, near enough `1 - r`.
+    let low = l.fnma(low, r, low);
+    let rest = l.fms(l.mul(r, r), poly(l, r, TAIL_OF_NEGATIVE), low);
+    let part = l.sub(rest, r);
+    Decay { part, part_low: l.sub(rest, l.add(r, part)), n, count }
+}
+
 /// `x + low = n log 2 + r + rest`, as `(n, r, rest)` with `rest` below the last bit of `r`, for `|x|` up to 2^10.
 #[inline(always)]
 pub(super) fn reduce<L: Lanes>(l: &L, x: L::F, low: L::F) -> (L::F, L::F, L::F) {
@@ -49,13 +102,35 @@ pub(super) fn exp_parts<L: Lanes>(l: &L, x: L::F, low: L::F) -> (Pair<L>, L::F) 
     ((sum, l.add(tail(l, r, rest), error)), n)
 }
 
+/// `e^r` without its 1, for `x = n log 2 + r`: the number, good to its last bit, and the whole number `n` as
+/// [`Lanes::whole`] gives it. For `|x|` up to 2^10.
+#[inline(always)]
+fn exp_less_one<L: Lanes>(l: &L, x: L::F) -> (L::F, L::F, L::I) {
+    let (n, count) = l.whole(x, LOG2_E.0);
+    // Exact, as in `reduce`; what is left out of it counts in the small terms only.
+    let first = l.fnma(n, l.f(LN2.0), x);
+    let low = l.mul(n, l.f(-LN2.1));
+    let r = l.add(first, low);
+    (l.add(first, l.fma(l.mul(r, r), poly(l, r, TAIL), low)), n, count)
+}
+
 /// `e^x`. At most 0.78 ULP.
 #[inline(always)]
 pub(super) fn exp<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (part, _, count) = exp_less_one(l, x);
+    let value = l.times_power(l.add(part, l.f(1.0)), count);
+    // NaN is among the others.
+    let is_usual = l.le(l.abs(x), l.f(707.0));
+    l.rare(l.not(is_usual), [value], || [exp_far(l, x)])[0]
+}
+
+/// `e^x` where that is infinite, 0 or subnormal, too.
+#[inline(always)]
+fn exp_far<L: Lanes>(l: &L, x: L::F) -> L::F {
     // The second operand wins if one is NaN. Beyond these ends the result is 0 or infinite.
     let x = l.min(l.f(710.0), l.max(l.f(-746.0), x));
-    let ((hi, lo), n) = exp_parts(l, x, l.f(0.0));
-    l.scale(l.add(hi, lo), n)
+    let (part, n, _) = exp_less_one(l, x);
+    l.scale(l.add(part, l.f(1.0)), n)
 }
 
 /// `e^(x + low)` for any `x` and for `low` up to the last bit of `x`, which counts only where `|x| < 800`.
@@ -65,6 +140,19 @@ pub(super) fn exp_of_pair<L: Lanes>(l: &L, x: L::F, low: L::F) -> L::F {
     let x = l.min(l.f(710.0), l.max(l.f(-746.0), x));
     let ((hi, lo), n) = exp_parts(l, x, low);
     l.scale(l.add(hi, lo), n)
+}
+
+/// `e^(x + low)` for `|x|` up to 707 and `low` up to the last bit of it, relative error about 2^-57 before the last rounding.
+#[inline(always)]
+pub(super) fn exp_of_near_pair<L: Lanes>(l: &L, x: L::F, low: L::F) -> L::F {
+    let (n, count) = l.whole(x, LOG2_E.0);
+    // Exact, as in `reduce`.
+    let first = l.fnma(n, l.f(LN2.0), x);
+    let low = l.fnma(n, l.f(LN2.1), low);
+    let r = l.add(first, low);
+    let (sum, error) = fast_two_sum(l, l.f(1.0), first);
+    let rest = l.add(l.fma(l.mul(r, r), poly(l, r, TAIL), low), error);
+    l.times_power(l.add(sum, rest), count)
 }
 
 /// `2^x`. At most 0.78 ULP.

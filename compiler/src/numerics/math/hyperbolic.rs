@@ -3,7 +3,7 @@
 //! With `|x| = n log 2 + r`, `sinh` and `cosh` come from polynomials for `sinh r` and `cosh r`, so that nothing cancels near
 //! 0. The inverse functions are logarithms of pairs.
 
-use super::exp::{expm1_parts, reduce};
+use super::exp::{Decay, decay_near, reduce};
 use super::log::{atanh_series, log_of_pair};
 use super::pair::{Pair, fast_two_sum, poly, quotient, two_prod, two_sum};
 use crate::numerics::lanes::{Lanes, either};
@@ -80,15 +80,22 @@ pub(super) fn cosh<L: Lanes>(l: &L, x: L::F) -> L::F {
     combine(l, &parts, parts.sum, parts.difference)
 }
 
-/// Hyperbolic tangent: `(e^2x - 1) / (e^2x + 1)` on pairs. At most 0.56 ULP.
+/// Hyperbolic tangent: `(1 - e^-2x) / (1 + e^-2x)` on pairs. At most 0.56 ULP.
 #[inline(always)]
 pub(super) fn tanh<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let one = l.f(1.0);
     let size = l.min(l.f(22.0), l.abs(x));
-    let (hi, lo, n) = expm1_parts(l, l.add(size, size));
-    // Two, in units of 2^n.
-    let two = l.power_of_two(l.sub(l.f(1.0), n));
-    let (below, error) = two_sum(l, two, hi);
-    let (hi, lo) = quotient(l, (hi, lo), (below, l.add(error, lo)));
+    let Decay { part, part_low, count, .. } = decay_near(l, l.add(size, size), l.f(0.0));
+    // e^-2x is scale + scale (part + part_low), and 1 - scale has one bit too many for x above 18.5.
+    let scale = l.times_inverse_power(one, count);
+    let rest = l.sub(one, scale);
+    let rest_low = l.sub(l.sub(one, rest), scale);
+    let (above, above_error) = fast_two_sum(l, rest, l.neg(l.mul(scale, part)));
+    let above_low = l.fnma(scale, part_low, l.add(above_error, rest_low));
+    // The denominator is what is missing to 2.
+    let (below, below_error) = fast_two_sum(l, l.f(2.0), l.neg(above));
+    let below_low = l.sub(below_error, above_low);
+    let (hi, lo) = quotient(l, (above, above_low), (below, below_low));
     l.with_sign(l.add(hi, lo), x)
 }
 

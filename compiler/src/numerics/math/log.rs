@@ -31,70 +31,104 @@ pub(super) fn fix_ends<L: Lanes>(l: &L, x: L::F, value: L::F) -> L::F {
     l.select(l.lt(zero, x), value, below)
 }
 
+/// `R(z) / z`, for z up to 0.0295.
+const SHORT_SERIES: [f64; 7] = [
+    0.6666666666666735,
+    0.3999999999940965,
+    0.28571428743567534,
+    0.2222219844611244,
+    0.18183571218730854,
+    0.15313867312599638,
+    0.14797848377312242,
+];
+/// The root of 1/2.
+const LEAST: f64 = std::f64::consts::FRAC_1_SQRT_2;
+
 /// Natural logarithm. At most 0.9 ULP.
 #[inline(always)]
 pub(super) fn log<L: Lanes>(l: &L, x: L::F) -> L::F {
-    let (m, k) = l.split(x);
+    let value = log_of_normal(l, x, None);
+    let is_usual = l.both(l.le(l.f(f64::MIN_POSITIVE), x), l.le(x, l.f(f64::MAX)));
+    l.rare(l.not(is_usual), [value], || [log_far(l, x)])[0]
+}
+
+/// `log x + more log 2`, for positive, finite, not subnormal `x`; else anything. With `m` from the root of 1/2 on, which keeps
+/// `s` small, the simpler `f - s (f - R(s^2))` is good enough.
+#[inline(always)]
+fn log_of_normal<L: Lanes>(l: &L, x: L::F, more: Option<L::F>) -> L::F {
+    let (m, k) = l.split_normal_from(x, LEAST);
+    let k = more.map_or(k, |more| l.add(k, more));
     let f = l.sub(m, l.f(1.0));
     let s = l.div(f, l.add(m, l.f(1.0)));
     let z = l.mul(s, s);
-    let half_square = l.mul(l.mul(f, l.f(0.5)), f);
-    let rest = l.mul(s, l.fma(z, poly(l, z, SERIES), half_square));
-    let small = l.sub(half_square, l.fma(k, l.f(LN2.1), rest));
-    fix_ends(l, x, l.fma(k, l.f(LN2.0), l.sub(f, small)))
+    let rest = l.fnma(z, poly(l, z, SHORT_SERIES), f);
+    let small = l.fms(s, rest, l.mul(k, l.f(LN2.1)));
+    l.fma(k, l.f(LN2.0), l.sub(f, small))
 }
 
-/// `(R(z) / z)` with the first coefficient as a pair: absolute error of `R` 2^-68.4.
-const SERIES_PAIR: (f64, [f64; 9]) = (
-    4.5036188390411e-17,
+/// The logarithm of any number.
+#[inline(always)]
+fn log_far<L: Lanes>(l: &L, x: L::F) -> L::F {
+    let (scaled, more) = lift(l, x);
+    fix_ends(l, x, log_of_normal(l, scaled, Some(more)))
+}
+
+/// `R(z) / z` for z up to 0.0295, the first coefficient as a pair: absolute error of `R` 2^-65.7.
+const SERIES_PAIR: ((f64, f64), [f64; 7]) = (
+    (0.6666666666666666, -2.0320462971570378e-17),
     [
-        0.6666666666666666,
-        0.399999999999992,
-        0.28571428571704083,
-        0.22222222175929177,
-        0.1818182257575959,
-        0.15384364015053922,
-        0.1334216126956223,
-        0.11579201646099031,
-        0.12642717919474697,
+        0.40000000000006286,
+        0.2857142856907333,
+        0.2222222264869881,
+        0.18181775512161663,
+        0.15387097512904999,
+        0.1324996472958129,
+        0.13252733319489549,
     ],
 );
 
-/// `log((1 + f + f_low) 2^k)` as a normalised pair, relative error about 2^-64. `f` is -0.25..0.5.
+/// `log x` as a normalised pair for positive, finite, not subnormal `x`, else anything; relative error about 2^-63. More is added to
+/// the exponent of `x`.
 #[inline(always)]
-pub(super) fn log_parts<L: Lanes>(l: &L, f: L::F, f_low: L::F, k: L::F) -> Pair<L> {
-    // s = f / (2 + f) as a pair; the sum is exact as a pair, too.
+pub(super) fn log_pair<L: Lanes>(l: &L, x: L::F, more: Option<L::F>) -> Pair<L> {
+    let (m, k) = l.split_normal_from(x, LEAST);
+    let k = more.map_or(k, |more| l.add(k, more));
+    // s = f / (2 + f) as a pair.
+    let f = l.sub(m, l.f(1.0));
     let (d, d_low) = fast_two_sum(l, l.f(2.0), f);
     let inverse = l.div(l.f(1.0), d);
     let s = l.mul(f, inverse);
-    let rest = l.fnma(s, l.add(d_low, f_low), l.add(l.fnma(s, d, f), f_low));
-    let s_low = l.mul(rest, inverse);
-    let twice = l.add(s, s);
+    let s_low = l.mul(l.fnma(s, d_low, l.fnma(s, d, f)), inverse);
     let z = l.mul(s, s);
-    let z_low = l.fma(twice, s_low, l.fms(s, s, z));
-    // R / z as a pair, then s R.
-    let (first_low, terms) = SERIES_PAIR;
-    let [first, upper @ ..] = terms;
-    let tail = poly(l, z, upper);
-    let upper = l.mul(z, tail);
-    let (ratio, ratio_low) = fast_two_sum(l, l.f(first), upper);
-    let upper_low = l.fma(z_low, tail, l.fms(z, tail, upper));
-    let ratio_low = l.add(ratio_low, l.add(upper_low, l.f(first_low)));
-    let r = l.mul(ratio, z);
-    let r_low = l.fma(ratio_low, z, l.fma(ratio, z_low, l.fms(ratio, z, r)));
-    let t = l.mul(s, r);
-    let t_low = l.fma(s_low, r, l.fma(s, r_low, l.fms(s, r, t)));
-    let (sum, error) = fast_two_sum(l, l.mul(k, l.f(LN2.0)), twice);
-    let (sum, error_2) = fast_two_sum(l, sum, t);
-    let low = l.fma(k, l.f(LN2.1), l.add(error, error_2));
-    fast_two_sum(l, sum, l.add(low, l.fma(l.f(2.0), s_low, t_low)))
+    let z_low = l.fma(l.add(s, s), s_low, l.fms(s, s, z));
+    // R as a pair, f - R, and s times that.
+    let ((first, first_low), terms) = SERIES_PAIR;
+    let upper = l.mul(z, poly(l, z, terms));
+    let r = l.mul(z, l.f(first));
+    let slope = l.fma(l.f(2.0), upper, l.f(first));
+    let r_low = l.fma(z_low, slope, l.fma(z, l.f(first_low), l.fms(z, l.f(first), r)));
+    let r_low = l.fma(z, upper, r_low);
+    let (g, g_error) = fast_two_sum(l, f, l.neg(r));
+    let h = l.mul(s, g);
+    let h_low = l.fma(s_low, g, l.fma(s, l.sub(g_error, r_low), l.fms(s, g, h)));
+    let (sum, error) = fast_two_sum(l, l.mul(k, l.f(LN2.0)), f);
+    let (sum, error_2) = fast_two_sum(l, sum, l.neg(h));
+    fast_two_sum(l, sum, l.sub(l.fma(k, l.f(LN2.1), l.add(error, error_2)), h_low))
 }
 
-/// `log x` as a pair for positive finite `x`, else anything.
+/// The same for any positive finite `x`.
 #[inline(always)]
-pub(super) fn log_pair<L: Lanes>(l: &L, x: L::F) -> Pair<L> {
-    let (m, k) = l.split(x);
-    log_parts(l, l.sub(m, l.f(1.0)), l.f(0.0), k)
+pub(super) fn log_pair_of_any<L: Lanes>(l: &L, x: L::F) -> Pair<L> {
+    let (scaled, more) = lift(l, x);
+    log_pair(l, scaled, Some(more))
+}
+
+/// A positive number as one that is not subnormal times a power of two.
+#[inline(always)]
+fn lift<L: Lanes>(l: &L, x: L::F) -> Pair<L> {
+    let is_subnormal = l.lt(x, l.f(f64::MIN_POSITIVE));
+    let scaled = l.select(is_subnormal, l.mul(x, l.f(18_014_398_509_481_984.0)), x);
+    (scaled, l.select(is_subnormal, l.f(-54.0), l.f(0.0)))
 }
 
 /// `1 / log 2` and `1 / log 10` as pairs.

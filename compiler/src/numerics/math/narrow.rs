@@ -2,11 +2,12 @@
 //! for one rounding to `f32` at the end (relative error below 2^-33, so at most 0.502 ULP). Half the operations of their
 //! `f64` relatives, whose methods they share; `f64` has range and digits to spare, so that nothing is kept as a pair.
 
+use super::erf::SHIFT;
 use super::log::fix_ends;
 use super::pair::poly;
 use super::pow::{fix_log, fix_power};
 use super::trig;
-use crate::numerics::lanes::{Lanes, either};
+use crate::numerics::lanes::Lanes;
 
 const LN_2: f64 = std::f64::consts::LN_2;
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
@@ -46,45 +47,36 @@ const SIN: [f64; 4] =
     [-0.166666666416152, 0.00833332938441087, -0.0001983933432108874, 2.718306283265701e-06];
 const COS: [f64; 4] =
     [0.041666666622773615, -0.0013888883749459408, 2.479951910027786e-05, -2.7210170390327397e-07];
-/// `erf(x) / x` in `x^2` up to 1.
-const ERF: [f64; 9] = [
-    1.1283791670947119,
-    -0.3761263889009099,
-    0.11283791318232826,
-    -0.02686613400739973,
-    0.0052237865140683055,
-    -0.0008542702790384823,
-    0.00011957328094668902,
-    -1.3914048947794566e-05,
-    1.0601147562123713e-06,
+/// `-log(erfc(x)) / x` for x from 0 to 4.
+const EXPONENT: [f64; 12] = [
+    1.1283791669861576,
+    0.6366197887915245,
+    0.10277220636805623,
+    -0.019124784412148998,
+    -0.00022625751876269683,
+    0.001742122893569952,
+    -0.0006668203917152809,
+    0.0001080441142148165,
+    8.499601601453368e-06,
+    -7.860778794591053e-06,
+    1.509545648041776e-06,
+    -1.0574375121626478e-07,
 ];
-/// `-log erfc(x)` in `x - 1` for x from 1 to 4.
-const ERF_TAIL: [f64; 10] = [
-    1.8496055099053708,
-    2.6389675191146154,
-    0.8431071219765403,
-    0.04156247217514416,
-    -0.010040699904310703,
-    0.00199709825105925,
-    -0.0002694252742534046,
-    7.068097647177886e-06,
-    5.383057615372927e-06,
-    -7.834059262443172e-07,
-];
-/// `(1 + 2x) exp(x^2) erfc(x)` in `(x - 3) / (x + 3)` for x from 1 to 10.3.
-const ERFC: [f64; 12] = [
-    1.2530080582692416,
-    -0.13562110610225367,
-    -0.047562294205373556,
-    0.12964515643046898,
-    -0.1192736705629129,
-    0.06830809390178964,
-    -0.023770390288725553,
-    0.0025285488892075355,
-    0.0018877148331727556,
-    -0.0007745807403255614,
-    -0.00010163430066642418,
-    0.00010906203287212143,
+/// `(x + SHIFT) exp(x^2) erfc(x)` in `(x - 3) / (x + 3)` for x from 0 to 10.3.
+const ERFC: [f64; 13] = [
+    0.6880356748524762,
+    -0.1799533397704184,
+    0.06064515983601902,
+    0.013220250172598763,
+    -0.035001694109478856,
+    0.0257687238005328,
+    -0.010418023014268769,
+    0.0015102768248192993,
+    0.0007419795871433682,
+    -0.0003800459744178195,
+    -4.158120452503415e-05,
+    5.981275023468273e-05,
+    1.4161826065296328e-05,
 ];
 
 /// `e^x`; beyond the clamps `f32` has 0 and infinity.
@@ -124,21 +116,28 @@ fn log_parts<L: Lanes, const N: usize>(l: &L, x: L::F, terms: [f64; N]) -> (L::F
 #[inline(always)]
 pub(super) fn log<L: Lanes>(l: &L, x: L::F) -> L::F {
     let (log, k) = log_parts(l, x, LOG);
-    fix_ends(l, x, l.fma(k, l.f(LN_2), log))
+    fix_if_end(l, x, l.fma(k, l.f(LN_2), log))
+}
+
+/// [`fix_ends`] where a lane has such an end.
+#[inline(always)]
+fn fix_if_end<L: Lanes>(l: &L, x: L::F, value: L::F) -> L::F {
+    let is_usual = l.both(l.lt(l.f(0.0), x), l.le(x, l.f(f64::MAX)));
+    l.rare(l.not(is_usual), [value], || [fix_ends(l, x, value)])[0]
 }
 
 /// Logarithm to base 2, exact for powers of two.
 #[inline(always)]
 pub(super) fn log2<L: Lanes>(l: &L, x: L::F) -> L::F {
     let (log, k) = log_parts(l, x, LOG);
-    fix_ends(l, x, l.fma(log, l.f(LOG2_E), k))
+    fix_if_end(l, x, l.fma(log, l.f(LOG2_E), k))
 }
 
 /// Logarithm to base 10, exact for powers of ten.
 #[inline(always)]
 pub(super) fn log10<L: Lanes>(l: &L, x: L::F) -> L::F {
     let (log, k) = log_parts(l, x, LOG);
-    fix_ends(l, x, l.fma(log, l.f(std::f64::consts::LOG10_E), l.mul(k, l.f(std::f64::consts::LOG10_2))))
+    fix_if_end(l, x, l.fma(log, l.f(std::f64::consts::LOG10_E), l.mul(k, l.f(std::f64::consts::LOG10_2))))
 }
 
 /// The sine and the cosine of the rest, and the number of quarter turns.
@@ -213,38 +212,32 @@ pub(super) fn pow<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
     fix_power(l, x, y, exp(l, product))
 }
 
-/// `erf(x)` for `|x| <= 1`.
+/// `e^-x` without its 1, times 2 to the `n`th, and `n` as [`Lanes::whole`] gives it, for `x` from 0 to 200.
 #[inline(always)]
-fn erf_small<L: Lanes>(l: &L, x: L::F) -> L::F {
-    l.mul(x, poly(l, l.mul(x, x), ERF))
-}
-
-/// `erf(x)` for `x >= 1`.
-#[inline(always)]
-fn erf_tail<L: Lanes>(l: &L, x: L::F) -> L::F {
-    let t = l.sub(l.min(l.f(4.0), x), l.f(1.0));
-    l.sub(l.f(1.0), exp(l, l.neg(poly(l, t, ERF_TAIL))))
-}
-
-/// `erfc(x)` for `|x| >= 1`.
-#[inline(always)]
-fn erfc_tail<L: Lanes>(l: &L, x: L::F) -> L::F {
-    let size = l.min(l.f(10.3), l.abs(x));
-    let t = l.div(l.sub(size, l.f(3.0)), l.add(size, l.f(3.0)));
-    let factor = l.div(poly(l, t, ERFC), l.fma(size, l.f(2.0), l.f(1.0)));
-    let value = l.mul(exp(l, l.neg(l.mul(size, size))), factor);
-    l.select(l.lt(x, l.f(0.0)), l.sub(l.f(2.0), value), value)
+fn decay<L: Lanes>(l: &L, x: L::F) -> (L::F, L::I) {
+    let (n, count) = l.whole(x, LOG2_E);
+    let r = l.fnma(n, l.f(-LN_2), l.neg(x));
+    (l.fma(l.mul(r, r), poly(l, r, EXPM1), r), count)
 }
 
 /// Error function.
 #[inline(always)]
 pub(super) fn erf<L: Lanes>(l: &L, x: L::F) -> L::F {
-    let size = l.abs(x);
-    l.with_sign(either!(l, l.le(size, l.f(1.0)), erf_small(l, size), erf_tail(l, size)), x)
+    let one = l.f(1.0);
+    let size = l.min(l.f(4.0), l.abs(x));
+    let (part, count) = decay(l, l.mul(size, poly(l, size, EXPONENT)));
+    let scale = l.times_inverse_power(one, count);
+    l.with_sign(l.fnma(scale, part, l.sub(one, scale)), x)
 }
 
 /// `1 - erf(x)`.
 #[inline(always)]
 pub(super) fn erfc<L: Lanes>(l: &L, x: L::F) -> L::F {
-    either!(l, l.le(l.abs(x), l.f(1.0)), l.sub(l.f(1.0), erf_small(l, x)), erfc_tail(l, x))
+    let size = l.min(l.f(10.3), l.abs(x));
+    let t = l.div(l.sub(size, l.f(3.0)), l.add(size, l.f(3.0)));
+    let factor = l.div(poly(l, t, ERFC), l.add(size, l.f(SHIFT)));
+    let (part, count) = decay(l, l.mul(size, size));
+    // NaN stays one.
+    let value = l.mul(l.fma(factor, part, factor), l.times_inverse_power(l.f(1.0), count));
+    l.select(l.lt(x, l.f(0.0)), l.sub(l.f(2.0), value), value)
 }

@@ -36,33 +36,40 @@ pub(super) fn quotient<L: Lanes>(l: &L, n: Pair<L>, d: Pair<L>) -> Pair<L> {
     (q, l.mul(rest, inverse))
 }
 
-/// `c[0] + c[1] x + c[2] x^2 + ...` in Estrin's order: short chains, and three more products than Horner's at most.
+/// `c[0] + c[1] x + c[2] x^2 + ...`, all but the first coefficient as two or four of Horner's chains side by side: short enough,
+/// and most coefficients are operands of a fused multiply-add, so that they take no instruction of their own. `c[0]` comes last,
+/// since every sum with it is rounded.
 #[inline(always)]
 pub(super) fn poly<L: Lanes, const N: usize>(l: &L, x: L::F, c: [f64; N]) -> L::F {
-    let mut sums = [l.f(0.0); N];
-    let mut count = N.div_ceil(2);
-    for pair in 0..count {
-        sums[pair] = if 2 * pair + 1 < N {
-            l.fma(x, l.f(c[2 * pair + 1]), l.f(c[2 * pair]))
-        } else {
-            l.f(c[2 * pair])
-        };
-    }
-    let mut power = x;
-    while count > 1 {
-        power = l.mul(power, power);
-        let half = count.div_ceil(2);
-        for pair in 0..half {
-            sums[pair] = if 2 * pair + 1 < count {
-                l.fma(power, sums[2 * pair + 1], sums[2 * pair])
-            } else {
-                sums[2 * pair]
-            };
+    let upper = match N {
+        0..=4 => return chain(l, x, &c, 0, 1),
+        5..=14 => {
+            let square = l.mul(x, x);
+            l.fma(x, chain(l, square, &c, 2, 2), chain(l, square, &c, 1, 2))
         }
-        count = half;
-    }
-    sums[0]
+        _ => {
+            let square = l.mul(x, x);
+            let fourth = l.mul(square, square);
+            let low = l.fma(x, chain(l, fourth, &c, 2, 4), chain(l, fourth, &c, 1, 4));
+            let high = l.fma(x, chain(l, fourth, &c, 4, 4), chain(l, fourth, &c, 3, 4));
+            l.fma(square, high, low)
+        }
+    };
+    l.fma(x, upper, l.f(c[0]))
 }
+
+/// `c[first] + c[first + step] power + c[first + 2 step] power^2 + ...`.
+#[inline(always)]
+fn chain<L: Lanes>(l: &L, power: L::F, c: &[f64], first: usize, step: usize) -> L::F {
+    let mut at = first + (c.len() - 1 - first) / step * step;
+    let mut sum = l.f(c[at]);
+    while at > first {
+        at -= step;
+        sum = l.fma(sum, power, l.f(c[at]));
+    }
+    sum
+}
+
 /// A pair times a constant pair.
 #[inline(always)]
 pub(super) fn mul_const<L: Lanes>(l: &L, a: Pair<L>, b: (f64, f64)) -> Pair<L> {

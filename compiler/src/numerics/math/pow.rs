@@ -1,15 +1,26 @@
 //! `x^y = exp(y log x)`, the logarithm and the product as pairs.
 
-use super::exp::exp_of_pair;
-use super::log::log_pair;
+use super::exp::{exp_of_near_pair, exp_of_pair};
+use super::log::{log_pair, log_pair_of_any};
 use super::pair::two_prod;
 use crate::numerics::lanes::Lanes;
 
 /// `x^y` with the special cases of C99 Annex F. At most 0.88 ULP.
 #[inline(always)]
 pub(super) fn pow<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
+    let (log, log_low) = log_pair(l, x, None);
+    let (product, product_low) = two_prod(l, y, log);
+    let value = exp_of_near_pair(l, product, l.fma(y, log_low, product_low));
+    let is_normal = l.both(l.le(l.f(f64::MIN_POSITIVE), x), l.le(x, l.f(f64::MAX)));
+    let is_usual = l.both(is_normal, l.le(l.abs(product), l.f(707.0)));
+    l.rare(l.not(is_usual), [value], || [pow_of_any(l, x, y)])[0]
+}
+
+/// The same for any numbers.
+#[inline(always)]
+fn pow_of_any<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
     let (zero, size) = (l.f(0.0), l.abs(x));
-    let (log, log_low) = log_pair(l, size);
+    let (log, log_low) = log_pair_of_any(l, size);
     let log = fix_log(l, size, log);
     let (product, product_low) = two_prod(l, y, log);
     // 1 to any power is 1, NaN and infinity included.

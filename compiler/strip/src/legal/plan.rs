@@ -282,7 +282,12 @@ impl Scan<'_> {
                 }
                 Inst::Branch(branch) => {
                     self.read(branch.cond);
+                    // What is skipped as a rule has no say in how much work there is.
+                    let (ops, memory) = (self.ops, self.memory);
                     self.region(&branch.then);
+                    if branch.orelse.is_empty() {
+                        (self.ops, self.memory) = (ops, memory);
+                    }
                     self.region(&branch.orelse);
                     for &(result, a, b) in &branch.results {
                         self.read(a);
