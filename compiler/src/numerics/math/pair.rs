@@ -42,32 +42,42 @@ pub(super) fn quotient<L: Lanes>(l: &L, n: Pair<L>, d: Pair<L>) -> Pair<L> {
 #[inline(always)]
 pub(super) fn poly<L: Lanes, const N: usize>(l: &L, x: L::F, c: [f64; N]) -> L::F {
     let upper = match N {
-        0..=4 => return chain(l, x, &c, 0, 1),
+        0..=4 => {
+            let [sum] = chains(l, x, &c, 0);
+            return sum;
+        }
         5..=14 => {
             let square = l.mul(x, x);
-            l.fma(x, chain(l, square, &c, 2, 2), chain(l, square, &c, 1, 2))
+            let [even, odd] = chains(l, square, &c, 1);
+            l.fma(x, odd, even)
         }
         _ => {
             let square = l.mul(x, x);
             let fourth = l.mul(square, square);
-            let low = l.fma(x, chain(l, fourth, &c, 2, 4), chain(l, fourth, &c, 1, 4));
-            let high = l.fma(x, chain(l, fourth, &c, 4, 4), chain(l, fourth, &c, 3, 4));
-            l.fma(square, high, low)
+            let [zero, one, two, three] = chains(l, fourth, &c, 1);
+            l.fma(square, l.fma(x, three, two), l.fma(x, one, zero))
         }
     };
     l.fma(x, upper, l.f(c[0]))
 }
 
-/// `c[first] + c[first + step] power + c[first + 2 step] power^2 + ...`.
+/// Every `K`th coefficient from `c[first]` on with the powers of `power`, from `c[first + 1]` on, and so on: `K` chains whose steps
+/// take turns, so that neighbouring operations do not wait for each other.
 #[inline(always)]
-fn chain<L: Lanes>(l: &L, power: L::F, c: &[f64], first: usize, step: usize) -> L::F {
-    let mut at = first + (c.len() - 1 - first) / step * step;
-    let mut sum = l.f(c[at]);
-    while at > first {
-        at -= step;
-        sum = l.fma(sum, power, l.f(c[at]));
+fn chains<L: Lanes, const K: usize>(l: &L, power: L::F, c: &[f64], first: usize) -> [L::F; K] {
+    let rounds = (c.len() - first).div_ceil(K);
+    let mut sums = [l.f(0.0); K];
+    for round in (0..rounds).rev() {
+        for (chain, sum) in sums.iter_mut().enumerate() {
+            let at = first + chain + round * K;
+            if at + K >= c.len() && at < c.len() {
+                *sum = l.f(c[at]);
+            } else if at < c.len() {
+                *sum = l.fma(*sum, power, l.f(c[at]));
+            }
+        }
     }
-    sum
+    sums
 }
 
 /// A pair times a constant pair.
