@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! RUSTFLAGS="-C target-cpu=native" cargo run --release -p kjit-compiler --example math_singles -- exp log
+//! RUSTFLAGS="-C target-cpu=native" cargo run --release -p kjit-compiler --example math_singles -- 61 exp log
 //! ```
 //!
+//! The second line takes every 61st block of eight only.
 //! Runs the functions for `f32` on eight lanes at once, rounds, and compares with the functions for `f64` on the same lanes, whose own
 //! error, 1 ULP of `f64`, is 2^-29 of one of `f32`. Without names: all functions of one argument that have lanes.
 
@@ -19,7 +21,12 @@ use kjit_compiler::numerics::math::{MathFn1, one_narrow_on_lanes, one_on_lanes};
 const N: usize = 8;
 
 fn main() -> std::io::Result<()> {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let stride = names.first().and_then(|word| word.parse().ok());
+    if stride.is_some() {
+        names.remove(0);
+    }
+    let stride = stride.unwrap_or(1);
     let mut out = std::io::stdout().lock();
     macro_rules! each {
         ($($function:ident)*) => {
@@ -28,7 +35,7 @@ fn main() -> std::io::Result<()> {
                 if names.is_empty() || names.iter().any(|wanted| wanted == name) {
                     let narrow = |x| one_narrow_on_lanes(&Eight, MathFn1::$function, x).unwrap_or([f64::NAN; N]);
                     let wide = |x| one_on_lanes(&Eight, MathFn1::$function, x).unwrap_or([f64::NAN; N]);
-                    writeln!(out, "{name:6} {}", all(narrow, wide))?;
+                    writeln!(out, "{name:6} {}", all(stride, narrow, wide))?;
                     out.flush()?;
                 }
             )*
@@ -39,9 +46,9 @@ fn main() -> std::io::Result<()> {
 }
 
 /// The largest error of `narrow`, rounded to `f32`, and where; how many results are not what `wide` rounds to.
-fn all(narrow: impl Fn([f64; N]) -> [f64; N], wide: impl Fn([f64; N]) -> [f64; N]) -> String {
+fn all(stride: usize, narrow: impl Fn([f64; N]) -> [f64; N], wide: impl Fn([f64; N]) -> [f64; N]) -> String {
     let (mut worst, mut place, mut differ) = (0.0, 0.0, 0_u64);
-    for first in (0..=u32::MAX).step_by(N) {
+    for first in (0..=u32::MAX).step_by(N * stride) {
         let singles: [f32; N] = std::array::from_fn(|lane| f32::from_bits(first + lane as u32));
         let x = singles.map(f64::from);
         let (values, exact) = (narrow(x).map(|value| value as f32), wide(x));

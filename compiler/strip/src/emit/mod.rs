@@ -117,6 +117,6 @@ fn emit_as_it_is(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
 
 /// Registers on the stack, for each copy of the body, from which on fewer lanes are tried. Loops inside a block gain from a second
 /// vector even so.
-const MOST_SPILLED: usize = 28;
+const MOST_SPILLED: usize = 12;
 /// Bytes of stack that a function may take.
 const MOST_FRAME: usize = 1 << 15;

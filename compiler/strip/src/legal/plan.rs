@@ -122,13 +122,11 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let mut unroll: u32 = match scan.ops {
         _ if streaming || scan.has_loop => 4,
         0..=60 => 4,
-        // Longer bodies have some work of their own that does not wait.
-        61..=400 => 2,
+        // Longer bodies have enough work of their own that does not wait.
+        61..=250 => 2,
         _ => 1,
     };
-    // There a second vector is worth some traffic with the stack: chains of operations wait much longer than loads.
-    let room = if scan.ops > 60 && !scan.has_loop { 2.5 * registers } else { free };
-    while unroll > 1 && unroll as f32 * per_unit > room {
+    while unroll > 1 && unroll as f32 * per_unit > free {
         unroll /= 2;
     }
     if scan.has_loop {
