@@ -2,7 +2,7 @@
 //!
 //! `f64` results are at most 1 ULP from the true value. The bound at each function is the largest distance measured on some
 //! 10^6 arguments (`docs/numerics.md`), rounded up. `f32` results are computed in `f64` and rounded once, at most
-//! 0.501 ULP. An argument outside the domain gives NaN or an infinity as in NumPy, never an error. The sign and payload
+//! 0.502 ULP. An argument outside the domain gives NaN or an infinity as in NumPy, never an error. The sign and payload
 //! of a NaN are not specified.
 //!
 //! Most functions are written once, over abstract lanes (`on_lanes.rs` has the list), so that scalar and vector code have the
