@@ -188,6 +188,10 @@ pub(crate) enum EmitKind {
     Asm,
     /// Kernels for an NVIDIA GPU; needs none.
     Cuda,
+    /// What NVRTC makes of them, as text for the driver; needs NVRTC, no GPU.
+    Ptx,
+    /// As machine code; needs NVRTC and a disassembler, no GPU.
+    Sass,
     Remarks,
 }
 
@@ -201,6 +205,9 @@ pub(crate) struct EmitArgs {
     /// Stop after that pass (`ir`); `lower` and `outline` name the stages before the first.
     #[arg(long, value_name = "PASS")]
     pub(crate) after: Option<String>,
+    /// Compute capability times ten that `ptx` and `sass` are for, such as 90; the GPU's by default, without one 90.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) arch: Option<u32>,
 }
 
 #[derive(Debug, Args)]

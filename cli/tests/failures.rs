@@ -243,3 +243,27 @@ fn a_gpu_that_is_not_there_is_one_clear_line() {
     );
     assert_eq!(run(&["a.k", "--device", "tpu"], "").0, Some(2));
 }
+
+#[test]
+fn gpu_code_needs_a_compiler_for_it() {
+    let place = Place::new();
+    place.file("a.k", "def main(n=10):\n    s = 0\n    for i in prange(n):\n        s += i\n    return s\n");
+    place.file("b.k", "def main(n=10):\n    return n\n");
+    let run = |args: &[&str]| {
+        let output = place
+            .command(args)
+            .env("KJIT_CUDA_DRIVER", "/nowhere/libcuda.so.1")
+            .env("KJIT_NVRTC", "/nowhere/libnvrtc.so.13")
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, err) = run(&["emit", "ptx", "a.k"]);
+    assert_eq!(code, Some(4), "{err}");
+    let missing = "error: no compiler for GPU code: libnvrtc was not found (tried /nowhere/libnvrtc.so.13); ";
+    assert!(err.starts_with(missing), "{err}");
+    let (code, err) = run(&["emit", "ptx", "b.k"]);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.starts_with("error: no loop of this function runs on a GPU"), "{err}");
+    assert_eq!(run(&["emit", "cuda", "a.k"]).0, Some(0));
+}

@@ -70,12 +70,29 @@ pub struct TrapError {
     pub line: usize,
     /// 1-based column.
     pub column: usize,
-    /// Where it was met, if on a GPU: "GPU 0, block 3, thread 231".
-    pub place: Option<String>,
+    /// Where it was met, if on a GPU.
+    pub place: Option<Box<DevicePlace>>,
     /// The source text.
     pub source: Arc<str>,
     /// Its name for messages.
     pub file: Arc<str>,
+}
+
+/// A thread of a kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct DevicePlace {
+    /// Number of the GPU.
+    pub device: usize,
+    /// Its block, counted along x first.
+    pub block: u32,
+    /// Its number in the block, counted along x first.
+    pub thread: u32,
+}
+
+impl std::fmt::Display for DevicePlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GPU {}, block {}, thread {}", self.device, self.block, self.thread)
+    }
 }
 
 impl Error {

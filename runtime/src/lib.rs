@@ -47,7 +47,7 @@ pub use compile::{CompileInfo, Origin};
 pub use config::{CacheDir, Config, DeviceKind, EngineKind};
 pub use element::Element;
 pub use engine::{Engine, InterruptHandle};
-pub use error::{CompileError, Error, TrapError};
+pub use error::{CompileError, DevicePlace, Error, TrapError};
 pub use hooks::{ArrayFiles, PrintHook, Progress, ProgressHook, WarningHook};
 pub use kernel::{Kernel, Prepared};
 pub use kjit_compiler::base::{Code, Diagnostic, ErrorModel, FastMath, Options};

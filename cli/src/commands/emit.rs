@@ -17,7 +17,7 @@ use kjit_compiler::syntax::{self, print};
 use kjit_compiler::vector::print_strips;
 
 use super::check::Host;
-use super::{Session, open};
+use super::{Session, emit_gpu, open};
 use crate::args::{EmitArgs, EmitKind, Target};
 use crate::exit::{ErrorFormat, Exit, Failure, Outcome, show_diagnostics};
 use crate::{bind, output, source};
@@ -33,11 +33,14 @@ pub(crate) fn emit(args: &EmitArgs, format: ErrorFormat) -> Outcome {
         EmitKind::Types => {
             types(&open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?, args)?
         }
-        EmitKind::Cuda => {
+        EmitKind::Cuda | EmitKind::Ptx | EmitKind::Sass => {
             let session = open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?;
             let front = front(&session, &args.target, None)?;
             session.show_warnings(&front.warnings, &args.target, format)?;
-            kernels(&session, &front)
+            match args.kind {
+                EmitKind::Cuda => kernels(&session, &front),
+                kind => emit_gpu::compiled(&session, &front, kind, args.arch)?,
+            }
         }
         EmitKind::Ir | EmitKind::Strip | EmitKind::Clif | EmitKind::Asm | EmitKind::Remarks => {
             let session = open(&verb, &args.target, args.target.config()?.device(DeviceKind::Cpu))?;

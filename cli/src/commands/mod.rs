@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod emit;
+mod emit_gpu;
 pub(crate) mod examples;
 pub(crate) mod explain;
 pub(crate) mod gpu;

@@ -11,6 +11,7 @@ use kjit_compiler::types::Ty;
 use super::memory::{self, Header};
 use super::{stack, table};
 use crate::engine::EngineInner;
+use crate::error::DevicePlace;
 use crate::gpu::GpuCall;
 use crate::module::SourceText;
 use crate::native::Native;
@@ -37,7 +38,7 @@ pub(crate) struct Context {
     /// Around how many parallel loops that run on the processor is this? Only code outside all of them uses a device.
     pub(crate) loop_depth: u32,
     /// Where on a device a trap was met, if there.
-    pub(crate) device_place: Option<String>,
+    pub(crate) device_place: Option<Box<DevicePlace>>,
 }
 
 const _: () = assert!(

@@ -18,7 +18,7 @@ use super::memory::DeviceBuffer;
 use super::residency::{Copier, Residency, Use};
 use super::stream::{Event, Stream};
 use crate::cache::Cache;
-use crate::error::Error;
+use crate::error::{DevicePlace, Error};
 use crate::exec::context::Context;
 use crate::exec::memory;
 use crate::module::SourceText;
@@ -511,8 +511,8 @@ impl State {
             return Ok(self.failed);
         }
         ctx.trap_args = record.args;
-        ctx.device_place =
-            Some(format!("GPU {}, block {}, thread {}", gpu.device().number(), record.block, record.thread));
+        let device = gpu.device().number();
+        ctx.device_place = Some(Box::new(DevicePlace { device, block: record.block, thread: record.thread }));
         self.failed = i32::try_from(record.code).unwrap_or(status::SERVICE);
         Ok(self.failed)
     }

@@ -124,6 +124,7 @@ impl Residency {
             // Undefined elements are as undefined there as here.
             entry.is_on_device = true;
         }
+        self.touch(&entry.host);
         self.entries.push(entry);
         Ok(())
     }
@@ -227,7 +228,7 @@ impl Residency {
         self.is_reading_host = false;
     }
 
-    /// The host writes to the range: it is not as it was made.
+    /// The range is written to: it is not as it was made.
     pub(crate) fn touch(&mut self, range: &Range<u64>) {
         self.fresh.retain(|fresh| !intersects(&fresh.range, range));
     }
