@@ -2,7 +2,10 @@
 //! processor, and no byte moved that need not be.
 
 use kjit::gpu::{GpuReport, Libraries};
-use kjit::{Arg, ArrayRef, ArrayRefMut, CacheDir, Config, DeviceKind, Engine, Error, Kernel, Module, Value, View, ViewMut};
+use kjit::{
+    Arg, ArrayRef, ArrayRefMut, CacheDir, Config, DeviceKind, Engine, Error, Kernel, Module, Value, View,
+    ViewMut,
+};
 use kjit_tests::gpu::{Pair, standin, trials};
 use libtest_mimic::Arguments;
 
@@ -74,7 +77,9 @@ fn elements_of_arrays() {
         let x = numbers(len);
         let mut both = [numbers(len), numbers(len)];
         for (engine, y) in [&gpu.engine, &processor()].into_iter().zip(&mut both) {
-            kernel(engine, text).call(&mut [1.5.into(), Arg::from(View::from(&x)), Arg::from(ViewMut::from(y))]).unwrap();
+            kernel(engine, text)
+                .call(&mut [1.5.into(), Arg::from(View::from(&x)), Arg::from(ViewMut::from(y))])
+                .unwrap();
         }
         let [on_gpu, on_processor] = both;
         assert_eq!(on_gpu, on_processor, "{len}");
@@ -88,7 +93,8 @@ fn sums_and_extremes() {
     let gpu = gpu();
     for len in LENGTHS {
         let x = numbers(len);
-        let call = |engine: &Engine| text_of(&kernel(engine, text).call(&mut [Arg::from(View::from(&x))]).unwrap());
+        let call =
+            |engine: &Engine| text_of(&kernel(engine, text).call(&mut [Arg::from(View::from(&x))]).unwrap());
         assert_eq!(call(&gpu.engine), call(&processor()), "{len}");
     }
 }
@@ -155,12 +161,21 @@ fn an_index_that_is_out_of_range() {
     let gpu = gpu();
     let call = |engine: &Engine| {
         let mut y = vec![0.0; 700];
-        kernel(engine, text).call(&mut [Arg::from(View::from(&x)), Arg::from(View::from(&at)), Arg::from(ViewMut::from(&mut y))])
+        kernel(engine, text).call(&mut [
+            Arg::from(View::from(&x)),
+            Arg::from(View::from(&at)),
+            Arg::from(ViewMut::from(&mut y)),
+        ])
     };
-    let (Err(Error::Trap(here)), Err(Error::Trap(there))) = (call(&processor()), call(&gpu.engine)) else { panic!() };
+    let (Err(Error::Trap(here)), Err(Error::Trap(there))) = (call(&processor()), call(&gpu.engine)) else {
+        panic!()
+    };
     assert_eq!((here.code, &here.message, here.span), (there.code, &there.message, there.span));
     assert_eq!(here.place, None);
-    assert!(there.place.as_ref().is_some_and(|place| place.to_string().starts_with("GPU 0, block ")), "{there:?}");
+    assert!(
+        there.place.as_ref().is_some_and(|place| place.to_string().starts_with("GPU 0, block ")),
+        "{there:?}"
+    );
     // The device goes on working.
     at[300] = 9;
     at[650] = -10;

@@ -82,8 +82,7 @@ fn compiler(grid: &GridProgram, wanted: Option<u32>) -> Result<(Nvrtc, u32), Fai
     }
     let libraries = Libraries::from_environment();
     let nvrtc = find_nvrtc(&libraries, None).map_err(|why| Failure::environment(why.to_string()))?;
-    let of_device =
-        || Some(Gpu::open(&libraries).ok()?.device(0).ok()?.info().architecture());
+    let of_device = || Some(Gpu::open(&libraries).ok()?.device(0).ok()?.info().architecture());
     let known = nvrtc.architectures();
     let usual = || if known.contains(&90) { 90 } else { known.last().copied().unwrap_or(75) };
     let architecture = wanted.or_else(of_device).unwrap_or_else(usual);

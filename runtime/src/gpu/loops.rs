@@ -233,9 +233,8 @@ impl GpuCall {
         // A loop whose arrays are not known may use any.
         let is_unknown = arrays.is_empty() && matches!(mapping, GridLoop::Host { .. });
         // SAFETY: passed on.
-        let ready = unsafe {
-            if is_unknown { state.give_back(gpu) } else { state.host_uses(gpu, arrays, call.env) }
-        };
+        let ready =
+            unsafe { if is_unknown { state.give_back(gpu) } else { state.host_uses(gpu, arrays, call.env) } };
         match ready {
             Ok(()) => None,
             Err(error) => Some(state.fail(error.into())),
