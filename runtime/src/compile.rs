@@ -174,7 +174,7 @@ enum Made {
 fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Result<Made, Error> {
     let engine = &*kernel.parsed.engine.inner;
     let Some(cache) = &engine.cache else {
-        let front = match simulated(front(kernel, types, watch)?) {
+        let front = match simulated(front(kernel, types, watch)?, engine) {
             Ok(made) => return Ok(made),
             Err(front) => *front,
         };
@@ -190,7 +190,7 @@ fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Res
         return Ok(Made::Artifact(Box::new(stored.into_artifact(&link.function_starts)), Origin::Cache));
     }
     watch.lap("cache");
-    let front = match simulated(front(kernel, types, watch)?) {
+    let front = match simulated(front(kernel, types, watch)?, engine) {
         Ok(made) => return Ok(made),
         Err(front) => *front,
     };
@@ -220,8 +220,10 @@ fn artifact(kernel: &KernelInner, types: &[ArgTy], watch: &mut Stopwatch) -> Res
 }
 
 /// The program for the simulator, with a warning, if it needs a GPU for more than speed; else the program.
-fn simulated(mut front: Front) -> Result<Made, Box<Front>> {
-    let Some(span) = front.first_launch() else { return Err(Box::new(front)) };
+fn simulated(mut front: Front, engine: &EngineInner) -> Result<Made, Box<Front>> {
+    let Some(span) = front.first_launch().filter(|_| !engine.wants_grid()) else {
+        return Err(Box::new(front));
+    };
     let warning = Diagnostic::warning(Code::K608, span, "GPU kernels run thread by thread on the processor")
         .primary("launched here")
         .help("this is for trying and for finding errors; where there is a GPU, run it with `--device cuda`");

@@ -262,6 +262,8 @@ impl FnCtx<'_, '_> {
             | DeviceFn::BlockIdx(_)
             | DeviceFn::BlockDim(_)
             | DeviceFn::GridDim(_)
+            | DeviceFn::Grid(_)
+            | DeviceFn::GridSize(_)
             | DeviceFn::LaneId => return None,
         };
         let resolution = Resolution::Builtin(Builtin::Device(function), CallPlan { args: plan });

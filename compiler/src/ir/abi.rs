@@ -123,8 +123,11 @@ pub mod table {
     /// `fn(a: *const u64, b: *const u64, code: u32) -> u32`: do two arrays' memory ranges intersect? Code of `a` in the low half
     /// (`dtype_code | rank << 8`), of `b` in the high half.
     pub const OVERLAPS: usize = 15;
+    /// `fn(ctx, launch: u32, env: *const u64) -> status`: runs a kernel that the user wrote. `launch` numbers the artifact's launches;
+    /// `env` holds the numbers of the launch and the kernel's arguments as words.
+    pub const LAUNCH: usize = 16;
     /// First of the [`RuntimeFn`]s.
-    pub const SERVICES: usize = 16;
+    pub const SERVICES: usize = 17;
 
     /// Position of a service.
     #[must_use]

@@ -37,6 +37,8 @@ pub struct Artifact {
     pub parallels: Vec<ParallelBody>,
     /// The kernels that parallel loops became, if it was compiled for a device too.
     pub grid: Option<GridProgram>,
+    /// By number of the launch: kernels that the user wrote.
+    pub launches: Vec<LaunchSite>,
     /// By trap number.
     pub traps: Vec<Trap>,
     /// By message number.
@@ -56,6 +58,15 @@ pub struct Artifact {
 pub struct EntryPoint {
     /// Byte offset.
     pub offset: u32,
+}
+
+/// Where the program launches a kernel that the user wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LaunchSite {
+    /// The kernel's number among the functions of the program.
+    pub func: u32,
+    /// Words of the launch: its numbers, then the kernel's arguments.
+    pub env_words: u32,
 }
 
 /// What the runtime needs to run one parallel loop (see [`super::ParallelCall`]).

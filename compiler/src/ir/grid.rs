@@ -32,7 +32,8 @@ pub struct GridProgram {
     /// Does the host's code say before it touches elements of arrays ([`super::RuntimeFn::HostAccess`])? Then they stay on the
     /// device between loops; if not, every loop gives back at once what it changed.
     pub tells_host_access: bool,
-    /// By number of the parallel loop, as [`super::Artifact::parallels`].
+    /// By number of the parallel loop, as [`super::Artifact::parallels`]; then the kernels that the user launches, as
+    /// [`super::Artifact::launches`].
     pub loops: Vec<GridLoop>,
 }
 
@@ -190,6 +191,18 @@ pub struct GridShape {
     pub items: u32,
     /// Most blocks along x and y; the threads go on with later iterations (the kernels stride over the grid).
     pub max_blocks: [u32; 2],
+    /// Is it a kernel that the user launches? Then blocks and threads are the first six words of `env`, and the rest of this
+    /// says nothing.
+    pub is_given: bool,
+}
+
+/// Blocks of a grid and threads of a block, along x, y and z.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Geometry {
+    /// Blocks.
+    pub blocks: [u32; 3],
+    /// Threads of each.
+    pub threads: [u32; 3],
 }
 
 /// One way to compile the source.
@@ -292,11 +305,37 @@ impl GridVariant {
 }
 
 impl GridShape {
+    /// Of a kernel that the user launches.
+    #[must_use]
+    pub fn given() -> GridShape {
+        GridShape {
+            x: HostExpr::Const(0),
+            y: None,
+            threads: [1, 1],
+            items: 1,
+            max_blocks: [1, 1],
+            is_given: true,
+        }
+    }
+
+    /// Blocks and threads; `None` if there is nothing to do. The program has checked those that are given.
+    #[must_use]
+    pub fn geometry(&self, env: &[u64], trip: u64) -> Option<Geometry> {
+        if self.is_given {
+            let words: [u32; 6] =
+                std::array::from_fn(|k| u32::try_from(env.get(k).copied().unwrap_or(0)).unwrap_or(0));
+            let [bx, by, bz, tx, ty, tz] = words;
+            return (!words.contains(&0)).then_some(Geometry { blocks: [bx, by, bz], threads: [tx, ty, tz] });
+        }
+        let [x, y] = self.blocks(env, trip)?;
+        Some(Geometry { blocks: [x, y, 1], threads: [self.threads[0], self.threads[1], 1] })
+    }
+
     /// Blocks along x and y; `None` if there is nothing to do.
     ///
     /// ```
     /// use kjit_compiler::ir::grid::{GridShape, HostExpr};
-    /// let shape = GridShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [1000, 1] };
+    /// let shape = GridShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [1000, 1], is_given: false };
     /// assert_eq!(shape.blocks(&[], 0), None);
     /// assert_eq!(shape.blocks(&[], 257), Some([2, 1]));
     /// assert_eq!(shape.blocks(&[], 1 << 40), Some([1000, 1]));
@@ -425,7 +464,14 @@ mod tests {
             span: Span::default(),
             mapping: String::new(),
             params: Vec::new(),
-            shape: GridShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [9, 1] },
+            shape: GridShape {
+                x: HostExpr::Trip,
+                y: None,
+                threads: [256, 1],
+                items: 1,
+                max_blocks: [9, 1],
+                is_given: false,
+            },
             arrays,
             disjoint: Vec::new(),
             narrow: vec![HostExpr::Word(10)],

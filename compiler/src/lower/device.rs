@@ -6,10 +6,13 @@ use super::value::Value;
 use crate::base::{Code, EntityRef};
 use crate::infer::table::{ArgSource, LaunchPlan};
 use crate::infer::{CallPlan, ConstValue, InstanceId};
-use crate::ir::{ExprId, FuncId, Operand, Ownership, Stmt, Target};
+use crate::ir::{Check, CompareOp, ExprId, FuncId, Operand, Ownership, Stmt, Target};
 use crate::syntax::ast::ExprId as AstId;
 use crate::types::device::{DeviceFn, GridAxis, Vote};
 use crate::types::{DType, Ty};
+
+/// Threads of a block, at most.
+const MAX_THREADS: i64 = 1024;
 
 const AXES: [GridAxis; 3] = [GridAxis::X, GridAxis::Y, GridAxis::Z];
 
@@ -29,6 +32,8 @@ impl Context<'_, '_> {
             | DeviceFn::BlockIdx(_)
             | DeviceFn::BlockDim(_)
             | DeviceFn::GridDim(_)
+            | DeviceFn::Grid(_)
+            | DeviceFn::GridSize(_)
             | DeviceFn::LaneId
             | DeviceFn::ActiveMask
             | DeviceFn::SyncThreads
@@ -148,23 +153,15 @@ impl Context<'_, '_> {
         self.read(local)
     }
 
-    /// `cuda.grid(n)`: block times its size plus thread; `cuda.gridsize(n)`: blocks times their size.
+    /// `cuda.grid(n)`, `cuda.gridsize(n)`.
     pub(super) fn grid(&mut self, is_position: bool, plan: &CallPlan) -> Res<Value> {
         let Some(ArgSource::Const(ConstValue::Int(axes @ 1..=3, _))) = plan.args.first() else {
             return Err(self.bug("a grid without axes"));
         };
         let mut items = Vec::new();
         for axis in AXES.into_iter().take(*axes as usize) {
-            let size = self.thread_number(DeviceFn::BlockDim(axis));
-            items.push(Value::Real(if is_position {
-                let block = self.thread_number(DeviceFn::BlockIdx(axis));
-                let first = self.mul(block, size);
-                let thread = self.thread_number(DeviceFn::ThreadIdx(axis));
-                self.add(first, thread)
-            } else {
-                let blocks = self.thread_number(DeviceFn::GridDim(axis));
-                self.mul(blocks, size)
-            }));
+            let function = if is_position { DeviceFn::Grid(axis) } else { DeviceFn::GridSize(axis) };
+            items.push(Value::Real(self.thread_number(function)));
         }
         Ok(if items.len() == 1 { items.remove(0) } else { Value::Tuple(items) })
     }
@@ -194,6 +191,10 @@ impl Context<'_, '_> {
         if plan.shared.is_none() {
             words.push(Operand::Scalar(self.int(0)));
         }
+        let text =
+            format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
+        let trap = self.trap_text(Code::K603, "ValueError", &text);
+        self.check_shape(&words, trap);
         let values = self.plan_values(&plan.call)?;
         for ((name, param_ty), value) in instance.params.iter().zip(values) {
             match value {
@@ -205,12 +206,51 @@ impl Context<'_, '_> {
                 None => return Err(self.bug(format!("no value for parameter `{name}`"))),
             }
         }
-        let text =
-            format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
-        let trap = self.trap_text(Code::K603, "ValueError", &text);
         let span = self.span;
         self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, trap, span });
         Ok(Value::None)
+    }
+
+    /// Fails unless a device can have the grid: the limits of all compute capabilities (CUDA programming guide).
+    fn check_shape(&mut self, words: &[Operand], trap: crate::ir::TrapId) {
+        let numbers: Vec<ExprId> = words
+            .iter()
+            .filter_map(|word| match word {
+                Operand::Scalar(word) => Some(*word),
+                Operand::Array(_) => None,
+            })
+            .collect();
+        let limits = [
+            (0, (1 << 31) - 1),
+            (0, 65_535),
+            (0, 65_535),
+            (1, MAX_THREADS),
+            (1, MAX_THREADS),
+            (1, 64),
+            (0, i64::from(i32::MAX)),
+        ];
+        for (&number, (least, most)) in numbers.iter().zip(limits) {
+            if let Some(known) = self.as_const(number)
+                && (least..=most).contains(&known.as_int())
+            {
+                continue;
+            }
+            for (op, bound) in [(CompareOp::Ge, least), (CompareOp::Le, most)] {
+                let (number, bound) = (self.dup(number), self.int(bound));
+                let cond = self.compare(op, number, bound);
+                self.emit(Stmt::Check { check: Check::Cond(cond), trap, args: Vec::new() });
+            }
+        }
+        if let [_, _, _, x, y, z, _] = numbers[..] {
+            let (x, y, z) = (self.dup(x), self.dup(y), self.dup(z));
+            let plane = self.mul(x, y);
+            let threads = self.mul(plane, z);
+            if self.as_const(threads).is_none_or(|known| known.as_int() > MAX_THREADS) {
+                let most = self.int(MAX_THREADS);
+                let cond = self.compare(CompareOp::Le, threads, most);
+                self.emit(Stmt::Check { check: Check::Cond(cond), trap, args: Vec::new() });
+            }
+        }
     }
 
     fn kernel_name(&self, kernel: InstanceId) -> String {

@@ -179,7 +179,11 @@ pub fn tell_host_access(front: &mut Front) -> bool {
 
 /// Adds kernels to an artifact that was made from the same program. `tells_host_access` is what [`tell_host_access`] said.
 pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels, tells_host_access: bool) {
-    let cuda::Kernels { source, options, loops, remarks } = kernels;
+    let cuda::Kernels { source, options, loops, kernels, remarks } = kernels;
+    let launches = artifact.launches.iter().map(|launch| match kernels.get(&FuncId::from_u32(launch.func)) {
+        Some((words, found)) if *words == launch.env_words => found.clone(),
+        _ => GridLoop::Host { reason: "its arguments are not known".to_owned(), arrays: Vec::new() },
+    });
     let loops = artifact
         .parallels
         .iter()
@@ -187,6 +191,7 @@ pub fn attach(artifact: &mut Artifact, kernels: cuda::Kernels, tells_host_access
             Some((words, found)) if *words == body.env_words => found.clone(),
             _ => GridLoop::Host { reason: "its captures are not known".to_owned(), arrays: Vec::new() },
         })
+        .chain(launches)
         .collect();
     artifact.grid = Some(GridProgram { source, options, tells_host_access, loops });
     artifact.remarks.extend(remarks);

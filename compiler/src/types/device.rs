@@ -86,6 +86,10 @@ pub enum DeviceFn {
     BlockDim(GridAxis),
     /// `cuda.gridDim.x`: blocks.
     GridDim(GridAxis),
+    /// `cuda.grid(n)` along an axis: position in the whole grid.
+    Grid(GridAxis),
+    /// `cuda.gridsize(n)` along an axis: threads of the whole grid.
+    GridSize(GridAxis),
     /// `cuda.laneid`: position in the warp.
     LaneId,
     /// `cuda.syncthreads()`: all threads of the block arrive before one goes on.
@@ -220,6 +224,8 @@ impl DeviceFn {
             DeviceFn::BlockIdx(a) => axis(["blockIdx.x", "blockIdx.y", "blockIdx.z"], a),
             DeviceFn::BlockDim(a) => axis(["blockDim.x", "blockDim.y", "blockDim.z"], a),
             DeviceFn::GridDim(a) => axis(["gridDim.x", "gridDim.y", "gridDim.z"], a),
+            DeviceFn::Grid(a) => axis(["grid.x", "grid.y", "grid.z"], a),
+            DeviceFn::GridSize(a) => axis(["gridsize.x", "gridsize.y", "gridsize.z"], a),
             DeviceFn::LaneId => "laneid",
             function => FUNCTIONS.iter().find(|row| row.1 == function).map_or("", |row| row.0),
         }
@@ -249,6 +255,8 @@ impl DeviceFn {
             | DeviceFn::BlockIdx(_)
             | DeviceFn::BlockDim(_)
             | DeviceFn::GridDim(_)
+            | DeviceFn::Grid(_)
+            | DeviceFn::GridSize(_)
             | DeviceFn::LaneId
             | DeviceFn::ActiveMask
             | DeviceFn::Popc
@@ -266,7 +274,14 @@ impl DeviceFn {
     pub fn all() -> impl Iterator<Item = DeviceFn> {
         let axes = [GridAxis::X, GridAxis::Y, GridAxis::Z];
         let indices = axes.into_iter().flat_map(|a| {
-            [DeviceFn::ThreadIdx(a), DeviceFn::BlockIdx(a), DeviceFn::BlockDim(a), DeviceFn::GridDim(a)]
+            [
+                DeviceFn::ThreadIdx(a),
+                DeviceFn::BlockIdx(a),
+                DeviceFn::BlockDim(a),
+                DeviceFn::GridDim(a),
+                DeviceFn::Grid(a),
+                DeviceFn::GridSize(a),
+            ]
         });
         FUNCTIONS.iter().map(|row| row.1).chain(indices).chain([DeviceFn::LaneId])
     }

@@ -77,6 +77,37 @@ pub(super) extern "C" fn run(
     .unwrap_or(status::SERVICE)
 }
 
+/// Entry of the function table: runs a kernel that the user wrote, returns its status.
+pub(super) extern "C" fn launch(ctx: *mut Context, number: u32, env: *const u64) -> i32 {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        // SAFETY: generated code passes its own context, and the words of that launch.
+        unsafe { run_launch(&mut *ctx, number, env) }
+    }))
+    .unwrap_or(status::SERVICE)
+}
+
+/// # Safety
+/// `env` holds the words of launch `number` of the context's artifact.
+unsafe fn run_launch(ctx: &mut Context, number: u32, env: *const u64) -> i32 {
+    // SAFETY: see `Context::shared`; the borrow must not tie up `ctx`.
+    let shared = unsafe { &*ctx.call };
+    let artifact = &shared.native.artifact;
+    let site = artifact.launches[number as usize];
+    // SAFETY: by the contract.
+    let env = unsafe { std::slice::from_raw_parts(env, site.env_words as usize) };
+    let number = artifact.parallels.len() as u32 + number;
+    let call = LoopCall { number, env, trip: 1, cost_ns: f64::INFINITY, shares_memory: false };
+    if let Some(gpu) = &shared.gpu {
+        // SAFETY: the arrays among the words are valid, and the caller's alone where the kernel writes.
+        if let Some(status) = unsafe { gpu.run(ctx, call, &mut []) } {
+            return status;
+        }
+    }
+    ctx.service_error =
+        Some("a GPU kernel that is launched by hand has no form for the processor".to_owned());
+    status::SERVICE
+}
+
 /// # Safety
 /// `env` and `outputs` are those of parallel loop `number` of the context's artifact.
 unsafe fn run_loop(

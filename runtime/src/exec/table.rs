@@ -36,6 +36,7 @@ fn build() -> Vec<usize> {
     table[abi::table::FMA_F64] = fma_f64 as *const () as usize;
     table[abi::table::FMA_F32] = fma_f32 as *const () as usize;
     table[abi::table::OVERLAPS] = overlaps as *const () as usize;
+    table[abi::table::LAUNCH] = parallel::launch as *const () as usize;
     for &function in RuntimeFn::ALL {
         table[abi::table::service(function)] = services::entry(function);
     }

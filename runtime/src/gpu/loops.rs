@@ -6,7 +6,7 @@ use std::time::Duration;
 use kjit_compiler::ir::Artifact;
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::grid::{
-    ErrorRecord, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant, SHARED_LIMIT,
+    ErrorRecord, Geometry, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant, SHARED_LIMIT,
 };
 use smallvec::SmallVec;
 
@@ -383,7 +383,9 @@ impl State {
         if !gpu.is_worth(Duration::from_nanos(host_ns as u64), missing) {
             return Err(refuse("it is sooner done on the processor"));
         }
-        let Some([x, y]) = launch.shape.blocks(env, trip) else { return Ok(0) };
+        let Some(Geometry { blocks: [x, y, z], threads }) = launch.shape.geometry(env, trip) else {
+            return Ok(0);
+        };
         let random = ctx.random.loop_scope();
         let Some(grid) = &shared.native.grid else { return Err(refuse("there is no code for a device")) };
         let variant = launch.variant(env, trip);
@@ -429,15 +431,14 @@ impl State {
             addresses: &addresses,
             outputs,
             random,
-            blocks: x.saturating_mul(y),
+            blocks: x.saturating_mul(y).saturating_mul(z),
             shared_bytes,
             record,
             partials: partials.as_ref().map_or(0, DeviceBuffer::pointer),
             results: results.as_ref().map_or(0, DeviceBuffer::pointer),
         };
         let timer = Timer::start(gpu, &stream)?;
-        let [threads_x, threads_y] = launch.shape.threads;
-        let shape = LaunchShape { grid: [x, y, 1], block: [threads_x, threads_y, 1], shared_bytes };
+        let shape = LaunchShape { grid: [x, y, z], block: threads, shared_bytes };
         values.write(&launch.params, &mut self.arguments)?;
         // SAFETY: the arguments are those that the back end declared for the kernel; addresses among them are those of buffers
         // that live until the stream is waited for, or wait for their next use on the same stream.

@@ -7,6 +7,7 @@ use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
 
 use super::isa::Abilities;
 use crate::base::{EntitySet, Span};
+use crate::ir::artifact::LaunchSite;
 use crate::ir::{FuncId, ParallelBody};
 
 /// What the functions of one artifact share while their code is made.
@@ -15,6 +16,8 @@ pub(super) struct Unit {
     pub frontend_config: TargetFrontendConfig,
     /// Parallel loops in order of their numbers, with the function of the body.
     pub parallels: Vec<(FuncId, ParallelBody)>,
+    /// Launches of kernels, by number.
+    pub launches: Vec<LaunchSite>,
     /// Bodies of parallel loops: a call enters them as the runtime does.
     pub bodies: EntitySet<FuncId>,
     /// Which vector code the processor runs.

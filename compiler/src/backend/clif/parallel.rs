@@ -4,8 +4,8 @@ use cranelift_codegen::ir::{InstBuilder, types as clif};
 
 use super::func::Emitter;
 use crate::ir::abi::{dtype_code, table};
-use crate::ir::artifact::{ArrayReductionSlot, CapturedArray};
-use crate::ir::{EntryPoint, FuncId, Operand, ParallelBody, ParallelCall, TrapId};
+use crate::ir::artifact::{ArrayReductionSlot, CapturedArray, LaunchSite};
+use crate::ir::{EntryPoint, FuncId, Operand, ParallelBody, ParallelCall};
 
 impl Emitter<'_> {
     /// `Parallel`.
@@ -65,7 +65,15 @@ impl Emitter<'_> {
     }
 
     /// A launch of a kernel: the runtime sees to it.
-    pub(super) fn launch(&mut self, _kernel: FuncId, _args: &[Operand], trap: TrapId) {
-        self.emit_raise(trap, &[]);
+    pub(super) fn launch(&mut self, kernel: FuncId, args: &[Operand]) {
+        let env_words = self.operand_words(args);
+        let env = self.area(0, env_words);
+        self.store_operands(args, env);
+        let number = self.unit.launches.len() as u32;
+        self.unit.launches.push(LaunchSite { func: kernel.as_u32(), env_words: env_words as u32 });
+        let number = self.b.ins().iconst(clif::I32, i64::from(number));
+        if let Some(status) = self.call_table(table::LAUNCH, "iwi>w", &[self.ctx, number, env]) {
+            self.propagate(status);
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Emitter<'_> {
             }
             Stmt::Runtime { function, args, results, trap } => self.runtime(*function, args, results, *trap),
             Stmt::Device { .. } => return Err("a device function in code for the processor".into()),
-            Stmt::Launch { kernel, args, trap, .. } => self.launch(*kernel, args, *trap),
+            Stmt::Launch { kernel, args, .. } => self.launch(*kernel, args),
             Stmt::Check { check, trap, args } => self.check(check, *trap, args),
             Stmt::Raise { trap, args } => {
                 self.emit_raise(*trap, args);

@@ -268,6 +268,7 @@ impl<'a, 'm> Writer<'a, 'm> {
                 }
             }
         }
+        self.declare_scratch();
         for array in self.declarations.arrays_at_top.clone() {
             self.declare_array(array);
         }

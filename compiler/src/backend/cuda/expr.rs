@@ -13,6 +13,7 @@ use crate::types::DType;
 use crate::types::dtype::Kind;
 
 /// A piece of C.
+#[derive(Clone)]
 pub(super) struct Text {
     pub(super) code: String,
     /// How tightly its outermost operator binds.

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::ir::abi::{ARRAY_HEAD_WORDS, array_words};
 use crate::ir::grid::HostExpr;
+use crate::ir::stmt::LAUNCH_WORDS;
 use crate::ir::{ArrayId, BinaryOp, ExprId, ExprKind, Func, LocalId, Operand, ParallelCall, Param, Stmt};
 use crate::types::DType;
 
@@ -35,6 +36,25 @@ impl Env {
             }
         }
         Some(env)
+    }
+
+    /// Of a kernel that the user wrote: its arguments behind the numbers of the launch.
+    pub(super) fn of_arguments(kernel: &Func) -> Env {
+        let mut env =
+            Env { arrays: FxHashMap::default(), scalars: FxHashMap::default(), words: LAUNCH_WORDS as u32 };
+        for param in &kernel.params {
+            match *param {
+                Param::Array(array) => {
+                    env.arrays.insert(array, env.words);
+                    env.words += array_words(kernel.arrays[array].ty.rank) as u32;
+                }
+                Param::Scalar(local) => {
+                    env.scalars.insert(local, env.words);
+                    env.words += 1;
+                }
+            }
+        }
+        env
     }
 
     /// An extent of a captured array.

@@ -120,6 +120,7 @@ fn start<'a, 'm>(
     }
     let has_barriers = call.outputs.iter().any(|(_, combine)| !matches!(combine, Combine::Last));
     let role = KernelRole {
+        is_explicit: false,
         collapse: nest.map(|nest| nest.collapse),
         outputs: outputs.iter().zip(&call.outputs).map(|(&local, &(_, combine))| (local, combine)).collect(),
         found_at: Default::default(),
@@ -186,6 +187,88 @@ fn body(
     Ok(described)
 }
 
+/// The parameters of a kernel, as they are made.
+pub(super) struct Parameters {
+    pub(super) params: Vec<GridParam>,
+    /// Their declarations.
+    pub(super) declared: Vec<String>,
+    /// Numbers that the narrow variant keeps in 32 bits.
+    pub(super) narrow: Vec<HostExpr>,
+}
+
+impl Parameters {
+    pub(super) fn add(&mut self, param: GridParam, text: String) {
+        self.params.push(param);
+        self.declared.push(text);
+    }
+}
+
+/// Error record, number of iterations, and what the text uses of the first `captures` parameters of the function.
+pub(super) fn parameters(writer: &mut Writer<'_, '_>, captures: usize, env: &Env) -> Parameters {
+    let func = writer.func;
+    let used = writer.used.clone();
+    let mut all = Parameters { params: Vec::new(), declared: Vec::new(), narrow: Vec::new() };
+    if used.fails {
+        all.add(GridParam::Error, "ErrorRecord* error".to_owned());
+    }
+    if writer.out.contains("trip") && !writer.is_explicit() {
+        all.add(GridParam::Index(HostExpr::Trip), "index_t trip".to_owned());
+    }
+    for item in func.params.iter().take(captures) {
+        let Param::Scalar(local) = *item else { continue };
+        if !used.locals.contains(&local) {
+            continue;
+        }
+        let (dtype, text) = (func.locals[local].dtype, writer.names.local(func, local));
+        let env_word = env.scalars[&local];
+        if writer.sizes.is_index(local) {
+            all.narrow.push(HostExpr::Word(env_word));
+            all.add(GridParam::Index(HostExpr::Word(env_word)), format!("index_t {text}"));
+        } else {
+            all.add(GridParam::Scalar { env_word, dtype }, format!("{dtype} {text}"));
+        }
+    }
+    let mut position = 0;
+    for item in func.params.iter().take(captures) {
+        let Param::Array(array) = *item else { continue };
+        let ty = func.arrays[array].ty;
+        if used.pointers.contains(&array) {
+            let text = format!("{} RESTRICT {}", writer.pointer_type(array), writer.names.array(func, array));
+            all.add(GridParam::Array(position), text);
+        }
+        position += 1;
+        for axis in 0..ty.rank {
+            if used.dims.contains(&(array, axis))
+                && let Some(dim) = env.dim(array, axis)
+            {
+                all.add(GridParam::Index(dim), format!("index_t {}", writer.piece(array, 'd', axis)));
+            }
+        }
+        for axis in 0..ty.rank {
+            if ty.layout == Layout::Strided
+                && used.strides.contains(&(array, axis))
+                && let Some(stride) = env.stride(func, array, axis)
+            {
+                all.add(GridParam::Index(stride), format!("index_t {}", writer.piece(array, 's', axis)));
+            }
+        }
+    }
+    all
+}
+
+/// Pairs of arrays of which one is changed.
+pub(super) fn changed_pairs(arrays: &[GridArray]) -> Vec<(u32, u32)> {
+    let mut pairs = Vec::new();
+    for (a, first) in arrays.iter().enumerate() {
+        for (b, second) in arrays.iter().enumerate().skip(a + 1) {
+            if first.is_changed() || second.is_changed() {
+                pairs.push((a as u32, b as u32));
+            }
+        }
+    }
+    pairs
+}
+
 /// Puts the kernel together: parameters, text, launch.
 fn finish(
     mut writer: Writer<'_, '_>,
@@ -200,67 +283,19 @@ fn finish(
     let used = writer.used.clone();
     let partial = format!("{name}_Partial");
     let has_partials = reduce::has_partials(described);
-    let (mut params, mut declared) = (Vec::new(), Vec::new());
-    let mut param = |param: GridParam, text: String| {
-        params.push(param);
-        declared.push(text);
-    };
-    if used.fails {
-        param(GridParam::Error, "ErrorRecord* error".to_owned());
-    }
-    if writer.out.contains("trip") {
-        param(GridParam::Index(HostExpr::Trip), "index_t trip".to_owned());
-    }
-    let mut narrow = Vec::new();
-    for (capture, item) in func.params.iter().take(call.captures.len()).enumerate() {
-        let Param::Scalar(local) = *item else { continue };
-        if !used.locals.contains(&local) {
-            continue;
-        }
-        let (dtype, text) = (func.locals[local].dtype, writer.names.local(func, local));
-        let env_word = env.scalars[&local];
-        if writer.sizes.is_index(local) {
-            narrow.push(HostExpr::Word(env_word));
-            param(GridParam::Index(HostExpr::Word(env_word)), format!("index_t {text}"));
-        } else {
-            param(GridParam::Scalar { env_word, dtype }, format!("{dtype} {text}"));
-        }
-        debug_assert!(capture < call.captures.len());
-    }
-    let (arrays, positions) = captured_arrays(func, call, env);
-    for item in func.params.iter().take(call.captures.len()) {
-        let Param::Array(array) = *item else { continue };
-        let ty = func.arrays[array].ty;
-        if used.pointers.contains(&array) {
-            let text = format!("{} RESTRICT {}", writer.pointer_type(array), writer.names.array(func, array));
-            param(GridParam::Array(positions[&array]), text);
-        }
-        for axis in 0..ty.rank {
-            if used.dims.contains(&(array, axis))
-                && let Some(dim) = env.dim(array, axis)
-            {
-                param(GridParam::Index(dim), format!("index_t {}", writer.piece(array, 'd', axis)));
-            }
-        }
-        for axis in 0..ty.rank {
-            if ty.layout == Layout::Strided
-                && used.strides.contains(&(array, axis))
-                && let Some(stride) = env.stride(func, array, axis)
-            {
-                param(GridParam::Index(stride), format!("index_t {}", writer.piece(array, 's', axis)));
-            }
-        }
-    }
+    let mut parameters = parameters(&mut writer, call.captures.len(), env);
+    let (arrays, positions) = captured_arrays(func, call.captures.len(), &call.array_reductions, env);
     if used.draws {
-        param(GridParam::RandomSeed, "u64 seed".to_owned());
-        param(GridParam::RandomEpoch, "u64 epoch".to_owned());
+        parameters.add(GridParam::RandomSeed, "u64 seed".to_owned());
+        parameters.add(GridParam::RandomEpoch, "u64 epoch".to_owned());
     }
     if has_partials {
-        param(GridParam::Partials, format!("{partial}* partials"));
+        parameters.add(GridParam::Partials, format!("{partial}* partials"));
     }
     if used.writes_results {
-        param(GridParam::Results, "u64* results".to_owned());
+        parameters.add(GridParam::Results, "u64* results".to_owned());
     }
+    let Parameters { params, declared, narrow } = parameters;
     let mapping = mapping(nest, has_partials, !call.array_reductions.is_empty());
     let mut text = String::new();
     let span = func.span;
@@ -313,14 +348,7 @@ fn finish(
         pairs.dedup();
         pairs
     });
-    let mut restrict = Vec::new();
-    for (a, first) in arrays.iter().enumerate() {
-        for (b, second) in arrays.iter().enumerate().skip(a + 1) {
-            if first.is_changed() || second.is_changed() {
-                restrict.push((a as u32, b as u32));
-            }
-        }
-    }
+    let restrict = changed_pairs(&arrays);
     let launch = GridLaunch {
         kernel: name.to_owned(),
         span,
@@ -344,13 +372,20 @@ fn shape(nest: Option<&Nest>, has_partials: bool) -> GridShape {
     let Some(nest) = nest else {
         let (items, most) =
             if has_partials { (REDUCING_ITEMS, REDUCING_BLOCKS) } else { (1, MOST_BLOCKS[0]) };
-        return GridShape { x: HostExpr::Trip, y: None, threads: [THREADS, 1], items, max_blocks: [most, 1] };
+        return GridShape {
+            x: HostExpr::Trip,
+            y: None,
+            threads: [THREADS, 1],
+            items,
+            max_blocks: [most, 1],
+            is_given: false,
+        };
     };
     // Rows without iterations still run what stands beside the inner loop.
     let inner = HostExpr::Max(Box::new(nest.inner_trip.clone()), Box::new(HostExpr::Const(1)));
     let (x, y) = if nest.collapse.inner_is_x { (inner, HostExpr::Trip) } else { (HostExpr::Trip, inner) };
     let max_blocks = if has_partials { [16, 64] } else { MOST_BLOCKS };
-    GridShape { x, y: Some(y), threads: TILE, items: 1, max_blocks }
+    GridShape { x, y: Some(y), threads: TILE, items: 1, max_blocks, is_given: false }
 }
 
 fn mapping(nest: Option<&Nest>, has_partials: bool, has_atomics: bool) -> String {
@@ -369,7 +404,13 @@ fn mapping(nest: Option<&Nest>, has_partials: bool, has_atomics: bool) -> String
 }
 
 /// Comment lines that say which loop it is.
-fn head(text: &mut String, lines: Lines<'_>, span: crate::base::Span, function: &str, mapping: &str) {
+pub(super) fn head(
+    text: &mut String,
+    lines: Lines<'_>,
+    span: crate::base::Span,
+    function: &str,
+    mapping: &str,
+) {
     match lines {
         Lines::Directives { source, file } => {
             let (line, _) = span.line_column(source);
@@ -395,7 +436,12 @@ fn capital(text: &str) -> String {
 type Positions = rustc_hash::FxHashMap<crate::ir::ArrayId, u32>;
 
 /// Every captured array with what the body does with it, and where each is in the list.
-fn captured_arrays(func: &Func, call: &ParallelCall, env: &Env) -> (Vec<GridArray>, Positions) {
+pub(super) fn captured_arrays(
+    func: &Func,
+    captures: usize,
+    array_reductions: &[(usize, ReduceOp)],
+    env: &Env,
+) -> (Vec<GridArray>, Positions) {
     let written = super::device::written(func);
     let mut read = ArraySet::new();
     walk::for_each_expr_in(&func.exprs, &func.body, &mut |_, expr| {
@@ -410,7 +456,7 @@ fn captured_arrays(func: &Func, call: &ParallelCall, env: &Env) -> (Vec<GridArra
         Stmt::CopyElements { from, .. } => {
             read.insert(*from);
         }
-        Stmt::Call { args, .. } | Stmt::Runtime { args, .. } => {
+        Stmt::Call { args, .. } | Stmt::Runtime { args, .. } | Stmt::Device { args, .. } => {
             for arg in args {
                 if let Operand::Array(array) = arg {
                     read.insert(*array);
@@ -421,11 +467,11 @@ fn captured_arrays(func: &Func, call: &ParallelCall, env: &Env) -> (Vec<GridArra
     });
     super::device::close_over_views(func, &mut read);
     let (mut arrays, mut positions) = (Vec::new(), Positions::default());
-    for (capture, item) in func.params.iter().take(call.captures.len()).enumerate() {
+    for (capture, item) in func.params.iter().take(captures).enumerate() {
         let Param::Array(array) = *item else { continue };
         let ty = func.arrays[array].ty;
         let accumulates =
-            call.array_reductions.iter().find(|(position, _)| *position == capture).map(|&(_, op)| op);
+            array_reductions.iter().find(|(position, _)| *position == capture).map(|&(_, op)| op);
         positions.insert(array, arrays.len() as u32);
         arrays.push(GridArray {
             env_word: env.arrays[&array],
@@ -440,7 +486,8 @@ fn captured_arrays(func: &Func, call: &ParallelCall, env: &Env) -> (Vec<GridArra
 
 /// The captured arrays of a loop that stays on the processor.
 pub(super) fn host_arrays(func: &Func, call: &ParallelCall) -> Vec<GridArray> {
-    Env::new(func, call).map_or(Vec::new(), |env| captured_arrays(func, call, &env).0)
+    Env::new(func, call)
+        .map_or(Vec::new(), |env| captured_arrays(func, call.captures.len(), &call.array_reductions, &env).0)
 }
 
 /// Words of the captures.

@@ -12,6 +12,7 @@ mod arrays;
 mod collapse;
 mod declare;
 mod device;
+mod explicit;
 mod expr;
 mod host;
 mod kernel;
@@ -41,6 +42,8 @@ pub struct Kernels {
     pub options: Vec<String>,
     /// By body of the loop, with the number of words of its captures.
     pub loops: FxHashMap<FuncId, (u32, GridLoop)>,
+    /// Kernels that the user wrote, likewise: with the number of words of a launch.
+    pub kernels: FxHashMap<FuncId, (u32, GridLoop)>,
     /// What became of each loop, for the user.
     pub remarks: Vec<Remark>,
 }
@@ -112,9 +115,34 @@ fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], line
             }
         }
     }
-    let can_fail = loops.values().any(|(_, l)| matches!(l, GridLoop::Mapped(launch) if launch.can_fail));
+    let mut explicit_kernels = FxHashMap::default();
+    for (id, func) in program.funcs.iter().filter(|(_, func)| func.is_kernel) {
+        let made = match explicit::explicit(&mut module, program, id) {
+            Ok(kernel) => {
+                kernels.push(kernel.text);
+                GridLoop::Mapped(Box::new(kernel.launch))
+            }
+            Err(refused) => {
+                module.open.clear();
+                let text = format!("the kernel `{}` cannot be made: {}", func.name, refused.reason);
+                remarks.push(Remark { span: func.span, kind: RemarkKind::Device, is_done: false, text });
+                GridLoop::Host { reason: refused.reason, arrays: Vec::new() }
+            }
+        };
+        explicit_kernels.insert(id, (explicit::env_words(program, id), made));
+    }
+    let can_fail = loops
+        .values()
+        .chain(explicit_kernels.values())
+        .any(|(_, l)| matches!(l, GridLoop::Mapped(launch) if launch.can_fail));
     let source = text(&module, &kernels, can_fail);
-    Kernels { source, options: vec!["--std=c++17".to_owned(), "--fmad=false".to_owned()], loops, remarks }
+    Kernels {
+        source,
+        options: vec!["--std=c++17".to_owned(), "--fmad=false".to_owned()],
+        loops,
+        kernels: explicit_kernels,
+        remarks,
+    }
 }
 
 /// The whole text: types, what is needed of the rest, functions, kernels.

@@ -90,6 +90,111 @@ pub(super) struct Helper {
 /// In order: what uses another comes after it.
 pub(super) const HELPERS: &[Helper] = &[
     Helper {
+        needle: "first_z(",
+        text: r"static __device__ __forceinline__ index_t first_z() { return (index_t)blockIdx.z * (index_t)blockDim.z + (index_t)threadIdx.z; }
+",
+    },
+    Helper {
+        needle: "step_z(",
+        text: r"static __device__ __forceinline__ index_t step_z() { return (index_t)gridDim.z * (index_t)blockDim.z; }
+",
+    },
+    Helper {
+        needle: "lane_number(",
+        text: r"static __device__ __forceinline__ index_t lane_number() { return (index_t)((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) & 31u); }
+",
+    },
+    Helper {
+        needle: "thread_number(",
+        text: r"// The place of a thread in the grid: block by block, x first.
+static __device__ __forceinline__ u64 thread_number()
+{
+    const u64 block = blockIdx.x + (u64)gridDim.x * (blockIdx.y + (u64)gridDim.y * blockIdx.z);
+    const u64 thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
+    return block * (blockDim.x * blockDim.y * blockDim.z) + thread;
+}
+",
+    },
+    Helper {
+        needle: "all_equal(",
+        text: r"static __device__ __forceinline__ bool all_equal(u32 mask, i64 value)
+{
+    const i64 first = __shfl_sync(mask, value, __ffs((int)mask) - 1);
+    return __all_sync(mask, value == first) != 0;
+}
+",
+    },
+    Helper {
+        needle: "atomic_min(",
+        text: r"static __device__ __forceinline__ f32 atomic_min(f32* place, f32 value)
+{
+    u32* const bits = (u32*)place;
+    u32 seen = *bits, old;
+    do {
+        old = seen;
+        const f32 now = __int_as_float((int)old);
+        seen = atomicCAS(bits, old, (u32)__float_as_int((value < now ? value : now)));
+    } while (seen != old);
+    return __int_as_float((int)old);
+}
+static __device__ __forceinline__ f64 atomic_min(f64* place, f64 value)
+{
+    u64* const bits = (u64*)place;
+    u64 seen = *bits, old;
+    do {
+        old = seen;
+        const f64 now = __longlong_as_double((i64)old);
+        seen = atomicCAS(bits, old, (u64)__double_as_longlong((value < now ? value : now)));
+    } while (seen != old);
+    return __longlong_as_double((i64)old);
+}
+",
+    },
+    Helper {
+        needle: "atomic_max(",
+        text: r"static __device__ __forceinline__ f32 atomic_max(f32* place, f32 value)
+{
+    u32* const bits = (u32*)place;
+    u32 seen = *bits, old;
+    do {
+        old = seen;
+        const f32 now = __int_as_float((int)old);
+        seen = atomicCAS(bits, old, (u32)__float_as_int((value > now ? value : now)));
+    } while (seen != old);
+    return __int_as_float((int)old);
+}
+static __device__ __forceinline__ f64 atomic_max(f64* place, f64 value)
+{
+    u64* const bits = (u64*)place;
+    u64 seen = *bits, old;
+    do {
+        old = seen;
+        const f64 now = __longlong_as_double((i64)old);
+        seen = atomicCAS(bits, old, (u64)__double_as_longlong((value > now ? value : now)));
+    } while (seen != old);
+    return __longlong_as_double((i64)old);
+}
+",
+    },
+    Helper {
+        needle: "atomic_exchange(",
+        text: r"static __device__ __forceinline__ f32 atomic_exchange(f32* place, f32 value) { return __int_as_float((int)atomicExch((u32*)place, (u32)__float_as_int(value))); }
+static __device__ __forceinline__ f64 atomic_exchange(f64* place, f64 value) { return __longlong_as_double((i64)atomicExch((u64*)place, (u64)__double_as_longlong(value))); }
+",
+    },
+    Helper {
+        needle: "atomic_replace(",
+        text: r"static __device__ __forceinline__ f32 atomic_replace(f32* place, f32 expected, f32 value)
+{
+    return __int_as_float((int)atomicCAS((u32*)place, (u32)__float_as_int(expected), (u32)__float_as_int(value)));
+}
+static __device__ __forceinline__ f64 atomic_replace(f64* place, f64 expected, f64 value)
+{
+    return __longlong_as_double((i64)atomicCAS((u64*)place, (u64)__double_as_longlong(expected), (u64)__double_as_longlong(value)));
+}
+",
+    },
+    Helper {
         needle: "wadd(",
         text: "static __device__ __forceinline__ i64 wadd(i64 a, i64 b) { return (i64)((u64)a + (u64)b); }\n",
     },
@@ -326,6 +431,17 @@ pub(super) const TAKEN: &[&str] = &[
     "first_y",
     "step_x",
     "step_y",
+    "first_z",
+    "step_z",
+    "lane_number",
+    "thread_number",
+    "all_equal",
+    "atomic_min",
+    "atomic_max",
+    "atomic_exchange",
+    "atomic_replace",
+    "shared_bytes",
+    "dynamic_memory",
     "main",
     "printf",
     "assert",

@@ -33,6 +33,7 @@ impl Sizes {
         let mut sets: FxHashMap<LocalId, Vec<ExprId>> = FxHashMap::default();
         let mut loops: FxHashMap<LocalId, Vec<(ExprId, ExprId, i64)>> = FxHashMap::default();
         let mut others = LocalSet::new();
+        let mut threads: FxHashMap<LocalId, u64> = FxHashMap::default();
         let mut order = Vec::new();
         walk::for_each_stmt(&func.body, &mut |stmt| match stmt {
             Stmt::Set { local, value } => {
@@ -43,12 +44,27 @@ impl Sizes {
                 loops.entry(l.var).or_default().push((l.lo, l.hi, l.step));
                 order.push(l.var);
             }
-            other => walk::for_each_local_written(other, &mut |local| {
-                others.insert(local);
-            }),
+            other => match super::explicit::small_results(other) {
+                Some((local, most)) => {
+                    let known = threads.entry(local).or_insert(0);
+                    *known = most.max(*known);
+                }
+                None => walk::for_each_local_written(other, &mut |local| {
+                    others.insert(local);
+                }),
+            },
         });
         let mut sizes =
             Sizes { narrow: FxHashMap::default(), wide: FxHashMap::default(), counted: Vec::new() };
+        for (local, most) in threads {
+            if others.contains(local) || sets.contains_key(&local) || loops.contains_key(&local) {
+                others.insert(local);
+            } else {
+                sizes.narrow.insert(local, most);
+                // Without the host's word a grid has up to 2^31 blocks of 2^10 threads.
+                sizes.wide.insert(local, most.max(1 << 41));
+            }
+        }
         for local in wanted(func, &sets) {
             if small.contains(local) && !sets.contains_key(&local) && !loops.contains_key(&local) {
                 sizes.narrow.insert(local, NARROW_ATOM);

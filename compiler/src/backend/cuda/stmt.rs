@@ -21,7 +21,7 @@ impl Writer<'_, '_> {
     }
 
     fn stmt(&mut self, stmt: &Stmt) -> Result<(), Refused> {
-        let is_call = matches!(stmt, Stmt::Call { .. } | Stmt::Runtime { .. });
+        let is_call = matches!(stmt, Stmt::Call { .. } | Stmt::Runtime { .. } | Stmt::Device { .. });
         self.fresh_result = None;
         for local in self.declarations.before(stmt).to_vec() {
             if is_call && self.declarations.is_result_of(stmt, local) {
@@ -80,9 +80,11 @@ impl Writer<'_, '_> {
             Stmt::Runtime { function, args, results, trap } => {
                 self.service(*function, args, results, *trap)?
             }
-            Stmt::Device { span, .. } | Stmt::Launch { span, .. } => {
-                return Err(Refused::new(*span, "it does what only kernels that are written out may do"));
+            Stmt::Device { function, args, results, span } => {
+                self.at(*span);
+                self.device(*function, args, results)?;
             }
+            Stmt::Launch { span, .. } => return Err(Refused::new(*span, "it launches a kernel")),
             Stmt::Check { check, trap, args } => {
                 let span = self.program.traps[*trap].span;
                 self.at(span);
@@ -590,7 +592,12 @@ impl Writer<'_, '_> {
 
     /// `return`: kernels leave their results elsewhere.
     fn give_back(&mut self, values: &[Operand]) -> Result<(), Refused> {
-        let Role::Device { returns_value } = self.role else { return Ok(()) };
+        let Role::Device { returns_value } = self.role else {
+            if self.is_explicit() {
+                self.put("return;");
+            }
+            return Ok(());
+        };
         let mut texts = Vec::new();
         for value in values {
             match value {

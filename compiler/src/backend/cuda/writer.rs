@@ -92,8 +92,11 @@ pub(super) enum Role {
     Device { returns_value: bool },
 }
 
-/// What the writer must know to write the body of a parallel loop.
+/// What the writer must know to write the body of a parallel loop, or of a kernel that the user wrote.
+#[derive(Default)]
 pub(super) struct KernelRole {
+    /// Did the user write it? Then there is no loop, and `return` ends a thread.
+    pub(super) is_explicit: bool,
     /// Are two loops collapsed? Then which of them runs along x.
     pub(super) collapse: Option<Collapse>,
     /// Outputs, in order: variable and combination.
@@ -174,6 +177,11 @@ pub(super) enum LoopShape {
 }
 
 impl Writer<'_, '_> {
+    /// Is it a kernel that the user wrote?
+    pub(super) fn is_explicit(&self) -> bool {
+        matches!(&self.role, Role::Kernel(role) if role.is_explicit)
+    }
+
     /// A line of code at the current depth.
     pub(super) fn put(&mut self, text: &str) {
         for _ in 0..self.depth {

@@ -278,6 +278,14 @@ impl<'p> Machine<'p, '_> {
             DeviceFn::BlockIdx(axis) => self.here()?.block[at(axis)],
             DeviceFn::BlockDim(axis) => self.here()?.shape.threads[at(axis)],
             DeviceFn::GridDim(axis) => self.here()?.shape.blocks[at(axis)],
+            DeviceFn::Grid(axis) => {
+                let (here, k) = (self.here()?, at(axis));
+                here.block[k] * here.shape.threads[k] + here.thread_at()[k]
+            }
+            DeviceFn::GridSize(axis) => {
+                let shape = self.here()?.shape;
+                shape.blocks[at(axis)] * shape.threads[at(axis)]
+            }
             DeviceFn::LaneId => self.here()?.thread % WARP as u64,
             DeviceFn::SharedArray | DeviceFn::LocalArray => {
                 let array = self.scratch(stmt, function, args, results)?;
@@ -416,6 +424,8 @@ impl<'p> Machine<'p, '_> {
             offset += index * array.strides()[axis];
         }
         let (value, wide) = self.scalar(args, 1 + rank)?;
+        // As wide as the element, as on a GPU.
+        let value = eval::cast(dtype, wide, eval::cast(wide, dtype, value));
         let (old, _) = self.memory.read(array.buffer, offset, dtype)?;
         let old = eval::cast(dtype, wide, old);
         let combined = |op: ReduceOp| op.combine(wide, old, value).0;
