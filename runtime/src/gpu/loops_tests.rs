@@ -34,7 +34,7 @@ fn launch(kernel: &str, params: Vec<GridParam>, arrays: Vec<GridArray>) -> GridL
         span: Span { start: 0, end: 3 },
         mapping: String::new(),
         params,
-        shape: GridShape { x: HostExpr::Trip, y: None, threads: [32, 1], items: 1, max_blocks: [8, 1] },
+        shape: GridShape { x: HostExpr::Trip, y: None, threads: [32, 1], items: 1, max_blocks: [8, 1], is_given: false },
         arrays,
         disjoint: Vec::new(),
         narrow: Vec::new(),
