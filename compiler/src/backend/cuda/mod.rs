@@ -125,7 +125,13 @@ fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], line
             Err(refused) => {
                 module.open.clear();
                 let text = format!("the kernel `{}` cannot be made: {}", func.name, refused.reason);
-                remarks.push(Remark { span: func.span, at: None, kind: RemarkKind::Device, is_done: false, text });
+                remarks.push(Remark {
+                    span: func.span,
+                    at: None,
+                    kind: RemarkKind::Device,
+                    is_done: false,
+                    text,
+                });
                 GridLoop::Host { reason: refused.reason, arrays: Vec::new() }
             }
         };
