@@ -20,7 +20,7 @@ fn main() {
         ("functions of two f32", || functions_of_two(DType::F32)),
         ("random streams", random_streams),
     ];
-    libtest_mimic::run(&args, trials(tests, standin().err())).exit();
+    libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
 }
 
 /// The types of the prelude.

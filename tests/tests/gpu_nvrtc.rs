@@ -28,7 +28,7 @@ fn main() {
         ("the case files compile", the_case_files_compile),
         ("code shapes", code_shapes),
     ];
-    libtest_mimic::run(&args, trials(tests, toolkit().err())).exit();
+    libtest_mimic::run(&args, trials(tests, toolkit().err().as_deref())).exit();
 }
 
 /// The types of the prelude.
@@ -144,7 +144,7 @@ fn the_kernel_library_compiles() {
 fn the_case_files_compile() {
     const MOST: usize = 300;
     let mut texts: Vec<_> = standin()
-        .map(|standin| standin.texts())
+        .map(kjit_tests::gpu::Standin::texts)
         .unwrap_or_default()
         .into_iter()
         .filter(|(_, text)| text.contains("index_t"))

@@ -21,7 +21,7 @@ fn main() {
         ("faults of the driver are errors", faults_of_the_driver_are_errors),
         ("many threads call one kernel", many_threads_call_one_kernel),
     ];
-    libtest_mimic::run(&args, trials(tests, standin().err())).exit();
+    libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
 }
 
 /// An engine on a pair of stand-ins. The pair stays as long as the engine.

@@ -26,7 +26,7 @@ fn main() {
         assert!(result.is_ok(), "{result:?}");
         return;
     }
-    libtest_mimic::run(&args, trials(tests, standin().err())).exit();
+    libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
 }
 
 fn doubles(values: &[f64]) -> Vec<u8> {

@@ -39,7 +39,7 @@ fn main() {
         &[("kernels with small arguments also run on a GPU", || {
             gpu::cases::libraries().expect("a GPU");
         })],
-        gpu::cases::libraries().err(),
+        gpu::cases::libraries().err().as_deref(),
     ));
     let conclusion = libtest_mimic::run(&args, trials);
     let _ = std::io::stdout().write_all(gpu::cases::summary().as_bytes());

@@ -66,7 +66,7 @@ fn look(
             "write `range`: the threads of the grid are the parallel loop",
         ),
         Stmt::Launch { span, .. } => {
-            refuse(*span, "launch a kernel", "launch it from a function of the host")
+            refuse(*span, "launch a kernel", "launch it from a function of the host");
         }
         Stmt::Call { callee, .. } if !seen.contains(callee) => seen.push(*callee),
         _ => {}

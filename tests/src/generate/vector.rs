@@ -360,7 +360,7 @@ impl Gen {
     }
 
     /// The least or greatest value and where it was.
-    fn position_of_best(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+    fn position_of_best(&mut self, reduced: &mut [Var], body: &mut Vec<Node>) {
         let best = reduced.iter().find(|var| matches!(var.ty, Ty::Float | Ty::Single)).cloned();
         let place = reduced.iter().find(|var| var.ty == Ty::Int).cloned();
         let last = self.lane.as_ref().and_then(|lane| lane.names.last().cloned());

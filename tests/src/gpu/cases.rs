@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use kjit::DType;
 use kjit::gpu::{Gpu, GpuReport, Libraries};
 
-use super::build::standin;
+use super::build::{Pair, standin};
 use crate::buffer::Bits;
 use crate::run::Outcome;
 
@@ -29,11 +29,10 @@ pub fn libraries() -> Result<Libraries, String> {
             Ok(libraries)
         }
         Ok("sanitize") => {
-            let pair = standin()?.pair("sanitize = 1\norders = ascending")?;
-            let libraries = pair.libraries();
             // The folder must stay as long as the process.
-            std::mem::forget(pair);
-            Ok(libraries)
+            static PAIR: OnceLock<Pair> = OnceLock::new();
+            let pair = standin()?.pair("sanitize = 1\norders = ascending")?;
+            Ok(PAIR.get_or_init(|| pair).libraries())
         }
         _ => Ok(standin()?.shared()?.libraries()),
     };

@@ -17,8 +17,8 @@ pub use nvrtc::{Sass, Toolkit, toolkit};
 
 /// The tests, or, if there is a reason why they cannot run here, the same number of ignored ones that show it.
 #[must_use]
-pub fn trials(tests: &[(&str, fn())], obstacle: Option<String>) -> Vec<Trial> {
-    let reason = obstacle.as_deref().and_then(|text| text.lines().next()).unwrap_or_default().to_owned();
+pub fn trials(tests: &[(&str, fn())], obstacle: Option<&str>) -> Vec<Trial> {
+    let reason = obstacle.and_then(|text| text.lines().next()).unwrap_or_default().to_owned();
     let make = |&(name, test): &(&str, fn())| {
         let trial = Trial::test(name, move || {
             test();

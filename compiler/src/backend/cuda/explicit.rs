@@ -165,7 +165,8 @@ impl Writer<'_, '_> {
         }
         if let DeviceFn::Atomic(op) = function {
             let text = self.atomic(op, args)?;
-            return Ok(self.assign(results, &text));
+            self.assign(results, &text);
+            return Ok(());
         }
         let mut values = Vec::new();
         for arg in args {

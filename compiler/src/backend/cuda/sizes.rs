@@ -82,7 +82,7 @@ impl Sizes {
             let is_candidate = func.locals[local].dtype == DType::I64
                 && !others.contains(local)
                 && !params.contains(local)
-                && !(sets.contains_key(&local) && loops.contains_key(&local));
+                && (!sets.contains_key(&local) || !loops.contains_key(&local));
             if !is_candidate {
                 continue;
             }

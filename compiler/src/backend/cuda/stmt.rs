@@ -78,7 +78,7 @@ impl Writer<'_, '_> {
                 self.call(stmt, *callee, args, results, *span)?;
             }
             Stmt::Runtime { function, args, results, trap } => {
-                self.service(*function, args, results, *trap)?
+                self.service(*function, args, results, *trap)?;
             }
             Stmt::Device { function, args, results, span } => {
                 self.at(*span);

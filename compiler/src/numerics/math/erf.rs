@@ -11,7 +11,7 @@ use crate::numerics::lanes::Lanes;
 
 /// `-log(erfc(x)) / x` for x from 0 to 6; relative error of `erf` 2^-57.5.
 const EXPONENT: ((f64, f64), [f64; 24]) = (
-    (1.1283791670955126, 9.746775950198679e-18),
+    (std::f64::consts::FRAC_2_SQRT_PI, 9.746775950198679e-18),
     [
         0.6366197723675836,
         0.10277260330178915,
