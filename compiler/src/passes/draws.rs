@@ -13,7 +13,7 @@
 //! stream (all of the first two rounds of the generator but one product) is computed before the loop. Words are `numerics/random/philox`'s.
 //!
 //! Conservative: every draw of the iteration is uniform and stands in the loop's own block, so that it is known which word it
-//! gets; callees and inner blocks draw nothing; at most [`MAX_DRAWS`].
+//! gets; callees and inner blocks draw nothing; at most `MAX_DRAWS`.
 
 use super::PassReport;
 use crate::analysis::cost::uses_random;
