@@ -87,11 +87,11 @@ fn check_functions(ast: &Ast, text: &str, broken: &[Span]) -> (Vec<Diagnostic>, 
     };
     let is_broken = |function: &&Function| broken.iter().any(|&place| is_inside(place, function));
     let spoiled: Vec<&Function> = ast.functions.iter().filter(is_broken).collect();
-    for function in ast.functions.iter().filter(|function| !is_broken(function)) {
+    let on_gpu = infer::run_on_gpu(ast);
+    for (index, function) in ast.functions.iter().enumerate().filter(|(_, function)| !is_broken(function)) {
         let name = function.name.name.as_str();
         // What runs on a GPU has its types from where it is launched.
-        let args =
-            if infer::runs_on_gpu(ast, function) { None } else { signature(ast, function, &mut diagnostics) };
+        let args = if on_gpu[index] { None } else { signature(ast, function, &mut diagnostics) };
         let Some(args) = args else {
             unknown.push(name);
             continue;

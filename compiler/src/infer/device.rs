@@ -34,7 +34,7 @@ pub(super) fn cuda_path(path: &str) -> Option<&str> {
 
 impl Ctx<'_> {
     /// What a function's decorators make of it.
-    pub(super) fn role(&self, function: &Function) -> Role {
+    fn role_of(&self, function: &Function) -> Role {
         for &decorator in &function.decorators {
             let (callee, keywords) = match &self.ast.exprs[decorator].kind {
                 ExprKind::Call { callee, keywords, .. } => (*callee, keywords.as_slice()),
@@ -51,10 +51,15 @@ impl Ctx<'_> {
         Role::Plain
     }
 
+    /// The same by position in the tree, found once.
+    pub(super) fn role(&self, index: usize) -> Role {
+        *self.roles[index].get_or_init(|| self.role_of(&self.ast.functions[index]))
+    }
+
     /// K602 for a kernel that the host is to call like a function.
-    pub(super) fn kernel_as_entry(&self, function: &Function) -> Option<Diagnostic> {
-        let name = &function.name;
-        let what = match self.role(function) {
+    pub(super) fn kernel_as_entry(&self, index: usize) -> Option<Diagnostic> {
+        let name = &self.ast.functions[index].name;
+        let what = match self.role(index) {
             Role::Plain => return None,
             Role::Kernel => "kernel",
             Role::Device => "device function",
@@ -120,14 +125,12 @@ impl FnCtx<'_, '_> {
                 }
                 self.grid(site, path == "grid").unwrap_or(Val::ERROR)
             }
-            "to_device" | "as_cuda_array" => {
-                self.host_array(site, Builtin::Copy, &["ary", "stream", "copy", "to"])?
-            }
+            "to_device" | "as_cuda_array" => self.host_array(site, Builtin::Copy, &["stream", "copy", "to"]),
             "device_array" | "pinned_array" | "mapped_array" => {
-                self.host_array(site, Builtin::Empty, &["shape", "dtype", "strides", "order", "stream"])?
+                self.host_array(site, Builtin::Empty, &["strides", "order", "stream"])
             }
             "device_array_like" | "pinned_array_like" | "mapped_array_like" => {
-                self.host_array(site, Builtin::EmptyLike, &["ary", "dtype", "stream"])?
+                self.host_array(site, Builtin::EmptyLike, &["stream"])
             }
             // The next statement that needs a result waits for it.
             "synchronize" | "stream" | "default_stream" | "per_thread_default_stream" | "select_device" => {
@@ -150,14 +153,11 @@ impl FnCtx<'_, '_> {
     }
 
     /// Functions that make arrays are those of NumPy; what they say of streams and places changes nothing.
-    fn host_array(&mut self, site: CallSite<'_>, builtin: Builtin, names: &[&str]) -> Option<Val> {
+    fn host_array(&mut self, site: CallSite<'_>, builtin: Builtin, ignored: &[&str]) -> Val {
         let keywords: Vec<(Name, ExprId)> = site
             .keywords
             .iter()
-            .filter(|(name, _)| {
-                !(names.contains(&name.name.as_str())
-                    && matches!(name.name.as_str(), "stream" | "copy" | "to" | "strides" | "order"))
-            })
+            .filter(|(name, _)| !ignored.contains(&name.name.as_str()))
             .cloned()
             .map(|(mut name, value)| {
                 if name.name == "ary" {
@@ -168,7 +168,7 @@ impl FnCtx<'_, '_> {
             .collect();
         let taken = if builtin == Builtin::Empty { 2 } else { 1 };
         let args = &site.args[..site.args.len().min(taken)];
-        Some(self.builtin(CallSite { args, keywords: &keywords, ..site }, builtin))
+        self.builtin(CallSite { args, keywords: &keywords, ..site }, builtin)
     }
 
     /// `cuda.grid(2)`, `cuda.gridsize(2)`.
@@ -413,7 +413,7 @@ impl FnCtx<'_, '_> {
         let &index = self.ctx.functions.get(name)?;
         let function = &ast.functions[index];
         let span = self.span(callee);
-        if self.ctx.role(function) != Role::Kernel {
+        if self.ctx.role(index) != Role::Kernel {
             self.untyped_args(site);
             let diag = Diagnostic::error(Code::K602, span, format!("`{name}` is no kernel"))
                 .primary("launched here")
@@ -501,7 +501,7 @@ impl FnCtx<'_, '_> {
         let function = &self.ast.functions[index];
         let name = &function.name.name;
         let span = self.span(site.id);
-        let diag = match self.ctx.role(function) {
+        let diag = match self.ctx.role(index) {
             Role::Plain => return true,
             Role::Device if self.role != Role::Plain => return true,
             Role::Device => Diagnostic::error(Code::K602, span, format!("`{name}` is a device function"))
@@ -538,7 +538,7 @@ impl FnCtx<'_, '_> {
     }
 }
 
-/// K103 for a name that Numba's `cuda` module has not, or that kjit has not.
+/// K205 for a name that Numba's `cuda` module has not, or that kjit has not.
 pub(super) fn unknown(span: Span, path: &str) -> Diagnostic {
     let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `cuda.{path}`"))
         .primary("not supported");

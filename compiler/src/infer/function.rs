@@ -110,7 +110,7 @@ pub(super) fn walk(
     let function = &ast.functions[index];
     let mut diags = Vec::new();
     let options = ctx.function_options(function, &mut diags);
-    let role = ctx.role(function);
+    let role = ctx.role(index);
     let ret_annotation = function.returns.and_then(|id| match ctx.annotation(id) {
         Ok(annotation) => annotation,
         Err(diag) => {

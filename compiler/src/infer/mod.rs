@@ -30,6 +30,8 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
+use std::cell::OnceCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub use annotations::{annotated_signature, parse_annotation};
@@ -40,7 +42,7 @@ pub use table::{
 };
 
 use crate::base::{Code, Diagnostic, Options, PrimaryMap, Span, Symbol};
-use crate::syntax::ast::{Ast, ExprId, Function};
+use crate::syntax::ast::{Ast, ExprId};
 use crate::types::{ArrayTy, Ty};
 
 /// The type of one argument of the entry function.
@@ -94,7 +96,7 @@ pub fn infer(
     let Some(&index) = ctx.functions.get(function) else {
         return Err(vec![messages::unknown_entry(ast, function)]);
     };
-    if let Some(diag) = ctx.kernel_as_entry(&ast.functions[index]) {
+    if let Some(diag) = ctx.kernel_as_entry(index) {
         return Err(vec![diag]);
     }
     let (params, const_params) = ctx.entry_params(index, args)?;
@@ -102,10 +104,13 @@ pub fn infer(
     ctx.finish(slot)
 }
 
-/// Does the function run on a GPU only (`@cuda.jit`), so that it is typed where it is launched or called, and cannot be run itself?
+/// Which functions run on a GPU only (`@cuda.jit`), so that they are typed where they are launched or called, and cannot be run
+/// themselves: one entry per function of the tree.
 #[must_use]
-pub fn runs_on_gpu(ast: &Ast, function: &Function) -> bool {
-    Ctx::new(ast, &Options::default(), &NoHost).role(function) != device::Role::Plain
+pub fn run_on_gpu(ast: &Ast) -> Vec<bool> {
+    let options = Options::default();
+    let ctx = Ctx::new(ast, &options, &NoHost);
+    (0..ast.functions.len()).map(|index| ctx.role(index) != device::Role::Plain).collect()
 }
 
 /// K105 for every function whose name stands for something else already.
@@ -132,6 +137,8 @@ struct Ctx<'a> {
     constants: FxHashMap<Symbol, Result<Constant, Diagnostic>>,
     slots: Vec<Slot>,
     memo: FxHashMap<(usize, Vec<Ty>), usize>,
+    /// What each function is to the GPU, once somebody has asked.
+    roles: Vec<OnceCell<device::Role>>,
     depth: u32,
     /// A part that could not be parsed was reached: the parser has reported it.
     has_syntax_error: bool,
@@ -173,6 +180,7 @@ impl<'a> Ctx<'a> {
             constants: FxHashMap::default(),
             slots: Vec::new(),
             memo: FxHashMap::default(),
+            roles: vec![OnceCell::new(); ast.functions.len()],
             depth: 0,
             has_syntax_error: false,
         };

@@ -116,14 +116,12 @@ pub enum Stmt {
         /// Of the call.
         span: Span,
     },
-    /// Runs a kernel: one call of the function per thread of a grid, on a GPU.
+    /// Runs a kernel: one call of the function per thread of a grid, on a GPU. Checks before it see to a grid that devices have.
     Launch {
         /// The function; `is_kernel` is set.
         kernel: FuncId,
         /// Blocks in x, y, z; threads per block in x, y, z; bytes of dynamic shared memory (all `i64`); then as its parameters.
         args: Vec<Operand>,
-        /// What a grid that no device has is.
-        trap: TrapId,
         /// Of the launch.
         span: Span,
     },

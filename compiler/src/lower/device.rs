@@ -207,7 +207,7 @@ impl Context<'_, '_> {
             }
         }
         let span = self.span;
-        self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, trap, span });
+        self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, span });
         Ok(Value::None)
     }
 

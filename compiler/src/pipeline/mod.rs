@@ -78,6 +78,10 @@ impl Front {
     /// Where the program launches a GPU kernel that the user wrote, if it does.
     #[must_use]
     pub fn first_launch(&self) -> Option<Span> {
+        // Most programs have no kernels; a kernel is there because it is launched.
+        if !self.program.funcs.values().any(|func| func.is_kernel) {
+            return None;
+        }
         let mut found = None;
         for func in self.program.funcs.values() {
             walk::for_each_stmt(&func.body, &mut |stmt| {

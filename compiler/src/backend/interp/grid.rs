@@ -16,18 +16,12 @@ use crate::ir::expr::BinaryOp;
 use crate::ir::func::FuncId;
 use crate::ir::parallel::ReduceOp;
 use crate::ir::stmt::{LAUNCH_WORDS, Operand, Stmt, Target};
-use crate::ir::trap::TrapId;
 use crate::numerics::math::MathFn1;
 use crate::types::DType;
 use crate::types::device::{AtomicOp, DeviceFn, GridAxis, Shuffle, Vote};
 
 /// Lanes of a warp, on every NVIDIA GPU so far.
 const WARP: usize = 32;
-/// Threads of a block, and of its third axis; blocks along y and z (CUDA programming guide, all compute capabilities).
-const MAX_THREADS: u64 = 1024;
-const MAX_THREADS_Z: u64 = 64;
-const MAX_BLOCKS_X: u64 = (1 << 31) - 1;
-const MAX_BLOCKS_YZ: u64 = 65_535;
 
 /// Numbers of a launch.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +51,6 @@ pub(super) struct Wait<'p> {
     function: DeviceFn,
     /// Evaluated operands: at most three.
     words: [u64; 3],
-    /// Type of the value that is exchanged.
-    dtype: DType,
     results: &'p [Target],
 }
 
@@ -78,7 +70,7 @@ struct Thread<'p> {
 
 impl<'p> Machine<'p, '_> {
     /// `Launch`.
-    pub(super) fn launch(&mut self, kernel: FuncId, args: &'p [Operand], trap: TrapId) -> Result<(), Stop> {
+    pub(super) fn launch(&mut self, kernel: FuncId, args: &'p [Operand]) -> Result<(), Stop> {
         let words = self.operands(args)?;
         let mut numbers = [0_i64; LAUNCH_WORDS];
         for (number, word) in numbers.iter_mut().zip(&words) {
@@ -88,7 +80,7 @@ impl<'p> Machine<'p, '_> {
             }
         }
         let Some(shape) = shape(numbers) else {
-            return Err(Box::new(Failure::Trap { trap, args: Vec::new(), detail: None }));
+            return internal(format!("a launch with the numbers {numbers:?}"));
         };
         let args = words.get(LAUNCH_WORDS..).unwrap_or_default();
         // The kernel's threads have frames of their own.
@@ -167,7 +159,7 @@ impl<'p> Machine<'p, '_> {
             if threads.iter().all(|thread| thread.frames.is_none()) {
                 break;
             }
-            if !self.meet_block(&mut threads)? && !self.meet_warps(&mut threads)? {
+            if !Self::meet_block(&mut threads) && !Self::meet_warps(&mut threads) {
                 return Err(stuck(&threads));
             }
         }
@@ -191,11 +183,11 @@ impl<'p> Machine<'p, '_> {
     }
 
     /// Lets all threads go on if all that have not ended wait at one barrier of the block.
-    fn meet_block(&mut self, threads: &mut [Thread<'p>]) -> Result<bool, Stop> {
+    fn meet_block(threads: &mut [Thread<'p>]) -> bool {
         let mut place: Option<&'p Stmt> = None;
         let (mut count, mut alive) = (0, 0);
         for thread in threads.iter().filter(|thread| thread.frames.is_some()) {
-            let Some(wait) = &thread.wait else { return Ok(false) };
+            let Some(wait) = &thread.wait else { return false };
             let is_block = matches!(
                 wait.function,
                 DeviceFn::SyncThreads
@@ -204,7 +196,7 @@ impl<'p> Machine<'p, '_> {
                     | DeviceFn::SyncThreadsOr
             );
             if !is_block || place.is_some_and(|first| !std::ptr::eq(first, wait.stmt)) {
-                return Ok(false);
+                return false;
             }
             place = Some(wait.stmt);
             alive += 1;
@@ -217,13 +209,13 @@ impl<'p> Machine<'p, '_> {
                 DeviceFn::SyncThreadsAnd => u64::from(count == alive),
                 _ => u64::from(count > 0),
             };
-            self.resume(thread, wait, value)?;
+            thread.resume(wait, value);
         }
-        Ok(true)
+        true
     }
 
     /// Lets the lanes of each warp go on that all wait in one statement with a mask that names just them.
-    fn meet_warps(&mut self, threads: &mut [Thread<'p>]) -> Result<bool, Stop> {
+    fn meet_warps(threads: &mut [Thread<'p>]) -> bool {
         let mut has_moved = false;
         for warp in threads.chunks_mut(WARP) {
             for lane in 0..warp.len() {
@@ -251,20 +243,12 @@ impl<'p> Machine<'p, '_> {
                 for k in (0..warp.len()).filter(|&k| is_named(k)) {
                     let Some(wait) = warp[k].wait.take() else { continue };
                     let value = exchanged(&wait, &lanes, k);
-                    self.resume(&mut warp[k], wait, value)?;
+                    warp[k].resume(wait, value);
                 }
                 has_moved = true;
             }
         }
-        Ok(has_moved)
-    }
-
-    /// Gives a thread the result that it waited for.
-    fn resume(&mut self, thread: &mut Thread<'p>, wait: Wait<'p>, value: u64) -> Result<(), Stop> {
-        if let (Some(Target::Local(local)), Some((frame, _))) = (wait.results.first(), &mut thread.frames) {
-            frame.locals[local.index()] = value;
-        }
-        Ok(())
+        has_moved
     }
 
     /// `Device`; what the thread waits for, if it does.
@@ -319,15 +303,10 @@ impl<'p> Machine<'p, '_> {
             | DeviceFn::Vote(_) => {
                 self.here()?;
                 let mut words = [0; 3];
-                let mut dtype = DType::I64;
                 for (k, word) in words.iter_mut().enumerate().take(args.len()) {
-                    let (value, ty) = self.scalar(args, k)?;
-                    *word = value;
-                    if k == 1 {
-                        dtype = ty;
-                    }
+                    *word = self.scalar(args, k)?.0;
                 }
-                return Ok(Some(Wait { stmt, span: *span, function, words, dtype, results }));
+                return Ok(Some(Wait { stmt, span: *span, function, words, results }));
             }
         };
         if let Some(Target::Local(local)) = results.first() {
@@ -450,6 +429,15 @@ impl<'p> Machine<'p, '_> {
     }
 }
 
+impl<'p> Thread<'p> {
+    /// Gives the thread the result that it waited for.
+    fn resume(&mut self, wait: Wait<'p>, value: u64) {
+        if let (Some(Target::Local(local)), Some((frame, _))) = (wait.results.first(), &mut self.frames) {
+            frame.locals[local.index()] = value;
+        }
+    }
+}
+
 impl Here {
     fn thread_at(&self) -> [u64; 3] {
         let [x, y, _] = self.shape.threads;
@@ -469,16 +457,10 @@ fn is_of_warp(function: DeviceFn) -> bool {
     matches!(function, DeviceFn::SyncWarp | DeviceFn::Shuffle(_) | DeviceFn::Vote(_))
 }
 
-/// The launch's shape, if a device can have it. A grid without blocks does nothing.
+/// The launch's shape. The program has checked that a device can have it; a grid without blocks does nothing.
 fn shape(numbers: [i64; LAUNCH_WORDS]) -> Option<Shape> {
     let [bx, by, bz, tx, ty, tz, shared] = numbers.map(|number| u64::try_from(number).ok());
-    let (blocks, threads) = ([bx?, by?, bz?], [tx?, ty?, tz?]);
-    let count = threads.iter().try_fold(1_u64, |count, &n| count.checked_mul(n))?;
-    let fits = (1..=MAX_THREADS).contains(&count)
-        && threads[2] <= MAX_THREADS_Z
-        && blocks[0] <= MAX_BLOCKS_X
-        && blocks[1..].iter().all(|&n| n <= MAX_BLOCKS_YZ);
-    fits.then_some(Shape { blocks, threads, shared_bytes: shared? })
+    Some(Shape { blocks: [bx?, by?, bz?], threads: [tx?, ty?, tz?], shared_bytes: shared? })
 }
 
 /// What a lane gets from a vote or a shuffle. `lanes` holds the values of those that take part.
@@ -508,7 +490,6 @@ fn exchanged(wait: &Wait<'_>, lanes: &[Option<u64>], lane: usize) -> u64 {
             };
             // A lane that is not there leaves the value as it is.
             let found = usize::try_from(source).ok().and_then(|source| lanes.get(source).copied().flatten());
-            let _ = wait.dtype;
             found.unwrap_or(wait.words[1])
         }
         _ => 0,

@@ -287,10 +287,10 @@ impl<'p, 'h> Machine<'p, 'h> {
                     }
                 }
                 Op::Launch(stmt) => {
-                    let Stmt::Launch { kernel, args, trap, span: _ } = stmt else {
+                    let Stmt::Launch { kernel, args, span: _ } = stmt else {
                         return internal("a launch that is none");
                     };
-                    self.launch(*kernel, args, *trap)?;
+                    self.launch(*kernel, args)?;
                 }
                 Op::Fork(call) => self.fork(call)?,
                 Op::Return(values) => {

@@ -105,8 +105,7 @@ impl Checker<'_> {
                 }
             }
             Stmt::Device { function, args, results, span: _ } => self.device(*function, args, results),
-            Stmt::Launch { kernel, args, trap, span: _ } => {
-                self.trap_exists(*trap);
+            Stmt::Launch { kernel, args, span: _ } => {
                 let Some(callee) = self.callee(*kernel) else { return };
                 self.require("C3", callee.is_kernel, || {
                     format!("a launch of `{}`, which is no kernel", callee.name)

@@ -328,9 +328,7 @@ impl Parser {
         let kernel = self.function()?;
         self.expect("(")?;
         let args = self.list(")", Parser::operand)?;
-        self.expect_word("else")?;
-        let trap = self.trap_name()?;
-        Ok(Stmt::Launch { kernel, args, trap, span: Span::default() })
+        Ok(Stmt::Launch { kernel, args, span: Span::default() })
     }
 
     pub(super) fn check(&mut self) -> Result<Stmt> {

@@ -270,10 +270,9 @@ impl<'a> Printer<'a> {
                 let _ = write!(out, "device {}", function.name().replace('.', "_"));
                 self.operands(args, out);
             }
-            Stmt::Launch { kernel, args, trap, span: _ } => {
+            Stmt::Launch { kernel, args, span: _ } => {
                 let _ = write!(out, "launch {}", self.function(*kernel));
                 self.operands(args, out);
-                let _ = write!(out, " else {trap}");
             }
             Stmt::Check { check, trap, args } => {
                 out.push_str("check ");
