@@ -47,6 +47,21 @@ fn check_says_what_it_could_not_check() {
 }
 
 #[test]
+fn python_beside_kernels_is_left_out() {
+    let place = Place::new();
+    place.file(
+        "f.py",
+        "from numba import njit\n@njit\ndef twice(x: float):\n    return 2 * x\n\ndef plot(x):\n    show([v for v in x])\n\n\
+         def test_twice():\n    assert twice(2) == plot\n\nplot(twice(1.0))\n",
+    );
+    let checked = place.kjit(&["check", "f.py"]).code(0).says("left out: `plot`");
+    assert!(!checked.err.contains("test_twice"), "{checked:#?}");
+    place.kjit(&["f.py", "--fn", "twice", "x=4"]).code(0);
+    place.kjit(&["f.py", "--fn", "plot", "x=4"]).code(1).says("f.py:7:13").says("comprehensions");
+    place.kjit(&["f.py", "--fn", "nothing"]).code(2).says("has no function `nothing`");
+}
+
+#[test]
 fn check_denies_warnings() {
     let place = Place::new();
     // An option that Numba does not have.

@@ -87,7 +87,7 @@ impl Module {
     /// The function of that name, to be compiled when types are known.
     ///
     /// # Errors
-    /// [`Error::UnknownKernel`] with the names that there are.
+    /// [`Error::UnknownKernel`] with the names that there are; [`Error::Compile`] for a function beside kernels that is plain Python.
     pub fn kernel(&self, name: &str) -> Result<Kernel, Error> {
         self.kernel_with(name, None)
     }
@@ -102,6 +102,9 @@ impl Module {
 
     fn kernel_with(&self, name: &str, options: Option<Options>) -> Result<Kernel, Error> {
         let Some(cell) = self.kernels.get(name) else {
+            if let Some(plain) = self.parsed.ast.plain(name) {
+                return Err(self.parsed.source.compile_error(vec![plain.why.clone()]));
+            }
             return Err(Error::UnknownKernel { name: name.to_owned(), known: self.function_names() });
         };
         let make = |options| Arc::new(KernelInner::new(Arc::clone(&self.parsed), name, options));

@@ -71,6 +71,10 @@ fn check_file(path: &Path, format: ErrorFormat) -> Result<Found, Failure> {
             names.join(", ")
         ));
     }
+    if !ast.plain.is_empty() && format == ErrorFormat::Text {
+        let names: Vec<String> = ast.plain.iter().map(|plain| format!("`{}`", plain.name.name)).collect();
+        note(&format!("note: {name}: plain Python beside kernels, left out: {}", names.join(", ")));
+    }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     Ok(Found { errors, warnings: diagnostics.len() - errors })
 }
@@ -90,6 +94,9 @@ fn check_functions(ast: &Ast, text: &str, broken: &[Span]) -> (Vec<Diagnostic>, 
     let on_gpu = infer::run_on_gpu(ast);
     for (index, function) in ast.functions.iter().enumerate().filter(|(_, function)| !is_broken(function)) {
         let name = function.name.name.as_str();
+        if function.is_beside_kernels && name != "main" {
+            continue;
+        }
         // What runs on a GPU has its types from where it is launched.
         let args = if on_gpu[index] { None } else { signature(ast, function, &mut diagnostics) };
         let Some(args) = args else {

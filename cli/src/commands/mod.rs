@@ -43,7 +43,8 @@ fn pick(module: &Module, file: &str, wanted: Option<&str>) -> Result<Kernel, Fai
     let names = module.function_names();
     let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let name = match wanted {
-        Some(name) if names.iter().any(|known| known == name) => name,
+        // What is plain Python fails there, with the reason.
+        Some(name) if names.iter().any(|known| known == name) || module.ast().plain(name).is_some() => name,
         Some(name) => {
             let hint =
                 bind::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean `{near}`?"));

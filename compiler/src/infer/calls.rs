@@ -213,6 +213,9 @@ impl FnCtx<'_, '_> {
     }
 
     fn unknown_function(&self, callee: ExprId, name: &Symbol) -> Diagnostic {
+        if let Some(plain) = self.ctx.ast.plain(name) {
+            return messages::plain_python(self.span(callee), plain);
+        }
         let functions = self.ctx.functions.keys().map(Symbol::as_str);
         let near =
             super::suggest::nearest(name, functions.chain(builtins::names("").map(|name| name as &str)));

@@ -2,7 +2,7 @@
 
 use super::{EvalError, annotations, index, suggest};
 use crate::base::{Code, Diagnostic, Span};
-use crate::syntax::ast::{Ast, BoolOp, CompareOp, Function, Name, Param, UnaryOp};
+use crate::syntax::ast::{Ast, BoolOp, CompareOp, Function, Name, Param, Plain, UnaryOp};
 use crate::types::builtins;
 use crate::types::{ArrayTy, DType, Ty};
 
@@ -25,12 +25,28 @@ pub(super) fn internal(span: Span, text: &str) -> Diagnostic {
 }
 
 pub(super) fn unknown_entry(ast: &Ast, name: &str) -> Diagnostic {
+    if let Some(plain) = ast.plain(name) {
+        return plain.why.clone();
+    }
     let names = || ast.functions.iter().map(|f| f.name.name.as_str());
     let diag = Diagnostic::error(Code::K104, Span::default(), format!("there is no function `{name}`"));
     match suggest::nearest(name, names()) {
         Some(near) => diag.help(format!("did you mean `{near}`?")),
         None if ast.functions.is_empty() => diag.help("the file defines no functions"),
         None => diag.help(format!("the file defines {}", list(names()))),
+    }
+}
+
+/// Something of the file that only Python runs.
+pub(super) fn plain_python(span: Span, plain: &Plain) -> Diagnostic {
+    let why = &plain.why;
+    let diag =
+        Diagnostic::error(why.code, span, format!("`{}` is plain Python, not for kernels", plain.name.name))
+            .primary("used here")
+            .label(why.primary.span, why.message.clone());
+    match &why.help {
+        Some(help) => diag.help(help.clone()),
+        None => diag,
     }
 }
 

@@ -113,12 +113,12 @@ pub fn run_on_gpu(ast: &Ast) -> Vec<bool> {
     (0..ast.functions.len()).map(|index| ctx.role(index) != device::Role::Plain).collect()
 }
 
-/// K105 for every function whose name stands for something else already.
+/// K105 for every function whose name stands for something else already; Python beside kernels may do that.
 fn defined_twice(ast: &Ast) -> Vec<Diagnostic> {
     let mut places: FxHashMap<&str, Span> =
         ast.constants.iter().map(|constant| (constant.name.name.as_str(), constant.name.span)).collect();
     let mut diags = Vec::new();
-    for function in &ast.functions {
+    for function in ast.functions.iter().filter(|function| !function.is_beside_kernels) {
         if let Some(first) = places.insert(&function.name.name, function.name.span) {
             diags.push(messages::defined_twice(&function.name, first));
         }

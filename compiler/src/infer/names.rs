@@ -118,6 +118,9 @@ impl FnCtx<'_, '_> {
     /// K101 with the nearest name that could have been meant.
     pub(super) fn unknown_name(&self, id: ExprId, name: &Symbol) -> Diagnostic {
         let span = self.span(id);
+        if let Some(plain) = self.ctx.ast.plain(name) {
+            return messages::plain_python(span, plain);
+        }
         // Names of the function first: they are what is misspelt most often.
         let local = super::suggest::nearest(name, self.var_names.iter().map(Symbol::as_str));
         let near = local.or_else(|| {

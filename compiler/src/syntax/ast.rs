@@ -4,7 +4,7 @@
 //! stages hang types and facts on them in side tables. Every node has a span. The parser never fails: after an
 //! error it puts [`ExprKind::Error`] or leaves the statement out, and goes on.
 
-use crate::base::{PrimaryMap, Span, Symbol};
+use crate::base::{Diagnostic, PrimaryMap, Span, Symbol};
 
 crate::define_id!(
     /// An expression of the file.
@@ -26,6 +26,8 @@ pub struct Ast {
     pub functions: Vec<Function>,
     /// `NAME = constant expression`, in source order.
     pub constants: Vec<ModuleConstant>,
+    /// Definitions that Python runs and kernels cannot use, in a file whose kernels have decorators.
+    pub plain: Vec<Plain>,
     /// What imports have bound: `np` -> `numpy`, `sqrt` -> `math.sqrt`, `prange` -> `numba.prange`.
     pub imports: Vec<Import>,
     /// The file's docstring.
@@ -50,6 +52,15 @@ pub struct ModuleConstant {
     pub name: Name,
     /// The value.
     pub value: ExprId,
+}
+
+/// A class, function or constant beside kernels, written in Python that kernels do not have.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    /// Its name.
+    pub name: Name,
+    /// The first thing in it that kernels do not have.
+    pub why: Diagnostic,
 }
 
 /// A name where it is bound.
@@ -80,6 +91,8 @@ pub struct Function {
     pub span: Span,
     /// `def name(...)` up to the colon.
     pub head_span: Span,
+    /// No decorator says that it is compiled, though one of another function of the file does: plain Python, unless a kernel calls it.
+    pub is_beside_kernels: bool,
 }
 
 /// A parameter.
@@ -401,5 +414,11 @@ impl Ast {
     #[must_use]
     pub fn function(&self, name: &str) -> Option<&Function> {
         self.functions.iter().rev().find(|f| f.name.name == name)
+    }
+
+    /// The definition of that name which is plain Python.
+    #[must_use]
+    pub fn plain(&self, name: &str) -> Option<&Plain> {
+        self.plain.iter().rev().find(|plain| plain.name.name == name)
     }
 }

@@ -205,6 +205,7 @@ impl Parser<'_> {
                 doc,
                 span,
                 head_span,
+                is_beside_kernels: false,
             });
         }
     }

@@ -11,6 +11,7 @@ mod fstring;
 mod literal;
 mod module;
 mod params;
+mod plain;
 mod refuse;
 mod stmt;
 
@@ -43,6 +44,7 @@ pub fn parse(source: &str) -> (Ast, Vec<Diagnostic>) {
     let lexed = lexer::lex(source);
     let mut parser = Parser::new(source, lexed.tokens);
     parser.module();
+    parser.set_plain_aside();
     let diagnostics = merge(lexed.errors, parser.errors);
     (parser.ast, diagnostics)
 }
@@ -70,6 +72,8 @@ struct Parser<'s> {
     /// Number of `Newline` tokens behind.
     line: u32,
     errors: Vec<LineError>,
+    /// Definitions and statements of the module level with errors, which are not among `errors`.
+    faulty: Vec<plain::Faulty>,
     ast: Ast,
     /// Of the tree under each expression.
     heights: Vec<u16>,
@@ -91,6 +95,7 @@ impl<'s> Parser<'s> {
             pos: 0,
             line: 0,
             errors: Vec::new(),
+            faulty: Vec::new(),
             ast: Ast::default(),
             heights: Vec::new(),
             depth: 0,

@@ -10,6 +10,7 @@ impl Parser<'_> {
     pub(super) fn module(&mut self) {
         self.ast.doc = self.docstring();
         loop {
+            let mark = self.mark();
             if self.refuse_keyword_as_name().is_err() {
                 self.skip_statement();
             }
@@ -28,6 +29,7 @@ impl Parser<'_> {
                 Tok::If if self.is_main_guard() => self.skip_main_guard(),
                 _ => self.module_statement(),
             }
+            self.end_item(mark);
         }
     }
 

@@ -4,6 +4,7 @@ mod acceptance;
 mod errors;
 mod facts;
 mod pages;
+mod plain;
 mod recovery;
 mod robust;
 mod trees;
