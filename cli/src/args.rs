@@ -238,6 +238,9 @@ pub(crate) struct BenchArgs {
     /// Write the results.
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+    /// Write a page to read in a browser.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
     /// Compile in this process even if the cache has the kernel.
     #[arg(long)]
     pub(crate) cold: bool,

@@ -193,6 +193,8 @@ fn bench_measures_saves_and_compares() {
     let cases = saved["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 2);
     assert_eq!(cases[0]["bytes"], 800);
+    assert_eq!(cases[0]["flops"], 100);
+    assert_eq!(cases[1]["flops"], 1000);
     assert_eq!(cases[1]["size"], "x=rand:1000");
     for case in cases {
         assert!(case["median_s"].as_f64().unwrap() >= case["min_s"].as_f64().unwrap());
@@ -204,6 +206,30 @@ fn bench_measures_saves_and_compares() {
     assert!(table.out.contains(" x the time saved"), "{table:#?}");
     place.file("not.json", "{}");
     place.kjit(&[&args[..], &["--compare", "not.json"]].concat()).code(3).says("not.json");
+}
+
+#[test]
+fn bench_counts_operations() {
+    let place = Place::new();
+    // 3 for each of the n iterations; 2 more for each third one, in a function; a square root and a product at the end.
+    place.file(
+        "c.k",
+        "def extra(x: f64):\n    return 2.0 * x - 1.0\n\n\
+         def f(n: i64):\n    s = 0.0\n    for i in prange(n):\n        y = i * 0.5 + 1.0\n        s += y\n\
+         \x20       if i % 3 == 0:\n            extra(y)\n    return math.sqrt(s) * 2.0\n\n\
+         def none(n: i64):\n    return n * n\n",
+    );
+    for more in [&["--threads", "2"][..], &["--engine", "interp"], &["--fastmath"], &["--serial"]] {
+        let args = ["bench", "c.k", "--fn", "f", "n=300", "--seconds", "0.01", "--runs", "3", "--json"];
+        let report = place.kjit(&[&args[..], more].concat()).code(0).json();
+        assert_eq!(report["cases"][0]["flops"], 300 * 3 + 100 * 2 + 2, "{more:?}");
+        assert!(report["cases"][0]["gflop_per_s"].as_f64().unwrap() > 0.0);
+    }
+    let args = ["bench", "c.k", "--fn", "none", "n=300", "--seconds", "0.01", "--html", "page.html"];
+    let table = place.kjit(&args).code(0).says("wrote page.html");
+    assert!(table.out.lines().nth(1).unwrap().split_whitespace().any(|field| field == "-"), "{table:#?}");
+    let page = std::fs::read_to_string(place.path("page.html")).unwrap();
+    assert!(page.contains("<td>none") && page.contains("GFLOP/s"), "{page}");
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) struct EngineInner {
     threads: usize,
     progress_done: AtomicU64,
     progress_total: AtomicU64,
+    operations: AtomicU64,
 }
 
 /// Stops the calls of an engine from another thread or a signal handler.
@@ -90,6 +91,7 @@ impl Engine {
             threads,
             progress_done: AtomicU64::new(0),
             progress_total: AtomicU64::new(0),
+            operations: AtomicU64::new(0),
         };
         Ok(Engine { inner: Arc::new(inner) })
     }
@@ -98,6 +100,13 @@ impl Engine {
     #[must_use]
     pub fn threads(&self) -> usize {
         self.inner.threads()
+    }
+
+    /// Floating-point operations that kernels of this engine have done, if they were compiled with `Options::count_operations`: additions,
+    /// subtractions, multiplications, divisions and remainders as the source has them, and calls of mathematical functions, one each.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.inner.operations.load(Ordering::Relaxed)
     }
 
     /// Bytes of arrays that kernels of this engine have made and that are alive.
@@ -198,6 +207,10 @@ impl EngineInner {
             EngineKind::Scalar => false,
             EngineKind::Auto => !cfg!(target_arch = "x86_64"),
         }
+    }
+
+    pub(crate) fn count_operations(&self, operations: u64) {
+        self.operations.fetch_add(operations, Ordering::Relaxed);
     }
 
     /// Is code for a GPU made beside the processor's?

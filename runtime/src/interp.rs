@@ -262,6 +262,10 @@ impl Host for EngineHost<'_> {
         self.engine.print(line);
     }
 
+    fn count_operations(&mut self, operations: u64) {
+        self.engine.count_operations(operations);
+    }
+
     fn load(&mut self, path: &str, dtype: DType, rank: u8) -> Result<HostArray, String> {
         let files = self.engine.config.files.as_ref().ok_or("this engine has no access to files")?;
         let array = files.load(path)?;

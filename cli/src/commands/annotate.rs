@@ -168,7 +168,7 @@ impl<'a> Lines<'a> {
 }
 
 /// Text that cannot end an element or an attribute.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,12 +1,13 @@
 //! `kjit bench`: warm-up, repeats, median and spread.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kjit::{Prepared, Value};
+use kjit::{DeviceKind, Options, Prepared, Value};
 use serde_json::{Value as Json, json};
 
 use super::run::{compile_and_load, median};
-use super::{Session, open};
+use super::{Session, bench_page, open};
 use crate::args::BenchArgs;
 use crate::bind::{self, Bindings, Bound};
 use crate::exit::{ErrorFormat, Failure, Outcome, note};
@@ -14,6 +15,8 @@ use crate::{interrupt, output, summary};
 
 /// Timed stretches are at least that long where calls can simply be repeated.
 const SAMPLE: Duration = Duration::from_micros(100);
+/// Calls that take longer are not repeated to count their operations.
+const LONGEST_COUNT: Duration = Duration::from_secs(3);
 /// Runs before the clock counts.
 const WARM_UP: Duration = Duration::from_millis(50);
 
@@ -28,6 +31,8 @@ struct Measured {
     /// Sorted.
     times: Vec<Duration>,
     bytes: u64,
+    /// Floating-point operations of one call, if they could be counted.
+    operations: Option<u64>,
 }
 
 pub(crate) fn bench(args: &BenchArgs, format: ErrorFormat) -> Outcome {
@@ -64,10 +69,17 @@ pub(crate) fn bench(args: &BenchArgs, format: ErrorFormat) -> Outcome {
         output::line(&text)?;
     }
     if let Some(path) = &args.save {
-        std::fs::write(path, text + "\n")
-            .map_err(|error| Failure::data(format!("{}: {error}", path.display())))?;
+        write(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &args.html {
+        write(path, &bench_page::page(&report))?;
+        note(&format!("wrote {}", path.display()));
     }
     output::flush()
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| Failure::data(format!("{}: {error}", path.display())))
 }
 
 /// `n=100,1000` into `n=100` and `n=1000`; one case without it.
@@ -106,8 +118,32 @@ fn measure(
     let (mut times, bytes) = time(args, &prepared, &mut bindings)?;
     times.sort();
     let device = engine.gpu().map(|device| format!("cuda:{} {}", device.number(), device.name()));
+    let operations = operations(args, threads, &values, median(&times))?;
     let size = size.map(str::to_owned);
-    Ok(Measured { size, threads: engine.threads(), device, compile, load, times, bytes })
+    Ok(Measured { size, threads: engine.threads(), device, compile, load, times, bytes, operations })
+}
+
+/// Operations of one call, counted by a version of the kernel that is made for that; `None` where that would take long, and for
+/// kernels that are written for a GPU.
+fn operations(
+    args: &BenchArgs,
+    threads: Option<u16>,
+    values: &[String],
+    time: Duration,
+) -> Result<Option<u64>, Failure> {
+    if time > LONGEST_COUNT {
+        return Ok(None);
+    }
+    let target = &args.target;
+    let options = Options { count_operations: true, ..target.options() };
+    let config = target.config_with(threads).options(options).cache(kjit::CacheDir::Off);
+    let session = open("bench", target, config.device(DeviceKind::Cpu).print(|_| ()))?;
+    interrupt::install(&session.engine);
+    let mut bindings = bind::bind(&session, values, target.seed)?;
+    let prepared = session.kernel.prepare(&bind::args(&mut bindings)?)?;
+    let mut call_args = bind::args(&mut bindings)?;
+    interrupt::during(|| prepared.call(&mut call_args))?;
+    Ok(Some(session.engine.operations()).filter(|&count| count > 0))
 }
 
 /// Times of single calls, and the bytes that one call moves at least.
@@ -194,14 +230,16 @@ fn case_json(args: &BenchArgs, measured: &Measured) -> Json {
         "p75_s": seconds(quantile(&measured.times, 0.75)),
         "max_s": seconds(quantile(&measured.times, 1.0)),
         "bytes": measured.bytes,
+        "flops": measured.operations,
+        "gflop_per_s": measured.operations.map(|count| count as f64 / seconds(middle) / 1e9),
         "gb_per_s": if measured.bytes > 0 { json!(measured.bytes as f64 / seconds(middle) / 1e9) } else { Json::Null },
     })
 }
 
 fn heading() -> String {
     format!(
-        "{:<18} {:>7} {:>11} {:>11} {:>8} {:>7} {:>8} {:>11}",
-        "case", "threads", "median", "least", "spread", "runs", "GB/s", "compile"
+        "{:<18} {:>7} {:>11} {:>11} {:>8} {:>7} {:>8} {:>8} {:>11}",
+        "case", "threads", "median", "least", "spread", "runs", "GB/s", "GFLOP/s", "compile"
     )
 }
 
@@ -209,16 +247,17 @@ fn row(measured: &Measured, case: &Json, saved: Option<&Json>) -> String {
     let middle = median(&measured.times);
     let spread = quantile(&measured.times, 0.75).saturating_sub(quantile(&measured.times, 0.25));
     let percent = 100.0 * spread.as_secs_f64() / middle.as_secs_f64().max(1e-12);
-    let rate = case["gb_per_s"].as_f64().map_or("-".to_owned(), |rate| format!("{rate:.2}"));
+    let rate = |key: &str| case[key].as_f64().map_or("-".to_owned(), |rate| format!("{rate:.2}"));
     let mut line = format!(
-        "{:<18} {:>7} {:>11} {:>11} {:>7.1}% {:>7} {:>8} {:>11}",
+        "{:<18} {:>7} {:>11} {:>11} {:>7.1}% {:>7} {:>8} {:>8} {:>11}",
         measured.size.as_deref().unwrap_or("-"),
         measured.device.as_ref().map_or_else(|| measured.threads.to_string(), |_| "gpu".to_owned()),
         summary::duration(middle),
         summary::duration(quantile(&measured.times, 0.0)),
         percent,
         measured.times.len(),
-        rate,
+        rate("gb_per_s"),
+        rate("gflop_per_s"),
         summary::duration(measured.compile + measured.load),
     );
     if let Some(before) = saved.and_then(|saved| same_case(saved, case)) {
@@ -236,7 +275,7 @@ fn same_case(saved: &Json, case: &Json) -> Option<f64> {
     saved["cases"].as_array()?.iter().find(is_same)?["median_s"].as_f64()
 }
 
-fn read_saved(path: &std::path::Path) -> Result<Json, Failure> {
+fn read_saved(path: &Path) -> Result<Json, Failure> {
     let fail = |error: String| Failure::data(format!("{}: {error}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
     let saved: Json = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod annotate;
 pub(crate) mod bench;
+mod bench_page;
 pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod completions;

@@ -50,6 +50,8 @@ pub struct Options {
     pub unchecked_parallel: bool,
     /// Do the optimising passes run? Off only for debugging and differential tests.
     pub optimize: bool,
+    /// Do programs count their floating-point operations? Only the engine's own option counts. Off; for measurements.
+    pub count_operations: bool,
 }
 
 impl Default for Options {
@@ -61,6 +63,7 @@ impl Default for Options {
             parallel: true,
             unchecked_parallel: false,
             optimize: true,
+            count_operations: false,
         }
     }
 }

@@ -96,6 +96,8 @@ services! {
     /// A complex number to the power of another: `numerics::complex::pow`.
     ComplexPow "complex_pow" (Scalar(DType::F64), Scalar(DType::F64), Scalar(DType::F64), Scalar(DType::F64))
         -> (Scalar(DType::F64), Scalar(DType::F64));
+    /// That many floating-point operations were done. Made by the pass `count`.
+    CountOperations "count_operations" (Scalar(DType::I64)) -> ();
     /// Python's `round(x, digits)`: `numerics::float::round_half_even_digits`.
     RoundDigits "round_digits" (Scalar(DType::F64), Scalar(DType::I64)) -> (Scalar(DType::F64));
 }
@@ -124,6 +126,7 @@ impl RuntimeFn {
             | RuntimeFn::Save
             | RuntimeFn::ComplexMath
             | RuntimeFn::ComplexPow
+            | RuntimeFn::CountOperations
             | RuntimeFn::RoundDigits => None,
         }
     }

@@ -86,6 +86,7 @@ fn is_of_stream(function: RuntimeFn) -> bool {
         | RuntimeFn::Save
         | RuntimeFn::ComplexMath
         | RuntimeFn::ComplexPow
+        | RuntimeFn::CountOperations
         | RuntimeFn::RoundDigits => false,
     }
 }

@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod branchless;
 mod build;
 pub mod contract;
+pub mod count;
 pub mod cse;
 pub mod dead;
 pub mod draws;

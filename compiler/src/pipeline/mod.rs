@@ -18,7 +18,7 @@ use crate::ir::grid::{GridLoop, GridProgram};
 use crate::ir::stmt::Stmt;
 use crate::ir::{verify, walk};
 use crate::lower;
-use crate::passes::{self, PassReport, contract, outline, parallelize, regroup, residency};
+use crate::passes::{self, PassReport, contract, count, outline, parallelize, regroup, residency};
 use crate::syntax::ast::Ast;
 
 /// What is to be compiled.
@@ -122,6 +122,10 @@ pub fn front(request: &Request<'_>, on_stage: &mut dyn FnMut(Stage)) -> Result<F
     // Before the optimising passes, so that every engine has the same loops with the same costs, and so the same chunks.
     outline::outline(&mut program, &conditional, &mut PassReport::default());
     check(&program, "outline");
+    if options.count_operations {
+        count::count(&mut program);
+        check(&program, "count");
+    }
     // These change how results are rounded, so they are for every engine, too.
     regroup::regroup(&mut program, &mut PassReport::default());
     check(&program, "regroup");

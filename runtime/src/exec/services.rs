@@ -188,6 +188,10 @@ services! {
         let x = call.draw(|source| generator::integers(source, low, high));
         call.set(0, x as u64)
     }
+    CountOperations => |call| {
+        call.ctx.shared().engine.count_operations(call.word(0));
+        0
+    }
     ComplexMath => |call| {
         let z = (call.f64(1), call.f64(2));
         let function = MathFn1::ALL.get(call.word(0) as usize);

@@ -76,6 +76,11 @@ pub trait Host {
     /// What went wrong, for the user.
     fn save(&mut self, path: &str, array: HostArray) -> Result<(), String>;
 
+    /// The program has done that many floating-point operations more.
+    fn count_operations(&mut self, operations: u64) {
+        let _ = operations;
+    }
+
     /// Should the run stop? Asked every few thousand steps.
     fn interrupted(&mut self) -> bool;
 }

@@ -69,6 +69,10 @@ impl Machine<'_, '_> {
                 }
                 vec![Word::Scalar(self.draw(args, |source| generator::integers(source, low, high))? as u64)]
             }
+            RuntimeFn::CountOperations => {
+                self.host.count_operations(word(args, 0)?);
+                Vec::new()
+            }
             // There is no device.
             RuntimeFn::HostAccess => Vec::new(),
             RuntimeFn::Load => {
