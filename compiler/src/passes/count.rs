@@ -139,8 +139,7 @@ mod tests {
     fn every_block_counts_what_it_does() {
         let text = "\
 entry func f(x: f64, n: i64) -> f64 {
-  local s: f64
-  s = x * 2.0
+  s: f64 = x * 2.0
   while s < x + 1.0 {
     s = s + sqrt(x) / 3.0
     if s > 4.0 {
@@ -154,26 +153,24 @@ entry func f(x: f64, n: i64) -> f64 {
 ";
         let expected = "\
 entry func f(x: f64, n: i64) -> f64 {
-  local s: f64
-  temp work: i64
-  work = 0
-  s = x * 2.0
-  work = work + 1
+  %work: i64 = 0
+  s: f64 = x * 2.0
+  %work = %work + 1
   while {
-    work = work + 1
+    %work = %work + 1
   } test s < x + 1.0 {
     s = s + sqrt(x) / 3.0
-    work = work + 3
+    %work = %work + 3
     if s > 4.0 {
       s = s - 1.0
-      work = work + 1
+      %work = %work + 1
       break
     }
     s = s * s
-    work = work + 1
+    %work = %work + 1
   }
-  work = work + 1
-  runtime count_operations(work)
+  %work = %work + 1
+  runtime count_operations(%work)
   return s * x
 }
 ";
