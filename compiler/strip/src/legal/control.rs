@@ -77,13 +77,10 @@ impl Lower<'_> {
             nexts = self.body(masked_first, done, &nexts, exit, Some(stop));
             done += self.lanes;
         }
-        let first = if repeatable {
-            stop
-        } else {
-            let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
-            self.func.g_flags(G::Cmp, stop, after);
-            self.func.g_rr(G::CmovL, after, stop)
-        };
+        // A first block may stop before the store is aligned: narrow elements of wide lanes want more iterations than it does.
+        let after = self.func.lea(Addr::reg(masked_first).plus(done as i32));
+        self.func.g_flags(G::Cmp, stop, after);
+        let first = self.func.g_rr(G::CmovL, after, stop);
         self.func.g_flags(G::Cmp, first, n);
         let again = (check, with(first, &nexts, None));
         let to_exit = (exit, with(n, &nexts, None));
