@@ -53,7 +53,7 @@ fn part_name(whole: &str, position: usize) -> String {
 pub(crate) fn part_names(ty: &Ty, name: &str, names: &mut Vec<String>) {
     match ty {
         Ty::None | Ty::Str(_) => {}
-        Ty::Scalar(_) | Ty::Array(_) | Ty::Rng => names.push(name.to_owned()),
+        Ty::Scalar(_) | Ty::Array(_) | Ty::Rng | Ty::Event => names.push(name.to_owned()),
         Ty::Tuple(items) => {
             for (k, item) in items.iter().enumerate() {
                 part_names(item, &part_name(name, k), names);

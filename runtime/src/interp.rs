@@ -44,7 +44,7 @@ pub(crate) fn call(
         },
         ..Limits::default()
     };
-    let mut host = EngineHost { engine };
+    let mut host = EngineHost { engine, started: std::time::Instant::now() };
     let _mode = FloatMode::enter();
     let outcome = interp::run(&interpreted.program, &values, memory, &mut host, &limits);
     copy_out(&arrays, &places, &outcome.memory);
@@ -225,6 +225,7 @@ fn value_of(
             Ok(Value::Scalar(Scalar::from_words(*dtype, &words)))
         }
         Ty::Array(array) => array_of(array.dtype, results.next().ok_or_else(missing)?, memory, engine),
+        Ty::Event => value_of(&Ty::I64, results, memory, engine),
         Ty::Rng => array_of(DType::U64, results.next().ok_or_else(missing)?, memory, engine),
         Ty::Tuple(items) => {
             let values: Result<Vec<Value>, Error> =
@@ -255,6 +256,7 @@ fn array_of(
 /// The engine's hooks for the interpreter.
 struct EngineHost<'a> {
     engine: &'a EngineInner,
+    started: std::time::Instant,
 }
 
 impl Host for EngineHost<'_> {
@@ -289,6 +291,10 @@ impl Host for EngineHost<'_> {
         // SAFETY: the bytes are the elements in C order and outlive the call.
         let view = unsafe { ArrayRef::from_raw(array.bytes.as_ptr(), array.dtype, &shape, &strides) };
         files.save(path, &view)
+    }
+
+    fn clock_ns(&mut self) -> u64 {
+        self.started.elapsed().as_nanos() as u64
     }
 
     fn interrupted(&mut self) -> bool {

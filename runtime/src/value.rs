@@ -277,6 +277,7 @@ impl Value {
         Ok(match ty {
             Ty::None | Ty::Str(_) => Value::None,
             Ty::Scalar(dtype) => Value::Scalar(Scalar::from_words(*dtype, words)),
+            Ty::Event => Value::Scalar(Scalar::from_words(DType::I64, words)),
             // SAFETY: passed on.
             Ty::Array(array) => Value::Array(unsafe {
                 DynArray::from_words(&words[..abi::array_words(array.rank)], array.dtype, &engine.account)?

@@ -215,6 +215,64 @@ fn a_refused_image_says_why() {
     assert_eq!(driver.get("modules"), 0);
 }
 
+/// What is shared between threads may be: this compiles or not.
+#[test]
+fn handles_go_to_other_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Gpu>();
+    shared::<kjit::gpu::Device>();
+    shared::<Stream>();
+    shared::<Event>();
+    shared::<DeviceBuffer>();
+    shared::<DeviceArray<f64>>();
+    shared::<PinnedArray<f32>>();
+    shared::<Image>();
+    shared::<kjit::gpu::GpuKernel>();
+    shared::<Arguments>();
+    shared::<kjit::gpu::GpuReport>();
+    shared::<kjit::gpu::Nvrtc>();
+}
+
+#[test]
+fn somebody_elses_memory_and_stream_stay_theirs() {
+    let Some(driver) = driver() else { return };
+    let device = open(&driver).unwrap().device(0).unwrap();
+    let theirs = Stream::new(&device).unwrap();
+    let array = DeviceArray::from_slice(&theirs, &[1.0, 2.0, 3.0, 4.0], &[2, 2]).unwrap();
+    {
+        // SAFETY: the stream and the array live until the end of the test.
+        let stream = unsafe { Stream::from_raw(&device, theirs.as_raw()) };
+        // SAFETY: as above; the second row.
+        let mut row = unsafe { DeviceArray::<f64>::from_raw(&stream, array.pointer() + 16, &[2], &[8]) };
+        assert_eq!(row.to_vec().unwrap(), [3.0, 4.0]);
+        row.copy_from_slice(&[5.0, 6.0]).unwrap();
+        assert!(row.copy_from_slice(&[5.0]).is_err());
+    }
+    assert_eq!(array.to_vec().unwrap(), [1.0, 2.0, 5.0, 6.0]);
+    assert_eq!((driver.get("streams"), driver.get("live_blocks")), (1, 1));
+}
+
+/// Whatever is missing is named, all of it, before anything is called.
+#[test]
+fn functions_that_a_driver_lacks_are_named() {
+    for (missing, expected) in [
+        (&["cuMemAlloc_v2"][..], "lacks cuMemAlloc_v2"),
+        (&["cuStreamCreate"], "lacks cuStreamCreate"),
+        (&["cuModuleLoadDataEx", "cuEventRecord"], "lacks cuEventRecord, cuModuleLoadDataEx"),
+        (&["cuDriverGetVersion"], "lacks cuDriverGetVersion"),
+    ] {
+        let renamed: Vec<String> = missing.iter().map(|name| format!("-D{name}=not_{name}")).collect();
+        let renamed: Vec<&str> = renamed.iter().map(String::as_str).collect();
+        let Some(driver) = driver_with(&renamed) else { return };
+        let error = open(&driver).unwrap_err();
+        assert!(matches!(error, GpuUnavailable::MissingSymbol { .. }), "{error:?}");
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
+    // Without `cuInit` it is no driver at all.
+    let Some(driver) = driver_with(&["-DcuInit=not_cuInit"]) else { return };
+    assert_eq!(open(&driver).unwrap_err().tried()[0].reason, "it has no cuInit");
+}
+
 #[test]
 fn devices_have_memory_of_their_own_and_threads_share_them() {
     let Some(driver) = driver() else { return };

@@ -18,7 +18,7 @@
 //! ````
 //!
 //! Other blocks: `output` (what the calls print), `error` and `warning` (messages), `ir after=PASS`, `count after=PASS`,
-//! `remarks`. Values come from CPython (`tests/oracle/eval_cases.py`); `KJIT_BLESS=1` rewrites messages and dumps only.
+//! `remarks`, `cuda` (the text of the kernels). Values come from CPython (`tests/oracle/eval_cases.py`); `KJIT_BLESS=1` rewrites messages and dumps only.
 
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,7 @@ use kjit::{
     Arg, ArgTy, CacheDir, Config, DeviceKind, Engine, EngineKind, Error, Kernel, Module, Options, Origin,
     RemarkKind, Scalar, TargetCpu,
 };
+use kjit_compiler::backend::cuda;
 use kjit_compiler::base::render::{Style, render};
 use kjit_compiler::base::{Code, Diagnostic};
 use kjit_compiler::infer::{NoHost, annotated_signature};
@@ -651,6 +652,7 @@ fn check_dumps(case: &Case, source: &str, verdict: &mut Verdict) {
             "warning" => messages(case, source).map(|(_, warnings)| warnings),
             "ir" => ir(case, block, source),
             "remarks" => remarks(case, source),
+            "cuda" => kernels(case, source),
             "count" => {
                 if let Err(problem) = check_counts(case, block, source) {
                     verdict.problems.push(problem);
@@ -747,6 +749,14 @@ fn remarks(case: &Case, source: &str) -> Result<String, String> {
         let _ = writeln!(text, "line {line}: {}", remark.sentence(source));
     }
     Ok(text)
+}
+
+/// The text of the kernels, from the first one: what all texts begin with is left out.
+fn kernels(case: &Case, source: &str) -> Result<String, String> {
+    let front = front_of(case, source)?;
+    let text = pipeline::kernels(&front, cuda::Lines::Comments { source }).source;
+    let first = text.find("\n// Line ").ok_or_else(|| format!("no kernel was written:\n{text}"))?;
+    Ok(text[first + 1..].to_owned())
 }
 
 /// `check: 1`: lines of the dump in which the word stands.

@@ -101,6 +101,7 @@ codes! {
     K606 "scratch array of a kernel"
     K607 "threads of a block do not meet"
     K608 "GPU kernel that runs in the simulator"
+    K609 "event that was not recorded"
     // Run time.
     K701 "index out of range"
     K702 "division by zero"

@@ -265,7 +265,10 @@ impl FnCtx<'_, '_> {
             | Builtin::Print
             | Builtin::Device(_)
             | Builtin::CudaGrid
-            | Builtin::CudaGridSize => return Val::ERROR,
+            | Builtin::CudaGridSize
+            | Builtin::CudaEvent
+            | Builtin::EventRecord
+            | Builtin::EventElapsed => return Val::ERROR,
             Builtin::Shape | Builtin::Strides => {
                 let array = array!(0);
                 (Ty::Tuple(vec![Ty::I64; usize::from(array.rank)].into()), builtin, plain)
@@ -385,6 +388,24 @@ impl FnCtx<'_, '_> {
                     }
                     (Ty::None, builtin, plain[..2].to_vec())
                 }
+            }
+            Builtin::CopyFrom => {
+                let (to, from) = (array!(0), array!(1));
+                if !to.is_writable {
+                    let name = slots[0].map(|arg| self.render(arg)).unwrap_or_default();
+                    return self.report(
+                        Diagnostic::error(Code::K405, span, format!("`{name}` is read-only"))
+                            .primary("written here")
+                            .help(format!("work on a copy: `{name}_copy = {name}.copy()`")),
+                    );
+                }
+                if to.rank != from.rank || to.dtype != from.dtype {
+                    let wanted = format!("an array `{}`", Ty::Array(to));
+                    let found = Ty::Array(from);
+                    let diag = messages::arg_ty(self.arg_span(site, slots[1]), site.name, &wanted, &found);
+                    return self.report(diag);
+                }
+                (Ty::None, Builtin::CopyTo, vec![plain[1].clone(), plain[0].clone()])
             }
             Builtin::Fill => {
                 let array = array!(0);

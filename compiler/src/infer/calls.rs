@@ -3,7 +3,9 @@
 use super::builtin_calls::is_elementwise;
 use super::device::Role;
 use super::function::{FnCtx, Val};
-use super::{ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, device, messages};
+use super::{
+    ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, device, device_host, messages,
+};
 use crate::base::{Code, Diagnostic, Symbol};
 use crate::syntax::ast::{ExprId, ExprKind, Name};
 use crate::types::builtins::{self, Builtin};
@@ -110,7 +112,7 @@ impl FnCtx<'_, '_> {
                         Some(val) => val,
                         None => {
                             self.untyped_args(site);
-                            self.report(device::unknown(callee_span, rest))
+                            self.report(device_host::unknown(callee_span, rest))
                         }
                     };
                 }
@@ -134,7 +136,7 @@ impl FnCtx<'_, '_> {
                             Some(val) => val,
                             None => {
                                 self.untyped_args(site);
-                                self.report(device::unknown(callee_span, rest))
+                                self.report(device_host::unknown(callee_span, rest))
                             }
                         };
                     }
@@ -169,6 +171,7 @@ impl FnCtx<'_, '_> {
                     Ty::Array(_) => builtins::method(&method.name),
                     Ty::Scalar(_) => builtins::method(&method.name)
                         .filter(|b| matches!(b, Builtin::Conj | Builtin::Item | Builtin::Astype)),
+                    Ty::Event => return self.event_method(site, &method),
                     Ty::None | Ty::Tuple(_) | Ty::Str(_) => None,
                 };
                 match builtin {
@@ -442,7 +445,7 @@ impl FnCtx<'_, '_> {
     fn matched_builtin(&mut self, site: CallSite<'_>, builtin: Builtin) -> Val {
         if self.role != Role::Plain && builtin.is_host_only() {
             self.untyped_args(site);
-            let diag = self.host_only(self.span(site.id), site.name).help(device::instead(builtin));
+            let diag = self.host_only(self.span(site.id), site.name).help(device_host::instead(builtin));
             return self.report(diag);
         }
         let signature = builtin.signature();
@@ -576,7 +579,7 @@ impl FnCtx<'_, '_> {
                     .help(help),
                 )
             }
-            Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => {
+            Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng | Ty::Event => {
                 let diag = messages::arg_ty(self.span(*arg), site.name, "a number", ty);
                 self.report(diag)
             }

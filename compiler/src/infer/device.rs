@@ -5,9 +5,9 @@
 
 use super::calls::CallSite;
 use super::function::{FnCtx, Val};
-use super::{ArgSource, CallPlan, ConstValue, Ctx, LaunchPlan, Resolution, messages, suggest};
+use super::{ArgSource, CallPlan, ConstValue, Ctx, LaunchGrid, LaunchPlan, Resolution, messages};
 use crate::base::{Code, Diagnostic, Span};
-use crate::syntax::ast::{ExprId, ExprKind, Function, Literal, Name};
+use crate::syntax::ast::{ExprId, ExprKind, Function, Literal};
 use crate::types::builtins::Builtin;
 use crate::types::device::{AtomicOp, DeviceFn};
 use crate::types::dtype::Kind;
@@ -80,7 +80,7 @@ impl Ctx<'_> {
 }
 
 impl FnCtx<'_, '_> {
-    fn outside(&self, span: Span, text: &str) -> Diagnostic {
+    pub(super) fn outside(&self, span: Span, text: &str) -> Diagnostic {
         Diagnostic::error(Code::K601, span, format!("`{text}` outside a GPU kernel"))
             .primary("only threads of a kernel have this")
             .label(self.function.head_span, "this function runs on the host")
@@ -114,7 +114,11 @@ impl FnCtx<'_, '_> {
                 let diag = self.outside(span, site.name);
                 return Some(self.report(diag));
             }
-            return Some(self.device_call(site, function).unwrap_or(Val::ERROR));
+            let val = match function {
+                DeviceFn::ConstArray => self.const_array(site),
+                _ => self.device_call(site, function),
+            };
+            return Some(val.unwrap_or(Val::ERROR));
         }
         Some(match path {
             "grid" | "gridsize" => {
@@ -132,6 +136,7 @@ impl FnCtx<'_, '_> {
             "device_array_like" | "pinned_array_like" | "mapped_array_like" => {
                 self.host_array(site, Builtin::EmptyLike, &["stream"])
             }
+            "event" | "event_elapsed_time" => self.event_call(site, path),
             // The next statement that needs a result waits for it.
             "synchronize" | "stream" | "default_stream" | "per_thread_default_stream" | "select_device" => {
                 self.untyped_args(site);
@@ -150,25 +155,6 @@ impl FnCtx<'_, '_> {
         Diagnostic::error(Code::K605, span, format!("a GPU kernel cannot call `{name}`"))
             .primary("only the host can")
             .label(self.function.head_span, "this function runs on the GPU")
-    }
-
-    /// Functions that make arrays are those of NumPy; what they say of streams and places changes nothing.
-    fn host_array(&mut self, site: CallSite<'_>, builtin: Builtin, ignored: &[&str]) -> Val {
-        let keywords: Vec<(Name, ExprId)> = site
-            .keywords
-            .iter()
-            .filter(|(name, _)| !ignored.contains(&name.name.as_str()))
-            .cloned()
-            .map(|(mut name, value)| {
-                if name.name == "ary" {
-                    name.name = if builtin == Builtin::Copy { "a".into() } else { "prototype".into() };
-                }
-                (name, value)
-            })
-            .collect();
-        let taken = if builtin == Builtin::Empty { 2 } else { 1 };
-        let args = &site.args[..site.args.len().min(taken)];
-        self.builtin(CallSite { args, keywords: &keywords, ..site }, builtin)
     }
 
     /// `cuda.grid(2)`, `cuda.gridsize(2)`.
@@ -257,8 +243,9 @@ impl FnCtx<'_, '_> {
                 plan = shape.into_iter().map(|n| ArgSource::Const(ConstValue::Int(n, DType::I64))).collect();
                 Ty::Array(array)
             }
-            // Attributes, which are not called.
-            DeviceFn::ThreadIdx(_)
+            // Attributes, which are not called, and what has its own way.
+            DeviceFn::ConstArray
+            | DeviceFn::ThreadIdx(_)
             | DeviceFn::BlockIdx(_)
             | DeviceFn::BlockDim(_)
             | DeviceFn::GridDim(_)
@@ -402,11 +389,18 @@ impl FnCtx<'_, '_> {
         Some((ArrayTy::new(dtype, rank), shape))
     }
 
-    /// `kernel[blocks, threads](args)`.
+    /// `kernel[blocks, threads](args)` and `kernel.forall(n)(args)`.
     pub(super) fn launch(&mut self, site: CallSite<'_>, callee: ExprId) -> Option<Val> {
         let ast = self.ast;
-        let ExprKind::Index { base, indices } = &ast.exprs[callee].kind else { return None };
-        let ExprKind::Name(name) = &ast.exprs[*base].kind else { return None };
+        let (base, indices) = match &ast.exprs[callee].kind {
+            ExprKind::Index { base, indices } => (*base, Some(indices.as_slice())),
+            ExprKind::Call { callee: inner, .. } => match &ast.exprs[*inner].kind {
+                ExprKind::Attribute { base, name } if name.name == "forall" => (*base, None),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let ExprKind::Name(name) = &ast.exprs[base].kind else { return None };
         if self.var_ids.contains_key(name) {
             return None;
         }
@@ -426,74 +420,103 @@ impl FnCtx<'_, '_> {
             let diag = self.host_only(span, name).help("launch it from a function of the host");
             return Some(self.report(diag));
         }
-        let config = match indices.as_slice() {
+        let grid = match indices {
+            Some(indices) => self.launch_grid(name, span, indices),
+            None => self.forall(name, callee),
+        };
+        let Some((grid, shared)) = grid else {
+            self.untyped_args(site);
+            return Some(Val::ERROR);
+        };
+        let val = self.called(site, index);
+        if val.ty.is_none() {
+            return Some(Val::ERROR);
+        }
+        let Some(info) = self.exprs.get_mut(&site.id) else { return Some(Val::ERROR) };
+        if let Resolution::User(id, plan) = &info.resolution {
+            let plan = LaunchPlan { grid, shared, call: plan.clone() };
+            info.resolution = Resolution::Launch(*id, Box::new(plan));
+        }
+        Some(val)
+    }
+
+    /// What stands between the brackets; `None` after an error.
+    fn launch_grid(
+        &mut self,
+        name: &str,
+        span: Span,
+        indices: &[ExprId],
+    ) -> Option<(LaunchGrid, Option<ExprId>)> {
+        let ast = self.ast;
+        let config = match indices {
             // `k[config](...)`, where `config` is a tuple written here.
             [one] => match &ast.exprs[*one].kind {
                 ExprKind::Tuple(items) => items.as_slice(),
-                _ => indices.as_slice(),
+                _ => indices,
             },
             many => many,
         };
         let (2..=4) = config.len() else {
-            self.untyped_args(site);
-            let diag = Diagnostic::error(
-                Code::K603,
-                span,
-                format!("a launch of `{name}` without blocks and threads"),
-            )
-            .primary("two to four values belong here")
-            .help(format!(
-                "write `{name}[blocks, threads](...)`, for example `{name}[(n + 255) // 256, 256](...)`"
-            ));
-            return Some(self.report(diag));
+            self.diags.push(
+                Diagnostic::error(
+                    Code::K603,
+                    span,
+                    format!("a launch of `{name}` without blocks and threads"),
+                )
+                .primary("two to four values belong here")
+                .help(format!(
+                    "write `{name}[blocks, threads](...)`, for example `{name}[(n + 255) // 256, 256](...)`"
+                )),
+            );
+            return None;
         };
         let mut is_error = false;
         for (at, what) in [(0, "blocks"), (1, "threads")] {
-            let val = self.expr(config[at]);
-            let is_int = |ty: &Ty| matches!(ty, Ty::Scalar(dtype) if dtype.is_int());
-            match &val.ty {
-                None => is_error = true,
-                Some(ty) if is_int(ty) => {}
-                Some(Ty::Tuple(items)) if (1..=3).contains(&items.len()) && items.iter().all(is_int) => {}
-                Some(ty) => {
-                    is_error = true;
-                    self.diags.push(
-                        Diagnostic::error(
-                            Code::K603,
-                            self.ast.exprs[config[at]].span,
-                            format!("the number of {what} is an integer or a tuple of up to three"),
-                        )
-                        .primary(format!("this is `{ty}`"))
-                        .help(match ty {
-                            Ty::Scalar(_) => "a whole quotient is written with `//`",
-                            _ => "write `n`, `(n, m)` or `(n, m, k)`",
-                        }),
-                    );
-                }
-            }
+            is_error |= !self.is_launch_number(config[at], what, true);
         }
         if let Some(&stream) = config.get(2) {
             is_error |= self.expr(stream).ty.is_none();
         }
         if let Some(&shared) = config.get(3) {
-            let val = self.expr(shared);
-            is_error |= self.number(site, Some(shared), &val, Kind::Unsigned).is_none();
+            is_error |= !self.is_launch_number(shared, "bytes of shared memory", false);
         }
-        let val = self.called(site, index);
-        if is_error || val.ty.is_none() {
-            return Some(Val::ERROR);
+        let grid = LaunchGrid::Given { blocks: config[0], threads: config[1] };
+        (!is_error).then_some((grid, config.get(3).copied()))
+    }
+
+    /// The value of a launch that has to be a whole number, or a tuple of them.
+    pub(super) fn is_launch_number(&mut self, value: ExprId, what: &str, may_be_tuple: bool) -> bool {
+        let val = self.expr(value);
+        let is_int = |ty: &Ty| matches!(ty, Ty::Scalar(dtype) if dtype.is_int());
+        let (wanted, help) = if may_be_tuple {
+            ("an integer or a tuple of up to three", "write `n`, `(n, m)` or `(n, m, k)`")
+        } else {
+            ("an integer", "write a whole number")
+        };
+        match &val.ty {
+            None => false,
+            Some(ty) if is_int(ty) => true,
+            Some(Ty::Tuple(items))
+                if may_be_tuple && (1..=3).contains(&items.len()) && items.iter().all(is_int) =>
+            {
+                true
+            }
+            Some(ty) => {
+                self.diags.push(
+                    Diagnostic::error(
+                        Code::K603,
+                        self.ast.exprs[value].span,
+                        format!("the number of {what} is {wanted}"),
+                    )
+                    .primary(format!("this is `{ty}`"))
+                    .help(match ty {
+                        Ty::Scalar(_) => "a whole quotient is written with `//`",
+                        _ => help,
+                    }),
+                );
+                false
+            }
         }
-        let Some(info) = self.exprs.get_mut(&site.id) else { return Some(Val::ERROR) };
-        if let Resolution::User(id, plan) = &info.resolution {
-            let plan = LaunchPlan {
-                blocks: config[0],
-                threads: config[1],
-                shared: config.get(3).copied(),
-                call: plan.clone(),
-            };
-            info.resolution = Resolution::Launch(*id, Box::new(plan));
-        }
-        Some(val)
     }
 
     /// May this function be called like one? Pushes the error if not.
@@ -534,51 +557,6 @@ impl FnCtx<'_, '_> {
             .primary(format!("this is `{ty}`"))
             .help("store it into an array that the kernel is given: `out[i] = ...`");
             self.diags.push(diag);
-        }
-    }
-}
-
-/// K205 for a name that Numba's `cuda` module has not, or that kjit has not.
-pub(super) fn unknown(span: Span, path: &str) -> Diagnostic {
-    let diag = Diagnostic::error(Code::K205, span, format!("kernels have no `cuda.{path}`"))
-        .primary("not supported");
-    let host = [
-        "grid",
-        "gridsize",
-        "to_device",
-        "device_array",
-        "device_array_like",
-        "synchronize",
-        "stream",
-        "jit",
-    ];
-    match suggest::nearest(path, DeviceFn::names().chain(host)) {
-        Some(near) => diag.help(format!("did you mean `cuda.{near}`?")),
-        None => diag.help("`kjit` has Numba's `grid`, `threadIdx`, `shared.array`, `local.array`, `syncthreads`, `atomic`, shuffles, votes and fences"),
-    }
-}
-
-/// What to write in a kernel instead of a function that only the host has.
-pub(super) fn instead(builtin: Builtin) -> &'static str {
-    match builtin {
-        Builtin::Print => "store what is to be shown into an array, and print that on the host",
-        Builtin::Load | Builtin::Save => "load and save on the host, and pass arrays to the kernel",
-        Builtin::RandomSeed
-        | Builtin::Random
-        | Builtin::RandomUniform
-        | Builtin::RandomNormal
-        | Builtin::RandomStandardNormal
-        | Builtin::RandomInt
-        | Builtin::DefaultRng
-        | Builtin::GeneratorRandom
-        | Builtin::GeneratorUniform
-        | Builtin::GeneratorNormal
-        | Builtin::GeneratorStandardNormal
-        | Builtin::GeneratorIntegers => {
-            "draw in a `prange` loop, which runs on the GPU too, or pass an array of numbers"
-        }
-        _ => {
-            "threads have arrays of a constant size: `cuda.local.array(shape, dtype)`, `cuda.shared.array(shape, dtype)`"
         }
     }
 }

@@ -192,6 +192,13 @@ impl<'a> FnCtx<'_, 'a> {
                 );
                 None
             }
+            (Some(Ty::Event), _) => {
+                self.diags.push(
+                    Diagnostic::error(Code::K308, span, "an event is no condition")
+                        .help("compare the time between two: `start.elapsed_time(end) < 1.0`"),
+                );
+                None
+            }
             (Some(Ty::Rng), _) => {
                 self.diags.push(
                     Diagnostic::error(Code::K308, span, "a generator is no condition")
@@ -472,6 +479,7 @@ impl<'a> FnCtx<'_, 'a> {
             _ => {
                 let is_method = match ty {
                     Ty::Rng => builtins::generator_method(&name.name).is_some(),
+                    Ty::Event => super::device_host::is_event_method(&name.name),
                     _ => builtins::method(&name.name).is_some(),
                 };
                 let base = self.render(base);

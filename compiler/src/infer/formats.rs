@@ -9,13 +9,13 @@ pub(super) fn unprintable(span: Span, text: &str, ty: &Ty) -> Option<Diagnostic>
     match ty {
         Ty::None | Ty::Scalar(_) | Ty::Str(_) => None,
         Ty::Tuple(items) => items.iter().find_map(|item| unprintable(span, text, item)),
-        Ty::Array(_) | Ty::Rng => Some(
+        Ty::Array(_) | Ty::Rng | Ty::Event => Some(
             Diagnostic::error(Code::K303, span, format!("a value of type `{ty}` cannot be printed"))
                 .primary(format!("this is `{ty}`"))
-                .help(if matches!(ty, Ty::Array(_)) {
-                    format!("print elements, `{text}[0]`, or a summary, `{text}.sum()`")
-                } else {
-                    "print the numbers that it draws".to_owned()
+                .help(match ty {
+                    Ty::Array(_) => format!("print elements, `{text}[0]`, or a summary, `{text}.sum()`"),
+                    Ty::Event => "print the time between two: `start.elapsed_time(end)`".to_owned(),
+                    _ => "print the numbers that it draws".to_owned(),
                 }),
         ),
     }
@@ -49,7 +49,7 @@ pub(super) fn format_spec(span: Span, ty: &Ty, spec: &str) -> Option<Diagnostic>
             ("bcdeEfFgGnoxX%", "integers have the formats `d`, `x`, `o`, `b`, `f`, `e`, `g` and `%`")
         }
         Ty::Str(_) => ("s", "strings have the format `s`"),
-        Ty::None | Ty::Tuple(_) | Ty::Array(_) | Ty::Rng => {
+        Ty::None | Ty::Tuple(_) | Ty::Array(_) | Ty::Rng | Ty::Event => {
             return wrong(format!("a value of type `{ty}` has no formats"))
                 .map(|d| d.help("leave the format out"));
         }

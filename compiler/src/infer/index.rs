@@ -106,7 +106,7 @@ impl FnCtx<'_, '_> {
                 let items = items.clone();
                 self.index_tuple(id, base, &items, value.konst.as_ref(), indices)
             }
-            Ty::None | Ty::Scalar(_) | Ty::Str(_) | Ty::Rng => {
+            Ty::None | Ty::Scalar(_) | Ty::Str(_) | Ty::Rng | Ty::Event => {
                 self.index_values(indices);
                 let name = self.render(base);
                 let span = self.span(base);

@@ -104,7 +104,7 @@ impl FnCtx<'_, '_> {
                 }));
                 None
             }
-            Ty::None | Ty::Str(_) | Ty::Rng => {
+            Ty::None | Ty::Str(_) | Ty::Rng | Ty::Event => {
                 self.diags.push(
                     Diagnostic::error(Code::K303, span, format!("`for` cannot run over `{ty}`")).help(
                         "run over `range(n)`, `prange(n)`, an array, a tuple, `enumerate(x)` or `zip(a, b)`",

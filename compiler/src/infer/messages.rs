@@ -269,7 +269,7 @@ fn nothing(ty: &Ty) -> Option<String> {
             let items: Option<Vec<String>> = items.iter().map(nothing).collect();
             items.filter(|items| items.len() > 1).map(|items| format!("({})", items.join(", ")))
         }
-        Ty::Scalar(_) | Ty::None | Ty::Str(_) | Ty::Rng => None,
+        Ty::Scalar(_) | Ty::None | Ty::Str(_) | Ty::Rng | Ty::Event => None,
     }
 }
 
@@ -454,6 +454,7 @@ pub(super) fn arg_ty(span: Span, function: &str, wanted: &str, ty: &Ty) -> Diagn
             Ty::Str(_) => "strings are for messages, modes and paths".to_owned(),
             Ty::Tuple(_) => "take one item: `t[0]`".to_owned(),
             Ty::Rng => "draw a number: `rng.random()`".to_owned(),
+            Ty::Event => "take the time between two: `start.elapsed_time(end)`".to_owned(),
             Ty::Scalar(_) | Ty::Array(_) => format!("give {wanted}"),
         })
 }
@@ -620,8 +621,9 @@ fn near_member(diag: Diagnostic, name: &Name, base: &str, ty: &Ty) -> Diagnostic
     let table = match ty {
         Ty::Array(_) => "array",
         Ty::Rng => "generator",
-        Ty::None | Ty::Scalar(_) | Ty::Tuple(_) | Ty::Str(_) => {
+        Ty::None | Ty::Scalar(_) | Ty::Tuple(_) | Ty::Str(_) | Ty::Event => {
             return diag.help(match ty {
+                Ty::Event => "events have `record`, `synchronize`, `wait` and `elapsed_time`",
                 Ty::Scalar(_) => "numbers have `real` and `imag`",
                 _ => "only arrays, numbers and generators have attributes",
             });

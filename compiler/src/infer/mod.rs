@@ -14,6 +14,7 @@ mod calls;
 mod constants;
 mod decorators;
 mod device;
+mod device_host;
 mod env;
 mod exprs;
 mod formats;
@@ -37,8 +38,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 pub use annotations::{annotated_signature, parse_annotation};
 pub(crate) use index::tuple_slice;
 pub use table::{
-    ArgSource, CallPlan, ConstValue, ExprInfo, Inferred, Instance, InstanceId, LaunchPlan, Live, Resolution,
-    StmtInfo,
+    ArgSource, CallPlan, ConstValue, ExprInfo, Inferred, Instance, InstanceId, LaunchGrid, LaunchPlan, Live,
+    Resolution, StmtInfo,
 };
 
 use crate::base::{Code, Diagnostic, Options, PrimaryMap, Span, Symbol};

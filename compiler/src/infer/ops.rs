@@ -151,7 +151,7 @@ impl FnCtx<'_, '_> {
             Ty::Array(_) => {
                 return self.array_operation(span);
             }
-            Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => {
+            Ty::None | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng | Ty::Event => {
                 let diag = messages::operand(span, op, self.span(operand), ty);
                 return self.report(diag);
             }
@@ -343,6 +343,6 @@ fn is_comparable(ty: &Ty, is_equality: bool) -> bool {
     match ty {
         Ty::Scalar(dtype) => is_equality || !dtype.is_complex(),
         Ty::Tuple(items) => items.iter().all(|item| is_comparable(item, is_equality)),
-        Ty::None | Ty::Array(_) | Ty::Str(_) | Ty::Rng => false,
+        Ty::None | Ty::Array(_) | Ty::Str(_) | Ty::Rng | Ty::Event => false,
     }
 }

@@ -93,14 +93,31 @@ pub struct CallPlan {
 /// A launch of a kernel.
 #[derive(Clone, Debug)]
 pub struct LaunchPlan {
-    /// Blocks: an integer or a tuple of up to three.
-    pub blocks: ExprId,
-    /// Threads per block, likewise.
-    pub threads: ExprId,
+    /// Its blocks and threads.
+    pub grid: LaunchGrid,
     /// Bytes of dynamic shared memory.
     pub shared: Option<ExprId>,
     /// The kernel's own arguments.
     pub call: CallPlan,
+}
+
+/// Blocks and threads of a launch.
+#[derive(Clone, Copy, Debug)]
+pub enum LaunchGrid {
+    /// `kernel[blocks, threads]`: each an integer or a tuple of up to three.
+    Given {
+        /// Blocks.
+        blocks: ExprId,
+        /// Threads per block.
+        threads: ExprId,
+    },
+    /// `kernel.forall(tasks, threads)`: as many blocks as give a thread to each task.
+    ForAll {
+        /// Threads that are needed.
+        tasks: ExprId,
+        /// Threads per block; `None`: as many as seem good.
+        threads: Option<ExprId>,
+    },
 }
 
 /// Where the value of a parameter comes from.

@@ -26,6 +26,7 @@ pub fn words(ty: &Ty) -> usize {
         Ty::Array(array) => array_words(array.rank),
         Ty::Tuple(items) => items.iter().map(words).sum(),
         Ty::Rng => array_words(1),
+        Ty::Event => 1,
     }
 }
 

@@ -86,6 +86,12 @@ services! {
     /// here on are elements of this array, of that dtype code and rank. Whoever runs kernels has the elements on the host
     /// then, and forgets those on the device if they are written.
     HostAccess "host_access" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64), Array) -> ();
+    /// `cuda.event()`: a number for it. Recorded times belong to the call.
+    EventNew "event_new" () -> (Scalar(DType::I64));
+    /// `event.record()`: the moment when all work that was given to the device so far is done; without a device, now.
+    EventRecord "event_record" (Scalar(DType::I64)) -> ();
+    /// `start.elapsed_time(end)` in milliseconds; waits for both. Fails if one was not recorded.
+    EventElapsed "event_elapsed" (Scalar(DType::I64), Scalar(DType::I64)) -> (Scalar(DType::F64));
     /// `np.load(path)`: path by number, expected dtype code and rank; fails if the file differs.
     Load "load" (Scalar(DType::I64), Scalar(DType::I64), Scalar(DType::I64)) -> (Array);
     /// `np.save(path, array)`: path by number, dtype code, rank, the array.
@@ -122,6 +128,9 @@ impl RuntimeFn {
             | RuntimeFn::GeneratorNormal
             | RuntimeFn::GeneratorInt
             | RuntimeFn::HostAccess
+            | RuntimeFn::EventNew
+            | RuntimeFn::EventRecord
+            | RuntimeFn::EventElapsed
             | RuntimeFn::Load
             | RuntimeFn::Save
             | RuntimeFn::ComplexMath

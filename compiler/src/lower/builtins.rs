@@ -346,6 +346,13 @@ impl Context<'_, '_> {
             }
             Builtin::Device(function) => self.device(function, plan, args, ty)?,
             Builtin::CudaGrid | Builtin::CudaGridSize => self.grid(builtin == Builtin::CudaGrid, plan)?,
+            Builtin::CudaEvent | Builtin::EventRecord | Builtin::EventElapsed => {
+                let mut events = Vec::new();
+                while let Some(event) = args.next_or_none() {
+                    events.push(event);
+                }
+                self.event(builtin, events)?
+            }
             Builtin::CopyTo => {
                 let (from, to) = (args.array(self)?, args.array(self)?);
                 self.assign_elements(to, Value::Array(from))?;
@@ -357,6 +364,7 @@ impl Context<'_, '_> {
                 self.with_dtype(value, dtype)?
             }
             Builtin::Range
+            | Builtin::CopyFrom
             | Builtin::Prange
             | Builtin::Enumerate
             | Builtin::Zip

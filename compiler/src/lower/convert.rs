@@ -31,7 +31,7 @@ impl Context<'_, '_> {
                     items.into_iter().zip(types.iter()).map(|(item, ty)| self.convert(item, ty)).collect();
                 Value::Tuple(items?)
             }
-            (value @ Value::Rng(_), Ty::Rng) => value,
+            (value @ Value::Rng(_), Ty::Rng) | (value @ Value::Real(_), Ty::Event) => value,
             (_, Ty::None) => Value::None,
             (_, Ty::Str(text)) => Value::Str(text.clone()),
             (value, to) => return Err(self.bug(format!("{value:?} where {to} is needed"))),

@@ -4,15 +4,19 @@ use super::builtins::Args;
 use super::context::{Context, Res};
 use super::value::Value;
 use crate::base::{Code, EntityRef};
-use crate::infer::table::{ArgSource, LaunchPlan};
+use crate::infer::table::{ArgSource, LaunchGrid, LaunchPlan};
 use crate::infer::{CallPlan, ConstValue, InstanceId};
-use crate::ir::{Check, CompareOp, ExprId, FuncId, Operand, Ownership, Stmt, Target};
+use crate::ir::{BinaryOp, Check, CompareOp, ExprId, FuncId, Operand, Ownership, RuntimeFn, Stmt, Target};
 use crate::syntax::ast::ExprId as AstId;
+use crate::types::builtins::Builtin;
 use crate::types::device::{DeviceFn, GridAxis, Vote};
 use crate::types::{DType, Ty};
 
 /// Threads of a block, at most.
 const MAX_THREADS: i64 = 1024;
+
+/// Threads of a block where `forall` is not told.
+const FORALL_THREADS: i64 = 256;
 
 const AXES: [GridAxis; 3] = [GridAxis::X, GridAxis::Y, GridAxis::Z];
 
@@ -95,15 +99,22 @@ impl Context<'_, '_> {
                     self.push(value, dtype, &mut operands)?;
                 }
             }
-            DeviceFn::SharedArray | DeviceFn::LocalArray => {
+            DeviceFn::SharedArray | DeviceFn::LocalArray | DeviceFn::ConstArray => {
                 let Ty::Array(array_ty) = ty else { return Err(self.bug("a scratch array that is none")) };
-                for arg in &plan.args {
-                    let ArgSource::Const(ConstValue::Int(extent, _)) = arg else {
+                for (at, arg) in plan.args.iter().enumerate() {
+                    let ArgSource::Const(number) = arg else {
                         return Err(self.bug("a scratch array of unknown size"));
                     };
-                    operands.push(Operand::Scalar(self.int(*extent)));
+                    let is_extent = at < usize::from(array_ty.rank);
+                    let number = self.constant(number)?;
+                    let dtype = if is_extent { DType::I64 } else { array_ty.dtype.widened() };
+                    self.push(number, dtype, &mut operands)?;
                 }
-                let name = if function == DeviceFn::SharedArray { "shared" } else { "local" };
+                let name = match function {
+                    DeviceFn::SharedArray => "shared",
+                    DeviceFn::ConstArray => "table",
+                    _ => "local",
+                };
                 let array = self.array_var(name, *array_ty, Ownership::Borrowed);
                 self.emit(Stmt::Device {
                     function,
@@ -171,29 +182,10 @@ impl Context<'_, '_> {
         let Some(instance) = self.shared.inferred.instances.get(kernel) else {
             return Err(self.bug("a launch of a kernel that is not there"));
         };
-        let config: Vec<AstId> = [plan.blocks, plan.threads].into_iter().chain(plan.shared).collect();
-        let mut words = Vec::new();
-        for (at, value) in self.values(&config)?.into_iter().enumerate() {
-            let items = match value {
-                Value::Tuple(items) => items,
-                one => vec![one],
-            };
-            let wanted = if at < 2 { 3 } else { 1 };
-            for item in items {
-                let word = self.real(item, DType::I64)?;
-                // Arguments may change what it is made of.
-                words.push(Operand::Scalar(self.pin(word)));
-            }
-            while words.len() < 3 * at + wanted {
-                words.push(Operand::Scalar(self.int(1)));
-            }
-        }
-        if plan.shared.is_none() {
-            words.push(Operand::Scalar(self.int(0)));
-        }
         let text =
             format!("`{}` was launched with blocks or threads that no device has", self.kernel_name(kernel));
         let trap = self.trap_text(Code::K603, "ValueError", &text);
+        let mut words = self.grid_words(plan, trap)?;
         self.check_shape(&words, trap);
         let values = self.plan_values(&plan.call)?;
         for ((name, param_ty), value) in instance.params.iter().zip(values) {
@@ -209,6 +201,101 @@ impl Context<'_, '_> {
         let span = self.span;
         self.emit_effect(Stmt::Launch { kernel: FuncId::new(kernel.index()), args: words, span });
         Ok(Value::None)
+    }
+
+    /// Blocks and threads, three of each, and bytes of shared memory.
+    fn grid_words(&mut self, plan: &LaunchPlan, trap: crate::ir::TrapId) -> Res<Vec<Operand>> {
+        let config: Vec<AstId> = match plan.grid {
+            LaunchGrid::Given { blocks, threads } => {
+                [blocks, threads].into_iter().chain(plan.shared).collect()
+            }
+            LaunchGrid::ForAll { tasks, threads } => {
+                [tasks].into_iter().chain(threads).chain(plan.shared).collect()
+            }
+        };
+        let mut values = self.values(&config)?.into_iter();
+        let mut numbers: Vec<Vec<ExprId>> = Vec::new();
+        for _ in 0..config.len() {
+            let items = match values.next() {
+                Some(Value::Tuple(items)) => items,
+                one => one.into_iter().collect(),
+            };
+            let mut group = Vec::new();
+            for item in items {
+                let word = self.real(item, DType::I64)?;
+                // Arguments may change what it is made of.
+                group.push(self.pin(word));
+            }
+            numbers.push(group);
+        }
+        let shared = match plan.shared.and_then(|_| numbers.pop()) {
+            Some(group) => group,
+            None => vec![self.int(0)],
+        };
+        if let LaunchGrid::ForAll { threads, .. } = plan.grid {
+            let threads = match threads.and_then(|_| numbers.pop()).as_deref() {
+                // 0 leaves it to us, too.
+                Some([threads]) => {
+                    let (zero, auto) = (self.int(0), self.int(FORALL_THREADS));
+                    let (copy, threads) = (self.dup(*threads), *threads);
+                    let is_auto = self.compare(CompareOp::Eq, copy, zero);
+                    let chosen = self.select(is_auto, auto, threads);
+                    vec![self.pin(chosen)]
+                }
+                _ => vec![self.int(FORALL_THREADS)],
+            };
+            if let (Some([tasks]), [threads]) = (numbers.pop().as_deref(), &threads[..]) {
+                let blocks = self.forall_blocks(*tasks, *threads, trap);
+                numbers.push(vec![blocks]);
+            }
+            numbers.push(threads);
+        }
+        for group in &mut numbers {
+            while group.len() < 3 {
+                group.push(self.int(1));
+            }
+        }
+        Ok(numbers.into_iter().flatten().chain(shared).map(Operand::Scalar).collect())
+    }
+
+    /// Blocks that give a thread to each task.
+    fn forall_blocks(&mut self, tasks: ExprId, threads: ExprId, trap: crate::ir::TrapId) -> ExprId {
+        for (number, least) in [(tasks, 0), (threads, 1)] {
+            if self.as_const(number).is_some_and(|known| known.as_int() >= least) {
+                continue;
+            }
+            let (number, bound) = (self.dup(number), self.int(least));
+            let cond = self.compare(CompareOp::Ge, number, bound);
+            self.emit(Stmt::Check { check: Check::Cond(cond), trap, args: Vec::new() });
+        }
+        let (one, copy) = (self.int(1), self.dup(threads));
+        let most = self.sub(copy, one);
+        let sum = self.add(tasks, most);
+        let divisor = self.dup(threads);
+        let blocks = self.binary(BinaryOp::FloorDiv, sum, divisor);
+        self.pin(blocks)
+    }
+
+    /// `cuda.event()`, `event.record()`, `start.elapsed_time(end)`.
+    pub(super) fn event(&mut self, builtin: Builtin, events: Vec<Value>) -> Res<Value> {
+        let mut args = Vec::new();
+        for event in events {
+            self.push(event, DType::I64, &mut args)?;
+        }
+        let (function, result) = match builtin {
+            Builtin::CudaEvent => (RuntimeFn::EventNew, Some(DType::I64)),
+            Builtin::EventRecord => (RuntimeFn::EventRecord, None),
+            _ => (RuntimeFn::EventElapsed, Some(DType::F64)),
+        };
+        let trap = (function == RuntimeFn::EventElapsed)
+            .then(|| self.trap_text(Code::K609, "ValueError", "an event was not recorded"));
+        let local = result.map(|dtype| self.temp("r", dtype));
+        let results = local.map(Target::Local).into_iter().collect();
+        self.emit_effect(Stmt::Runtime { function, args, results, trap });
+        Ok(match local {
+            Some(local) => Value::Real(self.read(local)),
+            None => Value::None,
+        })
     }
 
     /// Fails unless a device can have the grid: the limits of all compute capabilities (CUDA programming guide).

@@ -117,7 +117,7 @@ fn ret_names(ast: &Ast, body: &[Stmt], ret: &Ty) -> Vec<Option<crate::base::Symb
     let count = match ret {
         Ty::None => 0,
         Ty::Tuple(items) => items.len(),
-        Ty::Scalar(_) | Ty::Array(_) | Ty::Str(_) | Ty::Rng => 1,
+        Ty::Scalar(_) | Ty::Array(_) | Ty::Str(_) | Ty::Rng | Ty::Event => 1,
     };
     let Some(Stmt { kind: StmtKind::Return(Some(value)), .. }) = body.last() else {
         return vec![None; count];

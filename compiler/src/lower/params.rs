@@ -43,6 +43,7 @@ impl Context<'_, '_> {
             Ty::Scalar(dtype) => Slot::Real(self.param_local(name, *dtype)),
             Ty::Array(array) => Slot::Array(self.param_array(name, *array)),
             Ty::Rng => Slot::Rng(self.param_array(name, RNG_TY)),
+            Ty::Event => Slot::Real(self.param_local(name, DType::I64)),
             Ty::Tuple(items) => Slot::Tuple(
                 items
                     .iter()
@@ -105,6 +106,7 @@ impl Context<'_, '_> {
                 to.push(Target::Array(array));
                 Value::Array(array)
             }
+            Ty::Event => self.targets(&Ty::I64, dest, to),
             Ty::Rng => {
                 let array = self.new_array(RNG_TY, dest);
                 to.push(Target::Array(array));
@@ -153,6 +155,7 @@ fn push_rets(ty: &Ty, rets: &mut Vec<Ret>) {
         Ty::Scalar(dtype) => rets.extend(std::iter::repeat_n(Ret::Scalar(dtype.part()), dtype.lanes())),
         Ty::Array(array) => rets.push(Ret::Array(*array)),
         Ty::Rng => rets.push(Ret::Array(RNG_TY)),
+        Ty::Event => rets.push(Ret::Scalar(DType::I64)),
         Ty::Tuple(items) => items.iter().for_each(|item| push_rets(item, rets)),
     }
 }
@@ -161,6 +164,6 @@ fn ty_has_array(ty: &Ty) -> bool {
     match ty {
         Ty::Array(_) | Ty::Rng => true,
         Ty::Tuple(items) => items.iter().any(ty_has_array),
-        Ty::None | Ty::Scalar(_) | Ty::Str(_) => false,
+        Ty::None | Ty::Scalar(_) | Ty::Str(_) | Ty::Event => false,
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn flat_len(ty: &Ty) -> usize {
     match ty {
         Ty::None | Ty::Str(_) => 0,
         Ty::Scalar(dtype) => dtype.lanes(),
-        Ty::Array(_) | Ty::Rng => 1,
+        Ty::Array(_) | Ty::Rng | Ty::Event => 1,
         Ty::Tuple(items) => items.iter().map(flat_len).sum(),
     }
 }

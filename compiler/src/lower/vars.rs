@@ -94,6 +94,7 @@ impl Context<'_, '_> {
                 Slot::Array(self.array_var(name, *array, ownership))
             }
             Ty::Rng => Slot::Rng(self.array_var(name, RNG_TY, Ownership::Owned)),
+            Ty::Event => Slot::Real(self.user_local(name, DType::I64)),
             Ty::Tuple(items) => Slot::Tuple(
                 items.iter().enumerate().map(|(i, item)| self.new_item_slot(name, i, item)).collect(),
             ),
@@ -108,7 +109,7 @@ impl Context<'_, '_> {
             Ty::Tuple(items) => Slot::Tuple(
                 items.iter().enumerate().map(|(i, item)| self.new_item_slot(&name, i, item)).collect(),
             ),
-            Ty::None | Ty::Scalar(_) | Ty::Str(_) | Ty::Rng => self.new_slot(&name, ty),
+            Ty::None | Ty::Scalar(_) | Ty::Str(_) | Ty::Rng | Ty::Event => self.new_slot(&name, ty),
         }
     }
 

@@ -82,6 +82,9 @@ fn is_of_stream(function: RuntimeFn) -> bool {
         | RuntimeFn::GeneratorNormal
         | RuntimeFn::GeneratorInt
         | RuntimeFn::HostAccess
+        | RuntimeFn::EventNew
+        | RuntimeFn::EventRecord
+        | RuntimeFn::EventElapsed
         | RuntimeFn::Load
         | RuntimeFn::Save
         | RuntimeFn::ComplexMath

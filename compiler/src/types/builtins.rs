@@ -227,8 +227,16 @@ pub enum Builtin {
     CudaGrid,
     /// `cuda.gridsize(n)`: threads of the whole grid.
     CudaGridSize,
+    /// `cuda.event()`.
+    CudaEvent,
+    /// `event.record()`.
+    EventRecord,
+    /// `start.elapsed_time(end)`, `cuda.event_elapsed_time(start, end)`.
+    EventElapsed,
     /// `a.copy_to_host(b)`: all elements of `a` to `b`; without `b` it is `Copy`.
     CopyTo,
+    /// `a.copy_to_device(b)`: all elements of `b` to `a`.
+    CopyFrom,
     /// `isinstance`-free type name used as a value: `np.float64`, `f32`; called, it is a cast.
     Type(DType),
 }
@@ -343,7 +351,11 @@ impl Builtin {
             Builtin::GeneratorIntegers => fixed(&["rng", "low", "high"], 2),
             Builtin::Device(function) => fixed(function.params(), function.params().len()),
             Builtin::CudaGrid | Builtin::CudaGridSize => fixed(&["ndim"], 1),
+            Builtin::CudaEvent => fixed(&["timing"], 0),
+            Builtin::EventRecord => fixed(&["event", "stream"], 1),
+            Builtin::EventElapsed => fixed(&["start", "end"], 2),
             Builtin::CopyTo => fixed(&["a", "ary", "stream"], 1),
+            Builtin::CopyFrom => fixed(&["a", "ary", "stream"], 2),
             Builtin::Load => fixed(&["file"], 1),
             Builtin::Save => fixed(&["file", "arr"], 2),
             Builtin::Type(_) => fixed(&["x"], 0),
@@ -369,6 +381,7 @@ impl Builtin {
                 | Builtin::Linspace
                 | Builtin::Copy
                 | Builtin::CopyTo
+                | Builtin::CopyFrom
                 | Builtin::Astype
                 | Builtin::Array
                 | Builtin::Eye

@@ -128,6 +128,8 @@ pub enum DeviceFn {
     SharedArray,
     /// `cuda.local.array(shape, dtype)`: one per thread.
     LocalArray,
+    /// `cuda.const.array_like(table)`: elements that are known at compile time. Its values are the extents, then all elements.
+    ConstArray,
 }
 
 /// Spelling, meaning, names of the parameters.
@@ -150,6 +152,7 @@ const FUNCTIONS: &[Row] = &[
     ("ballot_sync", DeviceFn::Vote(Vote::Ballot), &["mask", "predicate"]),
     ("brev", DeviceFn::Brev, &["x"]),
     ("clz", DeviceFn::Clz, &["x"]),
+    ("const.array_like", DeviceFn::ConstArray, &["ary"]),
     ("eq_sync", DeviceFn::Vote(Vote::Eq), &["mask", "predicate"]),
     ("ffs", DeviceFn::Ffs, &["x"]),
     ("fma", DeviceFn::Fma, &["a", "b", "c"]),
@@ -266,8 +269,15 @@ impl DeviceFn {
             | DeviceFn::Fma
             | DeviceFn::Rsqrt
             | DeviceFn::SharedArray
-            | DeviceFn::LocalArray => false,
+            | DeviceFn::LocalArray
+            | DeviceFn::ConstArray => false,
         }
+    }
+
+    /// Is its result an array, which exists once wherever it is asked for?
+    #[must_use]
+    pub fn makes_array(self) -> bool {
+        matches!(self, DeviceFn::SharedArray | DeviceFn::LocalArray | DeviceFn::ConstArray)
     }
 
     /// Every one, attributes too.

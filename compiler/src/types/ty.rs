@@ -49,6 +49,8 @@ pub enum Ty {
     Str(Symbol),
     /// A generator made by `np.random.default_rng`.
     Rng,
+    /// A moment in the work of a stream, made by `cuda.event`: its number in the call.
+    Event,
 }
 
 impl Ty {
@@ -64,7 +66,7 @@ impl Ty {
     pub fn scalar(&self) -> Option<DType> {
         match self {
             Ty::Scalar(dtype) => Some(*dtype),
-            Ty::None | Ty::Array(_) | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => None,
+            Ty::None | Ty::Array(_) | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng | Ty::Event => None,
         }
     }
 
@@ -73,7 +75,7 @@ impl Ty {
     pub fn array(&self) -> Option<ArrayTy> {
         match self {
             Ty::Array(array) => Some(*array),
-            Ty::None | Ty::Scalar(_) | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng => None,
+            Ty::None | Ty::Scalar(_) | Ty::Tuple(_) | Ty::Str(_) | Ty::Rng | Ty::Event => None,
         }
     }
 }
@@ -117,6 +119,7 @@ impl std::fmt::Display for Ty {
             }
             Ty::Str(text) => write!(f, "str {text:?}"),
             Ty::Rng => f.write_str("generator"),
+            Ty::Event => f.write_str("event"),
         }
     }
 }

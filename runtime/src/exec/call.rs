@@ -5,6 +5,7 @@ use kjit_compiler::ir::abi::status;
 use kjit_compiler::ir::trap::{Trap, format_message};
 
 use super::context::{CallShared, Context};
+use super::events::Events;
 use super::float_mode::FloatMode;
 use crate::engine::EngineInner;
 use crate::error::{Error, TrapError};
@@ -77,7 +78,7 @@ unsafe fn call_here(
     source: &SourceText,
 ) -> Result<(), Error> {
     let gpu = if native.grid.is_some() && engine.gpu.is_some() { Some(GpuCall::default()) } else { None };
-    let shared = CallShared { engine, native, source, gpu };
+    let shared = CallShared { engine, native, source, gpu, events: Events::default() };
     let mut ctx = Context::new(&shared);
     let _mode = FloatMode::enter();
     // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.

@@ -8,6 +8,7 @@ use kjit_compiler::ir::trap::{MAX_TRAP_ARGS, OpenLine};
 use kjit_compiler::numerics::random::KernelRandom;
 use kjit_compiler::types::Ty;
 
+use super::events::Events;
 use super::memory::{self, Header};
 use super::{stack, table};
 use crate::engine::EngineInner;
@@ -56,6 +57,8 @@ pub(crate) struct CallShared<'a> {
     pub(crate) source: &'a SourceText,
     /// The device, if loops of this kernel run on one.
     pub(crate) gpu: Option<GpuCall>,
+    /// What `cuda.event()` made.
+    pub(crate) events: Events,
 }
 
 impl Context {
@@ -110,6 +113,7 @@ impl Context {
         match ty {
             Ty::None | Ty::Str(_) => 0,
             Ty::Scalar(dtype) => dtype.lanes(),
+            Ty::Event => 1,
             Ty::Array(_) | Ty::Rng => {
                 if words[1] != 0 {
                     // SAFETY: generated code returned a live block of a context that this thread alone uses.

@@ -96,7 +96,8 @@ unsafe fn run_launch(ctx: &mut Context, number: u32, env: *const u64) -> i32 {
     // SAFETY: by the contract.
     let env = unsafe { std::slice::from_raw_parts(env, site.env_words as usize) };
     let number = artifact.parallels.len() as u32 + number;
-    let call = LoopCall { number, env, trip: 1, cost_ns: f64::INFINITY, shares_memory: false };
+    let call =
+        LoopCall { number, env, trip: 1, cost_ns: f64::INFINITY, shares_memory: false, is_launch: true };
     if let Some(gpu) = &shared.gpu {
         // SAFETY: the arrays among the words are valid, and the caller's alone where the kernel writes.
         if let Some(status) = unsafe { gpu.run(ctx, call, &mut []) } {
@@ -142,7 +143,7 @@ unsafe fn run_loop(
         };
         // SAFETY: `env` holds the captures of this loop.
         let shares_memory = unsafe { shares_memory(body, env) };
-        let call = LoopCall { number, env: captures, trip, cost_ns, shares_memory };
+        let call = LoopCall { number, env: captures, trip, cost_ns, shares_memory, is_launch: false };
         // SAFETY: the arrays among the captures are valid for the call, and what is written is the kernel's alone.
         if let Some(status) = unsafe { gpu.run(ctx, call, outputs) } {
             return status;

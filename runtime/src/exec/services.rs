@@ -9,6 +9,7 @@ use kjit_compiler::numerics::random::{BitSource, PCG64_WORDS, Pcg64, generator};
 use kjit_compiler::numerics::{complex, float};
 
 use super::context::Context;
+use super::events::Mark;
 use crate::hooks::array_from_words;
 
 /// Words of the generator that is the first operand of some services.
@@ -222,6 +223,33 @@ services! {
         unsafe {
             let words = std::slice::from_raw_parts(call.args.add(3), words);
             gpu.host_access(call.ctx, device, words, code, access & 2 != 0)
+        }
+    }
+    EventNew => |call| {
+        let number = call.ctx.shared().events.add();
+        call.set(0, number)
+    }
+    EventRecord => |call| {
+        // SAFETY: see `Context::shared`; the borrow must not tie up the context.
+        let shared = unsafe { &*call.ctx.call };
+        let mark = match (&shared.gpu, &shared.engine.gpu) {
+            (Some(gpu), Some(device)) if call.ctx.loop_depth == 0 => match gpu.record(device) {
+                Ok(mark) => mark,
+                Err(status) => return status,
+            },
+            _ => Mark::Host(std::time::Instant::now()),
+        };
+        shared.events.record(call.word(0), mark);
+        0
+    }
+    EventElapsed => |call| {
+        // SAFETY: as above.
+        let shared = unsafe { &*call.ctx.call };
+        match (shared.events.elapsed(call.word(0), call.word(1)), &shared.gpu) {
+            (Ok(Some(time)), _) => call.set_f64(0, time),
+            (Ok(None), _) => call.fail("an event was not recorded"),
+            (Err(error), Some(gpu)) => gpu.fail(error),
+            (Err(error), None) => call.fail(error.to_string()),
         }
     }
     Load => |call| {

@@ -1,5 +1,6 @@
 //! Parallel loops on a GPU: what [`kjit_compiler::ir::grid`] describes, carried out.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use super::stream::{Event, Stream};
 use crate::cache::Cache;
 use crate::error::{DevicePlace, Error};
 use crate::exec::context::Context;
+use crate::exec::events::Mark;
 use crate::exec::memory;
 use crate::module::SourceText;
 
@@ -46,6 +48,8 @@ struct LoadedLoop {
     finish: Option<GpuKernel>,
     /// Its name and the place of its loop.
     name: Arc<str>,
+    /// Dynamic shared memory that the driver was told of, where it is more than the usual one.
+    allowed_shared: AtomicU32,
 }
 
 impl GridCode {
@@ -104,6 +108,7 @@ fn load(
             kernel: image.kernel(&launch.kernel)?,
             finish: launch.finish.as_ref().map(|finish| image.kernel(&finish.kernel)).transpose()?,
             name: format!("{} ({}:{line})", launch.kernel, source.name).into(),
+            allowed_shared: AtomicU32::new(0),
         })
     };
     let loops = grid.loops.iter().map(|one| match one {
@@ -144,6 +149,8 @@ pub(crate) struct LoopCall<'a> {
     pub(crate) cost_ns: f64,
     /// Do captures share memory that must not?
     pub(crate) shares_memory: bool,
+    /// Is it a kernel that the user launches? The processor has no code for it.
+    pub(crate) is_launch: bool,
 }
 
 /// Why a loop did not run on the device.
@@ -217,6 +224,11 @@ impl GpuCall {
             }
         };
         match refused {
+            Refused::Reason(reason) if call.is_launch => {
+                let text = format!("a kernel cannot be launched: {reason}");
+                return Some(state.fail(GpuError::usage(text).into()));
+            }
+            Refused::Failed(error) if call.is_launch => return Some(state.fail(error)),
             Refused::Reason(reason) => gpu.note(|report| report.add_on_processor(&reason)),
             Refused::Started(error) => return Some(state.fail(error)),
             Refused::Failed(error) => {
@@ -267,6 +279,29 @@ impl GpuCall {
         // SAFETY: passed on.
         let used = unsafe { state.host_uses(gpu, &[array], words) };
         used.map_or_else(|error| state.fail(error.into()), |()| 0)
+    }
+
+    /// `event.record()`: the moment when all that was started so far is done. Where the device is not used any more, now.
+    ///
+    /// # Errors
+    /// The status that ends the call.
+    pub(crate) fn record(&self, gpu: &EngineGpu) -> Result<Mark, i32> {
+        if gpu.is_given_up() {
+            return Ok(Mark::Host(std::time::Instant::now()));
+        }
+        let mut state = self.state();
+        let record = |state: &mut State| {
+            let stream = state.stream(gpu)?;
+            let event = Event::new(gpu.device())?;
+            event.record(&stream)?;
+            Ok(Mark::Device(event))
+        };
+        record(&mut state).map_err(|error: GpuError| state.fail(error.into()))
+    }
+
+    /// Keeps what ended the call, and returns the status that says so.
+    pub(crate) fn fail(&self, error: Error) -> i32 {
+        self.state().fail(error)
     }
 
     /// A block was made: first byte of its data and one past the last.
@@ -424,7 +459,10 @@ impl State {
             .records
             .as_ref()
             .map_or(0, |records| records.pointer() + (self.unread * RECORD_BYTES) as u64);
-        let shared_bytes = shared_memory(launch, code, gpu, env, trip);
+        let shared_bytes = match call.is_launch {
+            true => given_shared_memory(launch, code, gpu, env)?,
+            false => shared_memory(launch, code, gpu, env, trip),
+        };
         let values = Values {
             env,
             trip,
@@ -550,6 +588,34 @@ fn shared_memory(launch: &GridLaunch, code: &LoadedLoop, gpu: &EngineGpu, env: &
         }
         _ => 0,
     }
+}
+
+/// Dynamic shared memory that a launch asks for. Beyond the usual size the driver has to be told.
+///
+/// # Errors
+/// If the device has not as much.
+fn given_shared_memory(
+    launch: &GridLaunch,
+    code: &LoadedLoop,
+    gpu: &EngineGpu,
+    env: &[u64],
+) -> Result<u32, GpuError> {
+    let wanted = launch.shared_bytes.as_ref().map_or(0, |bytes| bytes.eval(env, 1));
+    let (fixed, info) = (code.kernel.shared_bytes, gpu.device().info());
+    let room = info.max_shared_bytes.saturating_sub(fixed);
+    let Some(wanted) = u32::try_from(wanted).ok().filter(|&wanted| wanted <= room) else {
+        return Err(GpuError::usage(format!(
+            "{}: {wanted} bytes of dynamic shared memory were asked for; a block of GPU {} ({}) has {room}",
+            code.name,
+            gpu.device().number(),
+            info.name
+        )));
+    };
+    if wanted > code.allowed_shared.load(Ordering::Relaxed).max(info.shared_bytes.saturating_sub(fixed)) {
+        code.kernel.allow_shared(wanted)?;
+        code.allowed_shared.store(wanted, Ordering::Relaxed);
+    }
+    Ok(wanted)
 }
 
 /// # Safety

@@ -168,7 +168,7 @@ impl Setup {
 
 fn run(gpu: &GpuCall, ctx: &mut Context, number: u32, env: &[u64], outputs: &mut [u64]) -> Option<i32> {
     let trip = env[2];
-    let call = LoopCall { number, env, trip, cost_ns: 1.0, shares_memory: false };
+    let call = LoopCall { number, env, trip, cost_ns: 1.0, shares_memory: false, is_launch: false };
     // SAFETY: `env` describes a live array of the test; the kernels are those of the program.
     unsafe { gpu.run(ctx, call, outputs) }
 }

@@ -76,6 +76,10 @@ std::vector<std::string> compiler_flags() {
         flags.push_back("-fsanitize-sections=kjit_shared");
         flags.push_back("-fno-sanitize-recover=undefined,float-cast-overflow");
     }
+#if __GNUC__ >= 12 || __clang_major__ >= 16
+    // Also the padding of structs, which would else differ from one order of threads to another.
+    flags.push_back("-ftrivial-auto-var-init=pattern");
+#endif
     flags.push_back("-I" KJIT_SHIM_DIR);
     return flags;
 }

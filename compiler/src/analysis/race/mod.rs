@@ -263,7 +263,14 @@ impl<'a> Walker<'a, '_> {
                     let span = self.values.func.arrays[array].span;
                     self.log_whole(array, kind, span);
                 }
-                self.prints |= matches!(function, RuntimeFn::Save | RuntimeFn::Load);
+                self.prints |= matches!(
+                    function,
+                    RuntimeFn::Save
+                        | RuntimeFn::Load
+                        | RuntimeFn::EventNew
+                        | RuntimeFn::EventRecord
+                        | RuntimeFn::EventElapsed
+                );
                 self.values.step(stmt);
             }
             Stmt::Device { args, .. } => {

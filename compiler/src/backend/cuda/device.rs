@@ -277,7 +277,19 @@ impl<'a, 'm> Writer<'a, 'm> {
 
 /// Arrays that are stored to, themselves or through views of them.
 pub(super) fn written(func: &Func) -> ArraySet {
-    let mut set = walk::stored_arrays(func, &func.body);
+    let mut set = ArraySet::new();
+    // What other threads write is written by a statement, too: barriers alone change nothing.
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        if let Stmt::Device { function, args, .. } = stmt {
+            let is_atomic = matches!(function, crate::types::device::DeviceFn::Atomic(_));
+            set.extend(args.iter().filter(|_| is_atomic).filter_map(|arg| match arg {
+                Operand::Array(array) => Some(*array),
+                Operand::Scalar(_) => None,
+            }));
+        } else {
+            set.extend(walk::stored_arrays(func, &[walk::head_of(stmt)]).iter());
+        }
+    });
     close_over_views(func, &mut set);
     set
 }

@@ -7,14 +7,15 @@ use std::fmt::Write as _;
 
 use super::expr::level;
 use super::kernel::{self, Kernel};
+use super::literal::literal;
 use super::writer::{KernelRole, Module, Refused, Role, Used, Writer};
 use crate::ir::abi::array_words;
 use crate::ir::grid::{GridLaunch, GridParam, GridShape, HostExpr};
 use crate::ir::stmt::LAUNCH_WORDS;
 use crate::ir::walk::{self, LocalSet};
-use crate::ir::{ArrayId, ExprKind, FuncId, LocalId, Operand, Param, Program, Stmt, Target};
-use crate::types::DType;
+use crate::ir::{ArrayId, Const, ExprKind, FuncId, LocalId, Operand, Param, Program, Stmt, Target};
 use crate::types::device::{AtomicOp, DeviceFn, GridAxis, Scope, Shuffle, Vote};
+use crate::types::{ArrayTy, DType};
 
 /// Writes a kernel that the user wrote.
 pub(super) fn explicit<'a>(
@@ -105,20 +106,16 @@ fn letter(axis: GridAxis) -> char {
 impl Writer<'_, '_> {
     /// Declares shared and local arrays at the top of the function: they exist once, wherever they are asked for.
     pub(super) fn declare_scratch(&mut self) {
-        let mut found: Vec<(DeviceFn, ArrayId, Vec<u64>)> = Vec::new();
+        let mut found: Vec<(DeviceFn, ArrayId, Vec<Const>)> = Vec::new();
         walk::for_each_stmt(&self.func.body, &mut |stmt| {
-            if let Stmt::Device {
-                function: function @ (DeviceFn::SharedArray | DeviceFn::LocalArray),
-                args,
-                results,
-                ..
-            } = stmt
+            if let Stmt::Device { function, args, results, .. } = stmt
+                && function.makes_array()
                 && let Some(Target::Array(array)) = results.first()
                 && found.iter().all(|(_, known, _)| known != array)
             {
                 let extents = args.iter().filter_map(|arg| match arg {
                     Operand::Scalar(id) => match self.func.exprs[*id].kind {
-                        ExprKind::Const(value) => Some(value.as_int() as u64),
+                        ExprKind::Const(value) => Some(value),
                         _ => None,
                     },
                     Operand::Array(_) => None,
@@ -126,13 +123,24 @@ impl Writer<'_, '_> {
                 found.push((*function, *array, extents.collect()));
             }
         });
-        for (function, array, extents) in found {
-            let kind = self.func.arrays[array].ty.dtype.name();
+        for (function, array, values) in found {
+            let ArrayTy { dtype, rank, .. } = self.func.arrays[array].ty;
+            let kind = dtype.name();
+            let (extents, elements) = values.split_at(values.len().min(usize::from(rank)));
+            let extents: Vec<u64> = extents.iter().map(|extent| extent.as_int() as u64).collect();
             let name = self.names.array(self.func, array);
             let is_dynamic = extents == [0];
             if is_dynamic {
                 self.put("extern __shared__ __align__(16) unsigned char dynamic_memory[];");
                 self.put(&format!("{kind}* const {name} = ({kind}*)dynamic_memory;"));
+            } else if function == DeviceFn::ConstArray {
+                let elements: Vec<String> =
+                    elements.iter().map(|&value| literal(dtype.widened(), value).code).collect();
+                self.put(&format!("static const {kind} {name}[{}] = {{", elements.len()));
+                for row in elements.chunks(8) {
+                    self.put(&format!("    {},", row.join(", ")));
+                }
+                self.put("};");
             } else {
                 let space = if function == DeviceFn::SharedArray { "__shared__ " } else { "" };
                 self.put(&format!("{space}{kind} {name}[{}];", extents.iter().product::<u64>()));
@@ -159,7 +167,7 @@ impl Writer<'_, '_> {
         args: &[Operand],
         results: &[Target],
     ) -> Result<(), Refused> {
-        if matches!(function, DeviceFn::SharedArray | DeviceFn::LocalArray) {
+        if function.makes_array() {
             return Ok(());
         }
         if let DeviceFn::Atomic(op) = function {
@@ -229,7 +237,9 @@ impl Writer<'_, '_> {
             }
             DeviceFn::Rsqrt if is_f32 => format!("1.0f / sqrtf({})", code(0)),
             DeviceFn::Rsqrt => format!("1.0 / sqrt({})", code(0)),
-            DeviceFn::Atomic(_) | DeviceFn::SharedArray | DeviceFn::LocalArray => return Ok(()),
+            DeviceFn::Atomic(_) | DeviceFn::SharedArray | DeviceFn::LocalArray | DeviceFn::ConstArray => {
+                return Ok(());
+            }
         };
         self.assign(results, &text);
         Ok(())

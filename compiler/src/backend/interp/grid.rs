@@ -271,7 +271,7 @@ impl<'p> Machine<'p, '_> {
                 shape.blocks[at(axis)] * shape.threads[at(axis)]
             }
             DeviceFn::LaneId => self.here()?.thread % WARP as u64,
-            DeviceFn::SharedArray | DeviceFn::LocalArray => {
+            DeviceFn::SharedArray | DeviceFn::LocalArray | DeviceFn::ConstArray => {
                 let array = self.scratch(stmt, function, args, results)?;
                 return self.bind_scratch(results, array).map(|()| None);
             }
@@ -351,8 +351,9 @@ impl<'p> Machine<'p, '_> {
             return internal("a scratch array for nothing");
         };
         let dtype = self.frame.func.arrays[*result].ty.dtype;
-        let mut shape = Vec::with_capacity(args.len());
-        for k in 0..args.len() {
+        let rank = usize::from(self.frame.func.arrays[*result].ty.rank);
+        let mut shape = Vec::with_capacity(rank);
+        for k in 0..rank {
             shape.push(self.scalar(args, k)?.0 as i64);
         }
         if function == DeviceFn::SharedArray && shape == [0] {
@@ -375,6 +376,11 @@ impl<'p> Machine<'p, '_> {
         let Some(array) = self.allocate(&shape, dtype, false)? else {
             return Err(Box::new(Failure::OutOfMemory));
         };
+        for k in rank..args.len() {
+            let (value, wide) = self.scalar(args, k)?;
+            let offset = array.offset + ((k - rank) * dtype.size_bytes()) as i64;
+            self.memory.write(array.buffer, offset, dtype, eval::cast(wide, dtype, value))?;
+        }
         self.here.iter_mut().for_each(|here| _ = here.scratch.insert(key, array));
         Ok(array)
     }

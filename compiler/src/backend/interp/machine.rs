@@ -40,6 +40,8 @@ pub(super) struct Machine<'p, 'h> {
     pub(super) host: &'h mut dyn Host,
     pub(super) limits: &'h Limits,
     pub(super) random: KernelRandom,
+    /// When each event was recorded.
+    pub(super) events: Vec<Option<u64>>,
     warnings: Vec<Warning>,
     warned: FxHashSet<Warning>,
     steps: u64,
@@ -92,6 +94,7 @@ impl<'p, 'h> Machine<'p, 'h> {
             host,
             limits,
             random: KernelRandom::new(limits.random_seed),
+            events: Vec::new(),
             warnings: Vec::new(),
             warned: FxHashSet::default(),
             steps: 0,

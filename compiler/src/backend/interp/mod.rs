@@ -83,6 +83,11 @@ pub trait Host {
 
     /// Should the run stop? Asked every few thousand steps.
     fn interrupted(&mut self) -> bool;
+
+    /// Nanoseconds since some moment, for events. A host without a clock says 0.
+    fn clock_ns(&mut self) -> u64 {
+        0
+    }
 }
 
 /// An array outside of the run's memory: elements in C order, little endian.

@@ -75,6 +75,24 @@ impl Machine<'_, '_> {
             }
             // There is no device.
             RuntimeFn::HostAccess => Vec::new(),
+            RuntimeFn::EventNew => {
+                self.events.push(None);
+                vec![Word::Scalar(self.events.len() as u64 - 1)]
+            }
+            RuntimeFn::EventRecord => {
+                let now = self.host.clock_ns();
+                if let Some(event) = self.events.get_mut(word(args, 0)? as usize) {
+                    *event = Some(now);
+                }
+                Vec::new()
+            }
+            RuntimeFn::EventElapsed => {
+                let time = |number: u64| self.events.get(number as usize).copied().flatten();
+                let (Some(start), Some(end)) = (time(word(args, 0)?), time(word(args, 1)?)) else {
+                    return Err(fail("an event was not recorded".to_string()));
+                };
+                number((end as f64 - start as f64) / 1e6)
+            }
             RuntimeFn::Load => {
                 let (path, dtype, rank) = self.file(args)?;
                 let loaded = self.host.load(&path, dtype, rank).map_err(fail)?;

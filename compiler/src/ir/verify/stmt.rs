@@ -425,6 +425,7 @@ impl Checker<'_> {
         let count = match function {
             DeviceFn::Atomic(AtomicOp::Cas) => 2,
             DeviceFn::Atomic(_) => 1,
+            DeviceFn::ConstArray => values.len(),
             DeviceFn::SharedArray | DeviceFn::LocalArray => {
                 results.first().map_or(0, |result| match result {
                     Target::Array(array) => self.array_ty(*array).map_or(0, |ty| usize::from(ty.rank)),
@@ -445,7 +446,7 @@ impl Checker<'_> {
             match *result {
                 Target::Local(local) => _ = self.assigned(local),
                 Target::Array(array) => {
-                    let makes = matches!(function, DeviceFn::SharedArray | DeviceFn::LocalArray);
+                    let makes = function.makes_array();
                     self.require("C3", makes, || format!("{name} gives no array"));
                     self.array(array);
                 }

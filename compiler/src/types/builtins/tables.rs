@@ -292,6 +292,7 @@ pub(super) const METHODS: &[Row] = &[
     ("conj", Builtin::Conj),
     ("conjugate", Builtin::Conj),
     ("copy", Builtin::Copy),
+    ("copy_to_device", Builtin::CopyFrom),
     ("copy_to_host", Builtin::CopyTo),
     ("cumprod", Builtin::Cumprod),
     ("cumsum", Builtin::Cumsum),
