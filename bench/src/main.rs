@@ -8,6 +8,7 @@ mod compile;
 mod definitions;
 mod generated;
 mod gpu;
+mod gpu_start;
 mod html;
 mod overhead;
 mod peers;
@@ -195,6 +196,15 @@ fn request() -> Result<Request, String> {
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("gpu-driver") {
+        return match gpu_start::driver_only() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln_line(&error);
+                ExitCode::FAILURE
+            }
+        };
+    }
     // OpenMP's threads spin for a while after a loop, on the processors that the next contestant is to be measured on.
     // SAFETY: no other thread runs yet.
     unsafe { std::env::set_var("OMP_WAIT_POLICY", "passive") };

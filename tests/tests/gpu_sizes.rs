@@ -1,12 +1,11 @@
 //! Kernels at the lengths around warps and blocks, over arrays with gaps and backwards, on the stand-ins: the bits of the
 //! interpreter, and nothing written between the elements.
 
-use kjit::gpu::Libraries;
 use kjit::{
-    Arg, ArrayRef, ArrayRefMut, CacheDir, Config, DType, DeviceKind, Engine, EngineKind, Kernel, Module,
-    Value,
+    Arg, ArrayRefMut, CacheDir, Config, DType, DeviceKind, Engine, EngineKind, Kernel, Module, Value,
 };
-use kjit_tests::gpu::{Pair, standin, trials};
+use kjit_tests::gpu::cases::libraries;
+use kjit_tests::gpu::trials;
 use libtest_mimic::Arguments;
 
 fn main() {
@@ -21,7 +20,7 @@ fn main() {
         ("explicit kernels with shared memory", || sweep(SHARED, &[DType::F64, DType::F64])),
         ("explicit kernels with forall", || sweep(FORALL, &[DType::I64, DType::I64])),
     ];
-    libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
+    libtest_mimic::run(&args, trials(tests, libraries().err().as_deref())).exit();
 }
 
 const LENGTHS: [usize; 9] = [0, 1, 2, 31, 32, 33, 1023, 1024, 1025];
@@ -149,16 +148,11 @@ def f(x, y):
     return total[0], total[1], total[2]
 ";
 
-struct Gpu {
-    engine: Engine,
-    _pair: Pair,
-}
-
-fn gpu() -> Gpu {
-    let pair = standin().unwrap().pair("").unwrap();
-    let libraries = Libraries::default().driver(&pair.driver).nvrtc(&pair.nvrtc);
+/// On the stand-ins, or with `KJIT_TEST_GPU=real` on the machine's GPU.
+fn gpu() -> Engine {
+    let libraries = libraries().unwrap();
     let config = Config::new().device(DeviceKind::Cuda(0)).gpu_libraries(libraries).cache(CacheDir::Off);
-    Gpu { engine: Engine::new(config).unwrap(), _pair: pair }
+    Engine::new(config).unwrap()
 }
 
 fn interpreter() -> Engine {
@@ -233,7 +227,7 @@ fn text_of(value: &Value) -> String {
 /// The same bits everywhere in memory, whatever the length and the distance of elements.
 fn sweep(source: &str, dtypes: &[DType]) {
     let (gpu, interpreter) = (gpu(), interpreter());
-    let kernels = [&gpu.engine, &interpreter].map(|engine| {
+    let kernels = [&gpu, &interpreter].map(|engine| {
         Module::from_source(engine, "a.k", source).and_then(|module| module.kernel("f")).unwrap()
     });
     for stride in STRIDES {
@@ -244,8 +238,7 @@ fn sweep(source: &str, dtypes: &[DType]) {
             assert!(expected.0.is_ok() || len == 0, "{:?}", expected.0);
         }
     }
-    let report = gpu.engine.gpu_report().unwrap();
+    let report = gpu.gpu_report().unwrap();
     assert!(report.launches as usize >= STRIDES.len() * (LENGTHS.len() - 1), "{report:?}");
     assert!(report.on_processor.is_empty(), "{report:?}");
-    assert_eq!(gpu.engine.gpu().unwrap().memory().allocated_bytes, 0);
 }

@@ -103,6 +103,14 @@ pub fn compute_capability(number: usize) -> Result<(u32, u32), crate::Error> {
     Ok(Gpu::find()?.device(number)?.info().capability)
 }
 
+/// Bytes of memory that a GPU has, for all processes.
+///
+/// # Errors
+/// As [`status`].
+pub fn memory_total(number: usize) -> Result<u64, crate::Error> {
+    Ok(Gpu::find()?.device(number)?.info().memory_bytes)
+}
+
 /// Memory that kjit uses and holds on a GPU.
 ///
 /// # Errors
