@@ -425,7 +425,7 @@ impl GpuBench {
             other.map_or(String::new(), |other| format!("{:.2} x", other / own))
         };
         for row in &self.programs {
-            let aim = row.aim.map_or(String::new(), |aim| {
+            let aim = row.aim.filter(|_| !self.is_quick).map_or(String::new(), |aim| {
                 format!("{:.0} % {}", aim * 100.0, if row.of_copy >= aim { "reached" } else { "missed" })
             });
             let place = if row.on_processor.is_empty() { "" } else { " (in part on the processor)" };

@@ -216,7 +216,7 @@ fn a_gpu_that_is_not_there_is_one_clear_line() {
             String::from_utf8(output.stderr).unwrap(),
         )
     };
-    let missing = "no GPU to run on: no NVIDIA driver: libcuda was not found (tried /nowhere/libcuda.so.1)\n";
+    let missing = "no GPU to run on: no NVIDIA driver: libcuda was not found (tried /nowhere/libcuda.so.1); install it, or name it with KJIT_CUDA_DRIVER\n";
     let (code, out, err) = run(&["run", "a.k", "--device", "cuda"], "");
     assert_eq!((code, out.as_str(), err), (Some(4), "", format!("error: {missing}")));
     assert_eq!(run(&["bench", "a.k"], "cuda").0, Some(4));

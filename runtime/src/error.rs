@@ -83,15 +83,34 @@ pub struct TrapError {
 pub struct DevicePlace {
     /// Number of the GPU.
     pub device: usize,
-    /// Its block, counted along x first.
-    pub block: u32,
-    /// Its number in the block, counted along x first.
-    pub thread: u32,
+    /// Its block: x, y, z.
+    pub block: [u32; 3],
+    /// Its place in the block.
+    pub thread: [u32; 3],
+    /// How many of these the launch uses, at least 1.
+    pub axes: usize,
+}
+
+impl DevicePlace {
+    /// From numbers that count along x first, in a grid of that many blocks of that many threads.
+    pub(crate) fn new(device: usize, numbers: [u32; 2], blocks: [u32; 3], threads: [u32; 3]) -> DevicePlace {
+        let at = |number: u32, extents: [u32; 3]| {
+            let [x, y, z] = extents.map(|extent| extent.max(1));
+            if y == 1 && z == 1 { [number, 0, 0] } else { [number % x, number / x % y, number / x / y] }
+        };
+        let axes =
+            (1..3).rev().find(|&axis| blocks[axis] > 1 || threads[axis] > 1).map_or(1, |axis| axis + 1);
+        DevicePlace { device, block: at(numbers[0], blocks), thread: at(numbers[1], threads), axes }
+    }
 }
 
 impl std::fmt::Display for DevicePlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "GPU {}, block {}, thread {}", self.device, self.block, self.thread)
+        let show = |place: &[u32; 3]| match &place[..self.axes.clamp(1, 3)] {
+            [x] => x.to_string(),
+            places => format!("({})", places.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        write!(f, "GPU {}, block {}, thread {}", self.device, show(&self.block), show(&self.thread))
     }
 }
 

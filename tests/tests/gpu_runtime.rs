@@ -6,7 +6,7 @@ use kjit::{
     Arg, ArrayRef, ArrayRefMut, CacheDir, Config, DeviceKind, Engine, Error, Kernel, Module, Value, View,
     ViewMut,
 };
-use kjit_tests::gpu::{Pair, standin, trials};
+use kjit_tests::gpu::{Driver, Pair, standin, trials};
 use libtest_mimic::Arguments;
 
 fn main() {
@@ -20,6 +20,12 @@ fn main() {
         ("a warm start needs no compiler", a_warm_start_needs_no_compiler),
         ("faults of the driver are errors", faults_of_the_driver_are_errors),
         ("many threads call one kernel", many_threads_call_one_kernel),
+        ("nothing is left on the device", nothing_is_left_on_the_device),
+        ("the second device", the_second_device),
+        ("what a block of the device cannot have", what_a_block_of_the_device_cannot_have),
+        ("only what a kernel writes comes back", only_what_a_kernel_writes_comes_back),
+        ("where a thread of a grid failed", where_a_thread_of_a_grid_failed),
+        ("events tell the time of the device", events_tell_the_time_of_the_device),
     ];
     libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
 }
@@ -229,4 +235,164 @@ fn many_threads_call_one_kernel() {
         }
     });
     assert_eq!(gpu.engine.gpu().unwrap().memory().allocated_bytes, 0);
+}
+
+/// After calls that worked, that met a failing check, and that failed in the driver: no memory but the pool's, no event, one
+/// stream (the device's), and the modules are gone with the engine.
+fn nothing_is_left_on_the_device() {
+    let gpu = gpu();
+    let driver = Driver::start(&gpu._pair).unwrap();
+    let text = "
+def f(n, m):
+    x = np.zeros(n)
+    y = np.ones((n, 3))
+    start = cuda.event()
+    start.record()
+    for i in prange(m):
+        x[i] = y[i, 0] + y[i, 2]
+    end = cuda.event()
+    end.record()
+    t = start.elapsed_time(end)
+    s = 0.0
+    for i in prange(n):
+        s += x[i]
+    return s
+";
+    let text = format!("from numba import cuda\n{text}");
+    let kernel = kernel(&gpu.engine, &text);
+    for (n, m) in [(10, 10), (1000, 1000), (1000, 1001), (5000, 1), (0, 0)] {
+        let value = kernel.call(&mut [i64::into(n), i64::into(m)]);
+        assert_eq!(value.is_ok(), m <= n, "{value:?}");
+        assert_eq!(driver.count("live events"), 0, "{n}");
+    }
+    let device = gpu.engine.gpu().unwrap();
+    assert_eq!(device.memory().allocated_bytes, 0);
+    device.empty_cache().unwrap();
+    assert_eq!((driver.count("live allocations"), driver.count("live bytes")), (0, 0));
+    assert_eq!((driver.count("live host allocations"), driver.count("live streams")), (0, 1));
+    assert!(driver.count("live modules") > 0);
+    drop((kernel, gpu));
+    assert_eq!(driver.count("live modules"), 0);
+}
+
+fn the_second_device() {
+    let pair = standin().unwrap().pair("devices = 2").unwrap();
+    let libraries = Libraries::default().driver(&pair.driver).nvrtc(&pair.nvrtc);
+    let engine = |number| {
+        let config = Config::new()
+            .device(DeviceKind::Cuda(number))
+            .gpu_libraries(libraries.clone())
+            .cache(CacheDir::Off);
+        Engine::new(config)
+    };
+    let second = engine(1).unwrap();
+    let value = kernel(&second, STEPS).call(&mut [100_i64.into(), 2_i64.into()]).unwrap();
+    let expected = kernel(&processor(), STEPS).call(&mut [100_i64.into(), 2_i64.into()]).unwrap();
+    assert_eq!(text_of(&value), text_of(&expected));
+    let device = second.gpu().unwrap();
+    assert_eq!((device.number(), device.name()), (1, "stand-in 1"));
+    assert!(device.memory().reserved_bytes > 0);
+    assert_eq!(device.gpu().device(0).unwrap().memory().reserved_bytes, 0);
+    let error = engine(2).unwrap_err().to_string();
+    assert_eq!(error, "no GPU to run on: there is no GPU 2: the driver sees 2 devices");
+}
+
+/// Sums of blocks in dynamic shared memory.
+const SUMS: &str = "
+from numba import cuda, float64
+
+@cuda.jit
+def sums(x, out, m):
+    s = cuda.shared.array(0, float64)
+    t = cuda.threadIdx.x
+    for k in range(t, m, cuda.blockDim.x):
+        s[k] = x[k % x.size]
+    cuda.syncthreads()
+    if t == 0:
+        for k in range(m):
+            out[cuda.blockIdx.x] += s[k]
+
+def f(x, out, m):
+    sums[out.size, 64, 0, 8 * m](x, out, m)
+";
+
+fn what_a_block_of_the_device_cannot_have() {
+    let gpu = gpu();
+    let kernel = kernel(&gpu.engine, SUMS);
+    let call = |m: i64| {
+        let (x, mut out) = (vec![0.5; 100], vec![0.0; 2]);
+        let result =
+            kernel.call(&mut [Arg::from(View::from(&x)), Arg::from(ViewMut::from(&mut out)), m.into()]);
+        (result.map(drop).map_err(|error| error.to_string()), out)
+    };
+    assert_eq!(call(1000), (Ok(()), vec![500.0; 2]));
+    // Beyond 48 KiB, which the driver must be told of.
+    assert_eq!(call(10_000), (Ok(()), vec![5000.0; 2]));
+    assert_eq!(call(1000), (Ok(()), vec![500.0; 2]));
+    let (error, out) = call(100_000);
+    let error = error.unwrap_err();
+    assert!(
+        error.contains("800000 bytes of dynamic shared memory were asked for; a block of GPU 0"),
+        "{error}"
+    );
+    assert_eq!(out, [0.0; 2]);
+    assert_eq!(call(1000), (Ok(()), vec![500.0; 2]), "the device goes on working");
+}
+
+fn only_what_a_kernel_writes_comes_back() {
+    let gpu = gpu();
+    let (x, mut out) = (vec![0.5; 10_000], vec![0.0; 2]);
+    kernel(&gpu.engine, SUMS)
+        .call(&mut [Arg::from(View::from(&x)), Arg::from(ViewMut::from(&mut out)), 1000_i64.into()])
+        .unwrap();
+    let report = report(&gpu);
+    // The error record comes back, too.
+    assert!(report.to_device_bytes >= 80_000 && report.to_host_bytes < 1000, "{report:?}");
+}
+
+fn where_a_thread_of_a_grid_failed() {
+    let text = "
+from numba import cuda
+
+@cuda.jit
+def k(x, at):
+    i, j, l = cuda.grid(3)
+    x[i, at[j * 2 + l]] = 1.0
+
+def f(x, at):
+    k[(3, 2, 1), (2, 2, 2)](x, at)
+";
+    let gpu = gpu();
+    let mut x = vec![0.0; 60];
+    let at: Vec<i64> = vec![0, 1, 2, 3, 4, 5, 10, 7];
+    let view = ViewMut::<f64, 2>::new(&mut x, [6, 10]).unwrap();
+    let error =
+        kernel(&gpu.engine, text).call(&mut [Arg::from(view), Arg::from(View::from(&at))]).unwrap_err();
+    let Error::Trap(trap) = error else { panic!("{error}") };
+    assert_eq!(trap.message, "index 10 is out of range for axis 1 of `x` with size 10");
+    // The lowest thread with j = 3 and l = 0, in the order of the grid: block (0, 1, 0), thread (0, 1, 0).
+    assert_eq!(trap.place.unwrap().to_string(), "GPU 0, block (0, 1, 0), thread (0, 1, 0)");
+}
+
+fn events_tell_the_time_of_the_device() {
+    let text = "
+from numba import cuda
+
+def f(n):
+    x = np.zeros(n)
+    start, end = cuda.event(), cuda.event()
+    start.record()
+    for i in prange(n):
+        x[i] = i
+    end.record()
+    return start.elapsed_time(end)
+";
+    let gpu = gpu();
+    let time = kernel(&gpu.engine, text).call(&mut [1000_i64.into()]).unwrap();
+    assert!(time.as_f64().unwrap() >= 0.0);
+    let broken = gpu_with("fail = cuEventElapsedTime_v2:700@0", CacheDir::Off);
+    let error = kernel(&broken.engine, text).call(&mut [1000_i64.into()]).unwrap_err();
+    assert!(error.to_string().contains("is lost to this process"), "{error}");
+    // No device, no driver's clock.
+    assert!(kernel(&processor(), text).call(&mut [1000_i64.into()]).unwrap().as_f64().unwrap() >= 0.0);
 }

@@ -27,7 +27,12 @@ pub(super) fn compiled(
         source: kernels.source,
         options: kernels.options,
         tells_host_access: false,
-        loops: kernels.loops.into_values().map(|(_, found)| found).collect(),
+        loops: kernels
+            .loops
+            .into_values()
+            .chain(kernels.kernels.into_values())
+            .map(|(_, found)| found)
+            .collect(),
     };
     if kind == EmitKind::Ptx { ptx(session, &grid, wanted) } else { sass(session, &grid, wanted) }
 }
@@ -78,7 +83,9 @@ fn sass(session: &Session, grid: &GridProgram, wanted: Option<u32>) -> Result<St
 /// NVRTC, and the architecture: the one asked for, else the GPU's, else 9.0 if NVRTC knows that.
 fn compiler(grid: &GridProgram, wanted: Option<u32>) -> Result<(Nvrtc, u32), Failure> {
     if !grid.loops.iter().any(|one| matches!(one, GridLoop::Mapped(_))) {
-        return Err(Failure::usage("no loop of this function runs on a GPU (`kjit emit remarks` says why)"));
+        return Err(Failure::usage(
+            "no loop of this function runs on a GPU (the end of `kjit emit cuda` says why)",
+        ));
     }
     let libraries = Libraries::from_environment();
     let nvrtc = find_nvrtc(&libraries, None).map_err(|why| Failure::environment(why.to_string()))?;

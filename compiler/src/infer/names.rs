@@ -83,11 +83,19 @@ impl FnCtx<'_, '_> {
                 }
             }
         }
-        if self.ctx.functions.contains_key(name) {
+        if let Some(&function) = self.ctx.functions.get(name) {
+            let help = match self.ctx.role(function) {
+                super::device::Role::Kernel => {
+                    format!(
+                        "launch it here: `{name}[blocks, threads](...)`; a launch cannot be stored for later"
+                    )
+                }
+                _ => format!("call it: `{name}(...)`; functions cannot be stored or passed on"),
+            };
             return self.report(
                 Diagnostic::error(Code::K202, span, format!("the function `{name}` is used as a value"))
                     .primary("not called")
-                    .help(format!("call it: `{name}(...)`; functions cannot be stored or passed on")),
+                    .help(help),
             );
         }
         let Some(path) = self.ctx.path(id) else { return Val::ERROR };

@@ -134,6 +134,8 @@ struct State {
     records: Option<DeviceBuffer>,
     /// How many records may have something new.
     unread: usize,
+    /// The shapes of their launches.
+    shapes: Vec<LaunchShape>,
     /// Status of a failure that was found; the call ends with it.
     failed: i32,
     /// What ended the call.
@@ -481,7 +483,10 @@ impl State {
         // SAFETY: the arguments are those that the back end declared for the kernel; addresses among them are those of buffers
         // that live until the stream is waited for, or wait for their next use on the same stream.
         unsafe { code.kernel.launch(&stream, shape, &mut self.arguments, &code.name)? };
-        self.unread += usize::from(launch.can_fail);
+        if launch.can_fail {
+            self.unread += 1;
+            self.shapes.push(shape);
+        }
         for (array, used) in launch.arrays.iter().zip(&uses) {
             if array.is_changed() {
                 self.residency.mark_changed(used);
@@ -538,11 +543,11 @@ impl State {
         let (Some(buffer), 1..) = (&mut self.records, self.unread) else { return Ok(self.failed) };
         let mut bytes = vec![0_u8; self.unread * RECORD_BYTES];
         self.unread = 0;
+        let shapes = std::mem::take(&mut self.shapes);
         buffer.read(0, &mut bytes)?;
         let (records, _) = bytes.as_chunks::<RECORD_BYTES>();
-        let Some(record) = records.iter().map(read_record).find(|record| record.code != 0) else {
-            return Ok(self.failed);
-        };
+        let mut found = records.iter().map(read_record).zip(&shapes).filter(|(record, _)| record.code != 0);
+        let Some((record, shape)) = found.next() else { return Ok(self.failed) };
         bytes.fill(0);
         buffer.write(0, &bytes)?;
         if self.failed != 0 {
@@ -550,7 +555,8 @@ impl State {
         }
         ctx.trap_args = record.args;
         let device = gpu.device().number();
-        ctx.device_place = Some(Box::new(DevicePlace { device, block: record.block, thread: record.thread }));
+        let place = DevicePlace::new(device, [record.block, record.thread], shape.grid, shape.block);
+        ctx.device_place = Some(Box::new(place));
         self.failed = i32::try_from(record.code).unwrap_or(status::SERVICE);
         Ok(self.failed)
     }

@@ -156,6 +156,7 @@ impl Setup {
             native: &self.native,
             source: &self.source,
             gpu: Some(GpuCall::default()),
+            events: crate::exec::events::Events::default(),
         };
         let mut ctx = Context::new(&shared);
         let gpu = shared.gpu.as_ref().unwrap();

@@ -86,7 +86,15 @@ pub(crate) fn candidates(libraries: &Libraries) -> Vec<Place> {
 /// # Errors
 /// Every folder that was looked in.
 pub fn find_tool(libraries: &Libraries, name: &str) -> Result<PathBuf, Vec<String>> {
-    let mut folders = libraries.programs.clone();
+    let mut folders = Vec::new();
+    for folder in &libraries.programs {
+        if !folders.contains(folder) {
+            folders.push(folder.clone());
+        }
+    }
+    // Beside the compiler that somebody named: packages of one toolkit share a folder.
+    let named = libraries.nvrtc.iter().flat_map(|path| path.ancestors().take(3));
+    folders.extend(named.map(|folder| folder.join("bin")).filter(|folder| folder.is_dir()));
     folders.extend(libraries.toolkits.iter().map(|(_, root)| root.join("bin")));
     let prefixes = libraries
         .python

@@ -248,7 +248,8 @@ mod tests {
         assert!(tried.reason.contains("No such file"), "{}", tried.reason);
         assert_eq!(
             error.to_string(),
-            "no NVIDIA driver: libcuda was not found (tried /nowhere/libcuda.so.1)"
+            "no NVIDIA driver: libcuda was not found (tried /nowhere/libcuda.so.1); install it, or name it with \
+             KJIT_CUDA_DRIVER"
         );
     }
 

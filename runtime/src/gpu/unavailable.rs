@@ -100,7 +100,11 @@ impl fmt::Display for GpuUnavailable {
         };
         match self {
             GpuUnavailable::NoDriver { tried } => {
-                write!(f, "no NVIDIA driver: libcuda was not found (tried {})", list(tried))
+                write!(
+                    f,
+                    "no NVIDIA driver: libcuda was not found (tried {}); install it, or name it with KJIT_CUDA_DRIVER",
+                    list(tried)
+                )
             }
             GpuUnavailable::NoDevice { hint } => {
                 f.write_str("the NVIDIA driver sees no device")?;

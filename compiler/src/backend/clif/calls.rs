@@ -1,10 +1,11 @@
 //! Calls: functions of the image, services of the runtime, printing, filling, copying.
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types as clif};
 use cranelift_frontend::Variable;
 
 use super::func::Emitter;
-use crate::ir::abi::{array_words, dtype_code, table};
+use crate::ir::abi::{array_words, dtype_code, status, table};
 use crate::ir::runtime_fn::ServiceTy;
 use crate::ir::{
     ArrayId, ExprId, FuncId, LocalId, MessageId, Operand, Param, Ret, RuntimeFn, Target, TrapId, walk,
@@ -161,11 +162,27 @@ impl Emitter<'_> {
         let status = self.call_table(table::service(function), "iii>w", &[self.ctx, args_area, results_area]);
         if let Some(status) = status {
             match trap {
-                Some(trap) => self.trap_if(status, trap, &[]),
+                Some(trap) => self.service_failed(status, trap),
                 None => self.propagate(status),
             }
         }
         self.load_results(results, results_area);
+    }
+
+    /// Goes on if the status is 0. What the service itself refuses is the trap; what it only passes on (a device that failed, no
+    /// memory) stays what it is.
+    fn service_failed(&mut self, status: Value, trap: TrapId) {
+        let (cold, next) = (self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(status, cold, &[], next, &[]);
+        self.b.set_cold_block(cold);
+        self.b.switch_to_block(cold);
+        self.b.seal_block(cold);
+        let is_own = self.b.ins().icmp_imm_s(IntCC::Equal, status, i64::from(status::SERVICE));
+        self.trap_if(is_own, trap, &[]);
+        let fail = self.fail_block();
+        self.b.ins().jump(fail, &[status.into()]);
+        self.b.switch_to_block(next);
+        self.b.seal_block(next);
     }
 
     /// A service that takes its operands in registers and cannot fail.

@@ -438,7 +438,7 @@ impl<'a> Emitter<'a> {
     // Exits.
 
     /// Where errors end: returns its parameter.
-    fn fail_block(&mut self) -> Block {
+    pub(super) fn fail_block(&mut self) -> Block {
         if let Some(block) = self.fail_block {
             return block;
         }
