@@ -136,7 +136,7 @@ impl Writer<'_, '_> {
             } else if function == DeviceFn::ConstArray {
                 let elements: Vec<String> =
                     elements.iter().map(|&value| literal(dtype.widened(), value).code).collect();
-                self.put(&format!("static const {kind} {name}[{}] = {{", elements.len()));
+                self.put(&format!("static __constant__ const {kind} {name}[{}] = {{", elements.len()));
                 for row in elements.chunks(8) {
                     self.put(&format!("    {},", row.join(", ")));
                 }
