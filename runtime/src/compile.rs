@@ -260,7 +260,14 @@ fn back(mut front: Front, kernel: &KernelInner, watch: &mut Stopwatch) -> Result
     pipeline::optimize(&mut front, None);
     watch.lap("passes");
     let mut artifact = SCRATCH.with(|scratch| {
-        pipeline::native(front, &engine.target, &mut scratch.borrow_mut()).map_err(Error::Internal)
+        let scratch = &mut scratch.borrow_mut();
+        let threads = engine.threads();
+        let artifact = if threads > 1 {
+            pipeline::native_by(front, &engine.target, scratch, &mut engine.helpers.team(threads))
+        } else {
+            pipeline::native(front, &engine.target, scratch)
+        };
+        artifact.map_err(Error::Internal)
     })?;
     if let Some((kernels, tells_host_access)) = grid {
         pipeline::attach(&mut artifact, kernels, tells_host_access);

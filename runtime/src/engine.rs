@@ -13,6 +13,7 @@ use crate::exec::memory::Account;
 use crate::exec::pool::PoolCell;
 use crate::gpu::EngineGpu;
 use crate::hooks::Progress;
+use crate::jobs::Helpers;
 use crate::module::SourceText;
 use crate::target::{self, TargetCpu};
 
@@ -37,6 +38,7 @@ pub(crate) struct EngineInner {
     /// Why code for the target cannot run on this machine, if so.
     pub(crate) cannot_run: Option<String>,
     pub(crate) pool: PoolCell,
+    pub(crate) helpers: Helpers,
     pub(crate) account: Arc<Account>,
     pub(crate) cache: Option<Cache>,
     cache_warning: Option<CacheWarning>,
@@ -84,6 +86,7 @@ impl Engine {
             cannot_run: target::check_runs_here(&target).err(),
             target,
             pool: PoolCell::default(),
+            helpers: Helpers::default(),
             account: Arc::new(Account::default()),
             interrupt: Arc::new(AtomicU32::new(0)),
             gpu,

@@ -33,6 +33,7 @@ mod exec;
 pub mod gpu;
 mod hooks;
 mod interp;
+mod jobs;
 mod kernel;
 mod module;
 mod native;

@@ -154,7 +154,22 @@ pub fn optimize(front: &mut Front, after: Option<&str>) -> PassReport {
 /// # Errors
 /// The text of an internal error.
 pub fn native(front: Front, target: &Target, scratch: &mut clif::Scratch) -> Result<Artifact, String> {
-    let mut artifact = clif::compile(&front.program, front.signature, target, scratch)?;
+    native_by(front, target, scratch, &mut clif::InTurn::default())
+}
+
+/// Machine code, made by `runner`.
+///
+/// # Errors
+/// As [`native`].
+pub fn native_by(
+    front: Front,
+    target: &Target,
+    scratch: &mut clif::Scratch,
+    runner: &mut dyn clif::Runner,
+) -> Result<Artifact, String> {
+    let options = clif::CodegenOptions::default();
+    let (mut artifact, _) =
+        clif::compile_by(&front.program, front.signature, target, scratch, options, runner)?;
     artifact.warnings = front.warnings;
     Ok(artifact)
 }

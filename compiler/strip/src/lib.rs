@@ -18,7 +18,7 @@ pub mod verify;
 pub mod walk;
 
 pub use build::Builder;
-pub use emit::{Code, Tier, Unsupported, emit};
+pub use emit::{Code, Scratch, Tier, Unsupported, emit, emit_with};
 pub use ir::Strip;
 pub use narrow::narrow;
 pub use verify::{Violation, verify};

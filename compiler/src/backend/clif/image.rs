@@ -4,8 +4,10 @@ use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, UserFuncName};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_codegen::{CompiledCode, FinalizedRelocTarget};
+use rustc_hash::FxHashMap;
 
 use super::isa::Abilities;
+use super::jobs::StripSource;
 use crate::base::{EntitySet, Span};
 use crate::ir::artifact::LaunchSite;
 use crate::ir::{FuncId, ParallelBody};
@@ -22,10 +24,12 @@ pub(super) struct Unit {
     pub bodies: EntitySet<FuncId>,
     /// Which vector code the processor runs.
     pub vectors: Vectors,
-    /// Strips by number.
-    pub strips: Vec<StripCode>,
-    /// What became of the loops with strips.
+    /// Strips of the function that is being written down, with their numbers.
+    pub strips: Vec<(u32, StripSource)>,
+    /// What became of the loops with strips, by number.
     pub said: Vec<Said>,
+    /// Strips that turned out to have no code, and why.
+    pub refused: FxHashMap<u32, String>,
     /// Places in the source by number, if asked for.
     pub lines: Option<Vec<Span>>,
 }
@@ -47,13 +51,6 @@ pub(super) enum Vectors {
     Narrow(Vec<String>),
     /// By `kjit_strip`.
     Wide(kjit_strip::Tier),
-}
-
-/// The code of a strip, or what it will be made from.
-pub(super) enum StripCode {
-    Wide(Vec<u8>),
-    /// With the number of lanes.
-    Narrow(kjit_strip::Strip, u32),
 }
 
 /// Name space of functions of the program in Cranelift's names.

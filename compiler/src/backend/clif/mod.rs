@@ -6,7 +6,7 @@
 //! constants. Reads nothing of the machine it runs on: the processor is a value.
 //!
 //! `func` holds the state of one function and its frame, `stmt` and `expr` walk the tree, `arrays`, `calls` and
-//! `parallel` are what their names say, `image` puts functions together.
+//! `parallel` are what their names say; what takes long is done in `jobs`, and `image` puts the functions together.
 
 mod arrays;
 mod calls;
@@ -16,6 +16,7 @@ mod func;
 mod held;
 mod image;
 mod isa;
+mod jobs;
 mod parallel;
 mod partials;
 mod stmt;
@@ -27,10 +28,8 @@ mod truncation;
 
 use std::fmt::Write;
 
-use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
-use cranelift_codegen::print_errors::pretty_error;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::base::target::Target;
@@ -38,7 +37,10 @@ use crate::base::{EntityRef, Span};
 use crate::ir::{Artifact, EntryPoint, FuncId, Program, Remark, Signature};
 use facts::Reach;
 use func::{Emitter, Shape};
-use image::{Image, Said, StripCode, Unit};
+use image::{Image, Said, Unit};
+use jobs::{Code, StripSource, Work};
+pub use jobs::{InTurn, Job, Piece, Runner};
+use rustc_hash::FxHashMap;
 
 /// Of the code generator.
 pub const CRANELIFT_VERSION: &str = cranelift_codegen::VERSION;
@@ -57,8 +59,14 @@ pub struct CodegenOptions {
 pub struct Scratch {
     context: Option<Box<cranelift_codegen::Context>>,
     builder: FunctionBuilderContext,
+    /// Functions to write the next ones into.
+    functions: Vec<Box<Function>>,
+    strips: kjit_strip::Scratch,
     isa: Option<(Target, bool, OwnedTargetIsa)>,
 }
+
+/// Functions that are kept to write the next ones into.
+const SPARE_FUNCTIONS: usize = 16;
 
 /// For stretches of the image in order: byte offset, and the place in the source that the code comes from.
 pub type LineTable = Vec<(u32, Span)>;
@@ -113,36 +121,95 @@ pub fn compile_with(
     scratch: &mut Scratch,
     options: CodegenOptions,
 ) -> Result<(Artifact, LineTable), String> {
+    compile_by(program, signature, target, scratch, options, &mut InTurn::default())
+}
+
+/// As [`compile_with`]; the code is made by `runner`.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_by(
+    program: &Program,
+    signature: Signature,
+    target: &Target,
+    scratch: &mut Scratch,
+    options: CodegenOptions,
+    runner: &mut dyn Runner,
+) -> Result<(Artifact, LineTable), String> {
     let isa = scratch.isa(target, options)?;
-    let mut context = scratch.context.take().unwrap_or_else(|| Box::new(cranelift_codegen::Context::new()));
-    let mut image = Image::default();
-    let mut entry = 0;
-    let mut builder = std::mem::take(&mut scratch.builder);
-    let result = build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
-        context.clear();
-        std::mem::swap(&mut context.func, func);
-        context
-            .compile(&*isa, &mut ControlPlane::default())
-            .map_err(|error| pretty_error(error.func, error.inner))?;
-        let compiled = context.compiled_code().ok_or("no code")?;
-        let offset = image.push(id, &context.func, compiled, &*isa, options.lines)?;
-        if is_entry {
-            entry = offset;
-        }
-        std::mem::swap(&mut context.func, func);
-        Ok(())
-    });
-    scratch.context = Some(context);
-    // After an error the builder is in the middle of a function; a fresh one takes its place.
-    let (unit, reach) = result?;
-    scratch.builder = builder;
-    for (number, strip) in unit.strips.iter().enumerate() {
-        match strip {
-            StripCode::Wide(code) => image.push_strip(number as u32, code)?,
-            StripCode::Narrow(strip, lanes) => {
-                image.push_strip(number as u32, &strip128::compile(strip, *lanes, &*isa)?)?;
+    let mut refused = FxHashMap::default();
+    loop {
+        let mut builder = std::mem::take(&mut scratch.builder);
+        let reach = facts::reach(program);
+        runner.expect(reach.order.len());
+        let sink = &mut |written: Written<'_>| {
+            let Written { id, func, is_entry, strips, more } = written;
+            let mut own = scratch.functions.pop().unwrap_or_else(|| Box::new(Function::new()));
+            std::mem::swap(&mut *own, func);
+            let job = Job { isa: isa.clone(), work: Work::Function { id, func: own, is_entry } };
+            runner.put(job, more || !strips.is_empty(), scratch);
+            let count = strips.len();
+            for (k, (number, source)) in strips.into_iter().enumerate() {
+                let job = Job { isa: isa.clone(), work: Work::Strip(number, Box::new(source)) };
+                runner.put(job, more || k + 1 < count, scratch);
+            }
+            Ok(())
+        };
+        // After an error the builder is in the middle of a function; a fresh one takes its place.
+        let mut unit = build(program, target, &*isa, options, &reach, refused, &mut builder, sink)?;
+        scratch.builder = builder;
+        let mut codes = Vec::new();
+        for piece in runner.pieces(scratch) {
+            match piece.0? {
+                Code::Refused(number, reason) => {
+                    unit.refused.insert(number, reason);
+                }
+                code => codes.push(code),
             }
         }
+        if unit.said.iter().zip(0..).any(|(said, number)| said.is_done && unit.refused.contains_key(&number)) {
+            // Rare: these loops stay scalar, so the functions that they are in are other ones.
+            refused = unit.refused;
+            continue;
+        }
+        return assemble(program, signature, &*isa, options, unit, &reach, codes, scratch);
+    }
+}
+
+/// Puts the pieces together.
+fn assemble(
+    program: &Program,
+    signature: Signature,
+    isa: &dyn TargetIsa,
+    options: CodegenOptions,
+    mut unit: Unit,
+    reach: &Reach,
+    codes: Vec<Code>,
+    scratch: &mut Scratch,
+) -> Result<(Artifact, LineTable), String> {
+    let mut image = Image::default();
+    let mut entry = 0;
+    let mut strips = Vec::new();
+    for code in codes {
+        match code {
+            Code::Function { id, func, compiled, is_entry } => {
+                let offset = image.push(id, &func, &compiled, isa, options.lines)?;
+                if is_entry {
+                    entry = offset;
+                }
+                if scratch.functions.len() < SPARE_FUNCTIONS {
+                    scratch.functions.push(func);
+                }
+            }
+            Code::Strip(number, bytes, said) => {
+                unit.said[number as usize].text = said;
+                strips.push((number, bytes));
+            }
+            Code::Refused(..) => {}
+        }
+    }
+    for (number, bytes) in strips {
+        image.push_strip(number, &bytes)?;
     }
     image.link()?;
     let mut parallels = Vec::with_capacity(unit.parallels.len());
@@ -205,12 +272,15 @@ pub fn print_clif(program: &Program, target: &Target) -> String {
     let options = CodegenOptions::default();
     let mut builder = FunctionBuilderContext::new();
     let result = isa::build_isa(target, options).and_then(|isa| {
-        build(program, target, &*isa, options, &mut builder, &mut |id, func, is_entry| {
+        let sink = &mut |written: Written<'_>| {
+            let Written { id, func, is_entry, .. } = written;
             let name = id.map_or("entry", |id| program.funcs[id].name.as_str());
             let role = if is_entry { " (entry)" } else { "" };
             let _ = writeln!(text, "; {name}{role}\n{}", func.display());
             Ok(())
-        })
+        };
+        let reach = facts::reach(program);
+        build(program, target, &*isa, options, &reach, FxHashMap::default(), &mut builder, sink)
     });
     if let Err(error) = result {
         let _ = writeln!(text, "; error: {error}");
@@ -218,19 +288,33 @@ pub fn print_clif(program: &Program, target: &Target) -> String {
     text
 }
 
-/// What becomes of a finished function: the id that calls name it by, the function, and whether the host enters there.
-type Sink<'a> = dyn FnMut(Option<FuncId>, &mut Function, bool) -> Result<(), String> + 'a;
+/// A function that is written down.
+struct Written<'a> {
+    /// What calls name it by.
+    id: Option<FuncId>,
+    func: &'a mut Function,
+    /// The host enters there.
+    is_entry: bool,
+    /// Its strips with their numbers.
+    strips: Vec<(u32, StripSource)>,
+    /// Other functions follow.
+    more: bool,
+}
 
-/// Makes the Cranelift functions of all that is reachable, the entry first.
+/// What becomes of a function that is written down.
+type Sink<'a> = dyn FnMut(Written<'_>) -> Result<(), String> + 'a;
+
+/// Makes the Cranelift functions of all that is reachable, the entry first; strips that were `refused` are left out.
 fn build(
     program: &Program,
     target: &Target,
     isa: &dyn TargetIsa,
     options: CodegenOptions,
+    reach: &Reach,
+    refused: FxHashMap<u32, String>,
     builder: &mut FunctionBuilderContext,
     sink: &mut Sink<'_>,
-) -> Result<(Unit, Reach), String> {
-    let reach = facts::reach(program);
+) -> Result<Unit, String> {
     let mut unit = Unit {
         abilities: isa::abilities(isa, target),
         frontend_config: isa.frontend_config(),
@@ -239,6 +323,7 @@ fn build(
         vectors: strips::vectors(target),
         strips: Vec::new(),
         said: Vec::new(),
+        refused,
         bodies: reach.is_body.clone(),
         lines: options.lines.then(Vec::new),
     };
@@ -247,9 +332,9 @@ fn build(
     let is_wrapped = reach.is_called.contains(program.entry);
     if is_wrapped {
         wrap_entry(program, &mut unit, &mut clif, builder)?;
-        sink(None, &mut clif, true)?;
+        sink(Written { id: None, func: &mut clif, is_entry: true, strips: Vec::new(), more: true })?;
     }
-    for &id in &reach.order {
+    for (k, &id) in reach.order.iter().enumerate() {
         let func = &program.funcs[id];
         let shape = if id == program.entry && !is_wrapped {
             Shape::Entry
@@ -268,9 +353,11 @@ fn build(
         emitter.at(func.span);
         let falls_through = emitter.block(&func.body)?;
         emitter.finish(falls_through)?;
-        sink(Some(id), &mut clif, shape == Shape::Entry)?;
+        let strips = std::mem::take(&mut unit.strips);
+        let (is_entry, more) = (shape == Shape::Entry, k + 1 < reach.order.len());
+        sink(Written { id: Some(id), func: &mut clif, is_entry, strips, more })?;
     }
-    Ok((unit, reach))
+    Ok(unit)
 }
 
 /// The host's way into a function that other functions call too: words to arguments, results to words.

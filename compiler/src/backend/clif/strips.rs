@@ -26,7 +26,8 @@ use cranelift_frontend::Variable;
 use kjit_strip::ir::Combine;
 
 use super::func::{Emitter, machine_type};
-use super::image::{STRIPS, Said, StripCode, Vectors};
+use super::image::{STRIPS, Said, Vectors};
+use super::jobs::StripSource;
 use super::partials::Regrouped;
 use super::strip128;
 use crate::base::target::{Target, Tier};
@@ -62,11 +63,9 @@ impl Emitter<'_> {
     /// What the strip does of a loop; what is left of it.
     pub(super) fn strip(&mut self, l: &Loop, lo: Value, hi: Value, partials: &[Regrouped]) -> Option<Rest> {
         let plan = l.strip.as_deref()?;
-        let code = self.strip_code(l, plan)?;
+        let number = self.number(l, plan)?;
         // What does not do the last block under a mask leaves partial results.
-        let is_whole = !plan.totals.is_empty() && matches!(code, StripCode::Wide(_));
-        let number = self.unit.strips.len() as u32;
-        self.unit.strips.push(code);
+        let is_whole = !plan.totals.is_empty() && matches!(self.unit.vectors, Vectors::Wide(_));
         if !is_whole {
             self.fill_partials(partials);
         }
@@ -114,35 +113,31 @@ impl Emitter<'_> {
         Some(from)
     }
 
-    /// The strip's code; nothing if it can't be had.
-    fn strip_code(&mut self, l: &Loop, plan: &StripPlan) -> Option<StripCode> {
-        let (code, text) = match self.made(plan) {
-            Ok((code, text)) => (Some(code), text),
-            Err(text) => (None, text),
+    /// The strip's number; nothing if it has no code. What it will be made from goes to the unit.
+    fn number(&mut self, l: &Loop, plan: &StripPlan) -> Option<u32> {
+        let number = self.unit.said.len() as u32;
+        let source = match self.unit.refused.get(&number) {
+            Some(reason) => Err(reason.clone()),
+            None => self.source(plan),
         };
         let span = self.func.loops[l.id].span;
-        self.unit.said.push(Said { span, is_done: code.is_some(), text });
-        code
+        let (is_done, text) = match &source {
+            // The job will say more.
+            Ok(_) => (true, String::new()),
+            Err(reason) => (false, reason.clone()),
+        };
+        self.unit.said.push(Said { span, is_done, text });
+        self.unit.strips.push((number, source.ok()?));
+        Some(number)
     }
 
-    /// The strip's code and what it is like, or why there is none.
-    fn made(&self, plan: &StripPlan) -> Result<(StripCode, String), String> {
+    /// What the strip's code will be made from, or why there will be none.
+    fn source(&self, plan: &StripPlan) -> Result<StripSource, String> {
         match &self.unit.vectors {
             Vectors::None => Err("not vectorised: not for this processor".to_owned()),
             Vectors::Wide(tier) => {
-                let code = kjit_strip::emit(&plan.strip, *tier)
-                    .map_err(|error| format!("not vectorised: {}", error.reason))?;
-                let head = match plan.first_store.filter(|_| code.remarks.head) {
-                    Some(array) => format!(", head aligned to `{}`", self.func.arrays[array].name),
-                    None => String::new(),
-                };
-                let kjit_strip::emit::Remarks { ty, per_register, .. } = code.remarks;
-                let unroll = match code.lanes / per_register {
-                    0 | 1 => String::new(),
-                    unroll => format!(", unrolled {unroll}"),
-                };
-                let text = format!("vectorised {} x {ty}{unroll}{head}", per_register.min(code.lanes));
-                Ok((StripCode::Wide(code.bytes), text))
+                let first_store = plan.first_store.map(|array| self.func.arrays[array].name.clone());
+                Ok(StripSource::Wide { strip: plan.strip.clone(), tier: *tier, first_store })
             }
             Vectors::Narrow(features) => {
                 let mut strip = kjit_strip::narrow(&plan.strip);
@@ -151,7 +146,7 @@ impl Emitter<'_> {
                 }
                 let lanes = strip128::lanes(&strip, &self.unit.abilities, features)
                     .ok_or("not vectorised: 128-bit vectors lack what it takes")?;
-                Ok((StripCode::Narrow(strip, lanes), format!("vectorised, {lanes} lanes in 128-bit vectors")))
+                Ok(StripSource::Narrow(strip, lanes))
             }
         }
     }

@@ -257,18 +257,21 @@ fn environment(evex: bool) -> MachineEnv {
 }
 
 /// Allocates.
-pub(crate) fn allocate(flat: &Flat) -> Result<regalloc2::Output, RegAllocError> {
+pub(crate) fn allocate<'a>(
+    flat: &Flat,
+    ctx: &'a mut regalloc2::Ctx,
+) -> Result<&'a regalloc2::Output, RegAllocError> {
     let options = regalloc2::RegallocOptions {
         verbose_log: false,
         validate_ssa: cfg!(debug_assertions),
         algorithm: regalloc2::Algorithm::Ion,
     };
     let env = environment(flat.evex);
-    let output = regalloc2::run(flat, &env, &options)?;
+    let output = regalloc2::run_with_ctx(flat, &env, &options, ctx)?;
     #[cfg(debug_assertions)]
     {
         let mut checker = regalloc2::checker::Checker::new(flat, &env);
-        checker.prepare(&output);
+        checker.prepare(output);
         if let Err(errors) = checker.run() {
             debug_assert!(false, "{errors:?}");
         }

@@ -71,22 +71,42 @@ impl std::fmt::Display for Unsupported {
 
 impl std::error::Error for Unsupported {}
 
+/// Memory that is used again from one strip to the next.
+#[derive(Default)]
+pub struct Scratch {
+    registers: regalloc2::Ctx,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
 /// Machine code of a verified strip.
 ///
 /// # Errors
 /// [`Unsupported`] names what the tier cannot do; the loop stays scalar then.
 pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
-    emit_as_it_is(&crate::narrow::narrow(strip), tier)
+    emit_with(strip, tier, &mut Scratch::default())
+}
+
+/// As [`emit`], for many strips one after the other.
+///
+/// # Errors
+/// As there.
+pub fn emit_with(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Code, Unsupported> {
+    emit_as_it_is(&crate::narrow::narrow(strip), tier, scratch)
 }
 
 /// The same without narrower lanes where they would do.
-fn emit_as_it_is(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
+fn emit_as_it_is(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Code, Unsupported> {
     let mut at_most = u32::MAX;
     loop {
         let lowered = crate::legal::lower(strip, tier, at_most)?;
         let evex = lowered.func.evex;
         let (flat, pool) = alloc::flatten(lowered.func);
-        let output = alloc::allocate(&flat)
+        let output = alloc::allocate(&flat, &mut scratch.registers)
             .map_err(|error| Unsupported::new(format!("register allocation: {error}")))?;
         let frame_bytes = output.num_spillslots * 8;
         // The estimate was wrong by far: fewer lanes.
@@ -99,7 +119,7 @@ fn emit_as_it_is(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
         if frame_bytes > MOST_FRAME {
             return Err(Unsupported::new("too many values are alive at once"));
         }
-        let (bytes, code_bytes, spills) = finish::finish(&flat, &output, &pool, evex);
+        let (bytes, code_bytes, spills) = finish::finish(&flat, output, &pool, evex);
         return Ok(Code {
             bytes,
             lanes: lowered.lanes,
