@@ -189,7 +189,11 @@ impl Checker<'_> {
     fn inst(&mut self, inst: &Inst, here: &mut Vec<Value>) {
         match inst {
             Inst::Let { value, op } => {
-                op.for_each_operand(|operand| self.operand(operand, &format!("operand of {value}")));
+                op.for_each_operand(|operand| {
+                    if !self.scope[operand] {
+                        self.operand(operand, &format!("operand of {value}"));
+                    }
+                });
                 if let Err(text) = types::check(self.strip, *value, op) {
                     self.fail("S2", text);
                 }

@@ -72,7 +72,7 @@ impl Emitter<'_> {
     /// The value of a word.
     pub(super) fn word(&mut self, word: Word) -> Value {
         match word {
-            Word::Const(value) => self.b.ins().iconst(clif::I64, value),
+            Word::Const(value) => self.int(clif::I64, value),
             Word::Value(value) => value,
             Word::Var(var) => self.b.use_var(var),
         }
@@ -151,7 +151,7 @@ impl Emitter<'_> {
             .map(|axis| {
                 let item = ty.dtype.size_bytes() as i64;
                 let stride = if unit_axis(ty) == Some(axis) {
-                    self.b.ins().iconst(clif::I64, item)
+                    self.int(clif::I64, item)
                 } else {
                     self.b.ins().load(clif::I64, flags, base, offset)
                 };
@@ -240,7 +240,7 @@ impl Emitter<'_> {
     /// `value * factor` in a form that Cranelift does not look into. It moves an expression with a constant out of one loop
     /// only, and with it everything that uses the expression: all rows of the array.
     fn opaque_product(&mut self, value: Value, factor: i64) -> Value {
-        let factor = self.b.ins().iconst(clif::I64, factor);
+        let factor = self.int(clif::I64, factor);
         self.b.ins().smul_overflow(value, factor).0
     }
 
@@ -249,9 +249,9 @@ impl Emitter<'_> {
         match factor {
             1 => value,
             _ if factor > 0 && factor & (factor - 1) == 0 => {
-                self.b.ins().ishl_imm_u(value, i64::from(factor.trailing_zeros()))
+                self.ishl_imm(value, i64::from(factor.trailing_zeros()))
             }
-            _ => self.b.ins().imul_imm_s(value, factor),
+            _ => self.imul_imm(value, factor),
         }
     }
 
@@ -270,7 +270,7 @@ impl Emitter<'_> {
                 let part = self.func.arrays[*base].ty.dtype.part().size_bytes() as i64;
                 let mut bound = self.bound_to(*base);
                 if *lane != 0 {
-                    bound.data = self.b.ins().iadd_imm_s(bound.data, part);
+                    bound.data = self.iadd_imm(bound.data, part);
                 }
                 bound
             }
@@ -324,8 +324,8 @@ impl Emitter<'_> {
         for view in axes {
             let offset = match *view {
                 ViewAxis::New => {
-                    bound.dims.push(self.b.ins().iconst(clif::I64, 1));
-                    bound.strides.push(self.b.ins().iconst(clif::I64, 0));
+                    bound.dims.push(self.int(clif::I64, 1));
+                    bound.strides.push(self.int(clif::I64, 0));
                     continue;
                 }
                 ViewAxis::Whole => {
@@ -355,7 +355,7 @@ impl Emitter<'_> {
     /// `index * stride`.
     fn times_stride(&mut self, index: ExprId, stride: Word) -> Value {
         match (self.const_int(index), stride) {
-            (Some(index), Word::Const(stride)) => self.b.ins().iconst(clif::I64, index.wrapping_mul(stride)),
+            (Some(index), Word::Const(stride)) => self.int(clif::I64, index.wrapping_mul(stride)),
             (Some(1), stride) => self.word(stride),
             (Some(index), stride) => {
                 let stride = self.word(stride);
@@ -385,9 +385,9 @@ impl Emitter<'_> {
         const LIMIT: i64 = 1 << 47;
         let item = self.func.arrays[array].ty.dtype.size_bytes() as i64;
         let bytes = match dims.as_slice() {
-            [] => self.b.ins().iconst(clif::I64, item),
+            [] => self.int(clif::I64, item),
             [len] => {
-                let is_huge = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, *len, LIMIT / item);
+                let is_huge = self.icmp_imm(IntCC::UnsignedGreaterThan, *len, LIMIT / item);
                 self.trap_if(is_huge, trap, &[]);
                 self.scale(*len, item)
             }
@@ -403,17 +403,16 @@ impl Emitter<'_> {
                 let limit = self.b.ins().f64const((LIMIT / item) as f64);
                 let is_huge = self.b.ins().fcmp(FloatCC::GreaterThan, approximate, limit);
                 // An array without elements needs no memory, but its extents must be sane all the same.
-                let is_wide =
-                    self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, any, abi::MAX_EXTENT);
+                let is_wide = self.icmp_imm(IntCC::UnsignedGreaterThanOrEqual, any, abi::MAX_EXTENT);
                 let is_refused = self.b.ins().bor(is_huge, is_wide);
                 self.trap_if(is_refused, trap, &[]);
                 self.scale(count, item)
             }
         };
         let owner = self.call_alloc(bytes, is_zeroed);
-        let is_none = self.b.ins().icmp_imm_s(IntCC::Equal, owner, 0);
+        let is_none = self.icmp_imm(IntCC::Equal, owner, 0);
         self.trap_if(is_none, trap, &[]);
-        let data = self.b.ins().iadd_imm_s(owner, abi::HEADER_BYTES as i64);
+        let data = self.iadd_imm(owner, abi::HEADER_BYTES as i64);
         Bound { data, owner, dims, strides: SmallVec::new(), has_strides: false }
     }
 
@@ -438,11 +437,11 @@ impl Emitter<'_> {
     fn add_to_count(&mut self, owner: Value, change: i64) -> Value {
         let flags = self.words;
         if self.is_atomic {
-            let change = self.b.ins().iconst(clif::I64, change);
+            let change = self.int(clif::I64, change);
             return self.b.ins().atomic_rmw(clif::I64, flags, AtomicRmwOp::Add, owner, change);
         }
         let before = self.b.ins().load(clif::I64, flags, owner, 0);
-        let after = self.b.ins().iadd_imm_s(before, change);
+        let after = self.iadd_imm(before, change);
         self.b.ins().store(flags, after, owner, 0);
         before
     }
@@ -461,7 +460,7 @@ impl Emitter<'_> {
         self.b.switch_to_block(count);
         self.b.seal_block(count);
         let before = self.add_to_count(owner, -1);
-        let is_last = self.b.ins().icmp_imm_s(IntCC::Equal, before, 1);
+        let is_last = self.icmp_imm(IntCC::Equal, before, 1);
         self.b.ins().brif(is_last, free, &[], next, &[]);
         self.b.switch_to_block(free);
         self.b.seal_block(free);
@@ -474,7 +473,7 @@ impl Emitter<'_> {
     /// The variable holds no reference from here on.
     pub(super) fn set_owner_zero(&mut self, array: ArrayId) {
         if let Word::Var(var) = self.rep(array).owner {
-            let zero = self.b.ins().iconst(clif::I64, 0);
+            let zero = self.int(clif::I64, 0);
             self.b.def_var(var, zero);
         }
     }
@@ -534,7 +533,7 @@ impl Emitter<'_> {
     fn displaced(&mut self, address: Value, disp: i64) -> (Value, i32) {
         match i32::try_from(disp) {
             Ok(disp) => (address, disp),
-            Err(_) => (self.b.ins().iadd_imm_s(address, disp), 0),
+            Err(_) => (self.iadd_imm(address, disp), 0),
         }
     }
 
@@ -615,12 +614,12 @@ impl Emitter<'_> {
             });
         }
         let some = match count {
-            None => self.b.ins().iconst(clif::I8, 1),
-            Some(count) => self.b.ins().icmp_imm_s(IntCC::NotEqual, count, 0),
+            None => self.int(clif::I8, 1),
+            Some(count) => self.icmp_imm(IntCC::NotEqual, count, 0),
         };
         if ty.layout != Layout::Strided {
             let bytes = match count {
-                None => self.b.ins().iconst(clif::I64, item),
+                None => self.int(clif::I64, item),
                 Some(count) => self.scale(count, item),
             };
             let end = self.b.ins().iadd(data, bytes);
@@ -629,16 +628,16 @@ impl Emitter<'_> {
         let (mut first, mut last) = (data, data);
         for (&dim, &stride) in rep.dims.iter().zip(&rep.strides) {
             let (dim, stride) = (self.word(dim), self.word(stride));
-            let steps = self.b.ins().iadd_imm_s(dim, -1);
+            let steps = self.iadd_imm(dim, -1);
             let bytes = self.b.ins().imul(steps, stride);
-            let zero = self.b.ins().iconst(clif::I64, 0);
+            let zero = self.int(clif::I64, 0);
             let is_down = self.b.ins().icmp(IntCC::SignedLessThan, stride, zero);
             let down = self.b.ins().select(is_down, bytes, zero);
             let up = self.b.ins().select(is_down, zero, bytes);
             first = self.b.ins().iadd(first, down);
             last = self.b.ins().iadd(last, up);
         }
-        let end = self.b.ins().iadd_imm_s(last, item);
+        let end = self.iadd_imm(last, item);
         (first, end, some)
     }
 }

@@ -233,7 +233,7 @@ impl Emitter<'_> {
             let value = self.expr(arg);
             self.store_word(self.func.exprs[arg].ty, value, area, 8 * k as i32);
         }
-        let message = self.b.ins().iconst(clif::I32, i64::from(message.as_u32()));
+        let message = self.int(clif::I32, i64::from(message.as_u32()));
         self.call_table(table::PRINT, "iwi", &[self.ctx, message, area]);
     }
 
@@ -241,7 +241,7 @@ impl Emitter<'_> {
     fn array_code(&mut self, array: ArrayId) -> Value {
         let ty = self.func.arrays[array].ty;
         let code = dtype_code(ty.dtype) | u32::from(ty.rank) << 8;
-        self.b.ins().iconst(clif::I32, i64::from(code))
+        self.int(clif::I32, i64::from(code))
     }
 
     /// `Fill`.

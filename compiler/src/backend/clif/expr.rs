@@ -68,7 +68,7 @@ impl Emitter<'_> {
                 let flag = self.b.ins().load(clif::I64, self.fixed, self.ctx, context::INTERRUPT);
                 // Atomic, so that it is read anew each time.
                 let flag = self.b.ins().atomic_load(clif::I32, self.words, flag);
-                self.b.ins().icmp_imm_s(IntCC::NotEqual, flag, 0)
+                self.icmp_imm(IntCC::NotEqual, flag, 0)
             }
         }
     }
@@ -94,8 +94,8 @@ impl Emitter<'_> {
         match ty {
             DType::F64 => self.b.ins().f64const(value.as_f64()),
             DType::F32 => self.b.ins().f32const(value.as_f32()),
-            DType::Bool => self.b.ins().iconst(clif::I8, (value.0 & 1) as i64),
-            _ => self.b.ins().iconst(clif::I64, value.as_int()),
+            DType::Bool => self.int(clif::I8, (value.0 & 1) as i64),
+            _ => self.int(clif::I64, value.as_int()),
         }
     }
 
@@ -176,7 +176,7 @@ impl Emitter<'_> {
         if let Some(constant) = self.const_int(right)
             && ty != DType::Bool
         {
-            return self.b.ins().icmp_imm_s(code, left, constant);
+            return self.icmp_imm(code, left, constant);
         }
         let right = self.expr(right);
         self.b.ins().icmp(code, left, right)
@@ -207,7 +207,7 @@ impl Emitter<'_> {
         }
         let (index, extent) = (self.expr(index), self.expr(extent));
         let from_end = self.b.ins().iadd(index, extent);
-        let is_negative = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, index, 0);
+        let is_negative = self.icmp_imm(IntCC::SignedLessThan, index, 0);
         self.b.ins().select(is_negative, from_end, index)
     }
 
@@ -248,10 +248,10 @@ impl Emitter<'_> {
         let target = self.trap_block(trap, args);
         if let Some(constant) = self.const_int(index) {
             let fails = if constant >= 0 {
-                self.b.ins().icmp_imm_s(IntCC::SignedLessThanOrEqual, dim, constant)
+                self.icmp_imm(IntCC::SignedLessThanOrEqual, dim, constant)
             } else {
-                let from_end = self.b.ins().iadd_imm_s(dim, constant);
-                self.b.ins().icmp_imm_s(IntCC::SignedLessThan, from_end, 0)
+                let from_end = self.iadd_imm(dim, constant);
+                self.icmp_imm(IntCC::SignedLessThan, from_end, 0)
             };
             self.b.ins().brif(fails, target.block, &[], next, &[]);
             self.fill_trap(target, trap, args);
@@ -304,7 +304,7 @@ impl Emitter<'_> {
                 return self.compare(op, left, right, true);
             }
             let arg = self.expr(arg);
-            return self.b.ins().bxor_imm_u(arg, 1);
+            return self.bxor_imm(arg, 1);
         }
         let arg = self.expr(arg);
         let ins = self.b.ins();
@@ -385,33 +385,33 @@ impl Emitter<'_> {
         let is_power = c > 0 && c & (c - 1) == 0;
         Some(match op {
             BinaryOp::Mul => self.scale(x, c),
-            BinaryOp::FloorDiv | BinaryOp::Mod if c == 0 => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::FloorDiv | BinaryOp::Mod if c == 0 => self.int(clif::I64, 0),
             BinaryOp::FloorDiv if is_power => {
                 let shift = i64::from(c.trailing_zeros());
-                if is_signed { self.b.ins().sshr_imm_u(x, shift) } else { self.b.ins().ushr_imm_u(x, shift) }
+                if is_signed { self.sshr_imm(x, shift) } else { self.ushr_imm(x, shift) }
             }
-            BinaryOp::Mod if is_power => self.b.ins().band_imm_u(x, c - 1),
+            BinaryOp::Mod if is_power => self.band_imm(x, c - 1),
             BinaryOp::FloorDiv if !is_signed => {
-                let c = self.b.ins().iconst(clif::I64, c);
+                let c = self.int(clif::I64, c);
                 self.b.ins().udiv(x, c)
             }
             BinaryOp::Mod if !is_signed => {
-                let c = self.b.ins().iconst(clif::I64, c);
+                let c = self.int(clif::I64, c);
                 self.b.ins().urem(x, c)
             }
             BinaryOp::FloorDiv if c == -1 => self.b.ins().ineg(x),
-            BinaryOp::Mod if c == -1 => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::Mod if c == -1 => self.int(clif::I64, 0),
             BinaryOp::FloorDiv | BinaryOp::Mod => {
-                let divisor = self.b.ins().iconst(clif::I64, c);
+                let divisor = self.int(clif::I64, c);
                 let quotient = self.b.ins().sdiv(x, divisor);
                 let product = self.b.ins().imul(quotient, divisor);
                 let rest = self.b.ins().isub(x, product);
                 // All ones where the rest has the other sign than the divisor.
                 let wrong = if c > 0 {
-                    self.b.ins().sshr_imm_u(rest, 63)
+                    self.sshr_imm(rest, 63)
                 } else {
                     let negated = self.b.ins().ineg(rest);
-                    self.b.ins().sshr_imm_u(negated, 63)
+                    self.sshr_imm(negated, 63)
                 };
                 if op == BinaryOp::FloorDiv {
                     self.b.ins().iadd(quotient, wrong)
@@ -420,13 +420,11 @@ impl Emitter<'_> {
                     self.b.ins().iadd(rest, correction)
                 }
             }
-            BinaryOp::Shl if (0..64).contains(&c) => self.b.ins().ishl_imm_u(x, c),
-            BinaryOp::Shl => self.b.ins().iconst(clif::I64, 0),
-            BinaryOp::Shr if is_signed => {
-                self.b.ins().sshr_imm_u(x, if (0..64).contains(&c) { c } else { 63 })
-            }
-            BinaryOp::Shr if (0..64).contains(&c) => self.b.ins().ushr_imm_u(x, c),
-            BinaryOp::Shr => self.b.ins().iconst(clif::I64, 0),
+            BinaryOp::Shl if (0..64).contains(&c) => self.ishl_imm(x, c),
+            BinaryOp::Shl => self.int(clif::I64, 0),
+            BinaryOp::Shr if is_signed => self.sshr_imm(x, if (0..64).contains(&c) { c } else { 63 }),
+            BinaryOp::Shr if (0..64).contains(&c) => self.ushr_imm(x, c),
+            BinaryOp::Shr => self.int(clif::I64, 0),
             BinaryOp::IntPow if (0..=16).contains(&c) => self.small_power(x, c),
             BinaryOp::Add
             | BinaryOp::Sub
@@ -443,7 +441,7 @@ impl Emitter<'_> {
 
     fn small_power(&mut self, x: Value, exponent: i64) -> Value {
         if exponent == 0 {
-            return self.b.ins().iconst(clif::I64, 1);
+            return self.int(clif::I64, 1);
         }
         let mut power = None;
         let (mut square, mut left) = (x, exponent);
@@ -479,8 +477,8 @@ impl Emitter<'_> {
             BinaryOp::FloorDiv if is_signed => self.floor_div(x, y, true),
             BinaryOp::Mod if is_signed => self.floor_div(x, y, false),
             BinaryOp::FloorDiv | BinaryOp::Mod | BinaryOp::Div => {
-                let zero = self.b.ins().iconst(clif::I64, 0);
-                let one = self.b.ins().iconst(clif::I64, 1);
+                let zero = self.int(clif::I64, 0);
+                let one = self.int(clif::I64, 1);
                 let is_zero = self.b.ins().icmp(IntCC::Equal, y, zero);
                 let divisor = self.b.ins().select(is_zero, one, y);
                 if op == BinaryOp::Mod {
@@ -496,21 +494,21 @@ impl Emitter<'_> {
                 power.unwrap_or(x)
             }
             BinaryOp::Shl => {
-                let zero = self.b.ins().iconst(clif::I64, 0);
+                let zero = self.int(clif::I64, 0);
                 let shifted = self.b.ins().ishl(x, y);
-                let is_far = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, y, 63);
+                let is_far = self.icmp_imm(IntCC::UnsignedGreaterThan, y, 63);
                 self.b.ins().select(is_far, zero, shifted)
             }
             BinaryOp::Shr if is_signed => {
-                let last = self.b.ins().iconst(clif::I64, 63);
+                let last = self.int(clif::I64, 63);
                 let is_far = self.b.ins().icmp(IntCC::UnsignedGreaterThan, y, last);
                 let count = self.b.ins().select(is_far, last, y);
                 self.b.ins().sshr(x, count)
             }
             BinaryOp::Shr => {
-                let zero = self.b.ins().iconst(clif::I64, 0);
+                let zero = self.int(clif::I64, 0);
                 let shifted = self.b.ins().ushr(x, y);
-                let is_far = self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, y, 63);
+                let is_far = self.icmp_imm(IntCC::UnsignedGreaterThan, y, 63);
                 self.b.ins().select(is_far, zero, shifted)
             }
             BinaryOp::Min | BinaryOp::Max => {
@@ -529,7 +527,7 @@ impl Emitter<'_> {
     /// Signed `//` or `%`. Divisors 0 and -1 are replaced by 1 for the machine's division: the quotient is then `x * y`,
     /// which is 0 and `-x`, and the rest 0.
     fn floor_div(&mut self, x: Value, y: Value, wants_quotient: bool) -> Value {
-        let one = self.b.ins().iconst(clif::I64, 1);
+        let one = self.int(clif::I64, 1);
         let next = self.b.ins().iadd(y, one);
         let is_special = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, one);
         let divisor = self.b.ins().select(is_special, one, y);
@@ -538,8 +536,8 @@ impl Emitter<'_> {
         let rest = self.b.ins().isub(x, product);
         // The rest must have the divisor's sign.
         let signs = self.b.ins().bxor(rest, divisor);
-        let differs = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, signs, 0);
-        let some = self.b.ins().icmp_imm_s(IntCC::NotEqual, rest, 0);
+        let differs = self.icmp_imm(IntCC::SignedLessThan, signs, 0);
+        let some = self.icmp_imm(IntCC::NotEqual, rest, 0);
         let is_off = self.b.ins().band(differs, some);
         if wants_quotient {
             let off = self.b.ins().uextend(clif::I64, is_off);
@@ -596,7 +594,7 @@ impl Emitter<'_> {
                     let zero = self.zero(machine_type(from));
                     self.b.ins().fcmp(FloatCC::NotEqual, value, zero)
                 } else {
-                    self.b.ins().icmp_imm_s(IntCC::NotEqual, value, 0)
+                    self.icmp_imm(IntCC::NotEqual, value, 0)
                 }
             }
             Kind::Signed | Kind::Unsigned => match from.kind() {
@@ -651,7 +649,7 @@ impl Emitter<'_> {
         let is_high = self.b.ins().fcmp(FloatCC::GreaterThanOrEqual, x, limit);
         let shifted = self.b.ins().fsub(x, limit);
         let shifted = self.truncate(shifted);
-        let high = self.b.ins().bxor_imm_u(shifted, i64::MIN);
+        let high = self.bxor_imm(shifted, i64::MIN);
         let low = self.truncate(x);
         self.b.ins().select(is_high, high, low)
     }
@@ -670,7 +668,7 @@ impl Emitter<'_> {
         self.b.ins().brif(is_low, next, &[whole.into()], cold, &[]);
         self.b.set_cold_block(cold);
         self.start(cold);
-        let min = self.b.ins().iconst(clif::I64, i64::MIN);
+        let min = self.int(clif::I64, i64::MIN);
         self.b.ins().jump(next, &[min.into()]);
         self.start(next);
         result

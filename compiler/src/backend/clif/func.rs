@@ -23,6 +23,7 @@ use cranelift_codegen::ir::{
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_frontend::{FunctionBuilder, Variable};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::arrays::{ArrayRep, Word};
@@ -109,6 +110,9 @@ pub(super) struct Emitter<'a> {
     pub slots: [Option<(StackSlot, u32)>; 2],
     /// The frame of strips, as large as the largest.
     pub strip_slot: Option<StackSlot>,
+    pub entry: Block,
+    /// Integers, each in the entry block and only once.
+    pub ints: FxHashMap<(Type, i64), Value>,
     sigs: Vec<(SigKey, SigRef)>,
     funcs: Vec<(FuncId, cranelift_codegen::ir::FuncRef)>,
     /// Memory that arrays are in.
@@ -242,6 +246,8 @@ impl<'a> Emitter<'a> {
             depth: None,
             slots: [None, None],
             strip_slot: None,
+            entry,
+            ints: FxHashMap::default(),
             sigs: Vec::new(),
             funcs: Vec::new(),
             elements: notrap.with_alias_region(Some(elements)),
@@ -272,7 +278,7 @@ impl<'a> Emitter<'a> {
             let dims = (0..var.ty.rank).map(|_| word(is_fixed)).collect();
             let strides = (0..var.ty.rank).map(|_| word(is_fixed)).collect();
             if let Word::Var(owner) = owner {
-                let zero = self.b.ins().iconst(clif::I64, 0);
+                let zero = self.int(clif::I64, 0);
                 self.b.def_var(owner, zero);
             }
             let mut rep = ArrayRep { data, owner, dims, strides };
@@ -358,14 +364,13 @@ impl<'a> Emitter<'a> {
     fn enter_recursion(&mut self) {
         let Some(trap) = self.func.recursion else { return };
         let depth = self.b.ins().load(clif::I64, self.words, self.ctx, context::DEPTH);
-        let too_deep =
-            self.b.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, depth, abi::MAX_RECURSION as i64);
+        let too_deep = self.icmp_imm(IntCC::UnsignedGreaterThanOrEqual, depth, abi::MAX_RECURSION as i64);
         self.trap_if(too_deep, trap, &[]);
         let limit = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::STACK_LIMIT);
         let stack = self.b.ins().get_stack_pointer(clif::I64);
         let is_out = self.b.ins().icmp(IntCC::UnsignedLessThan, stack, limit);
         self.fail_if(is_out, status::STACK);
-        let deeper = self.b.ins().iadd_imm_s(depth, 1);
+        let deeper = self.iadd_imm(depth, 1);
         self.b.ins().store(self.words, deeper, self.ctx, context::DEPTH);
         self.depth = Some(depth);
     }
@@ -416,7 +421,7 @@ impl<'a> Emitter<'a> {
         match ty {
             clif::F32 => self.b.ins().f32const(0.0),
             clif::F64 => self.b.ins().f64const(0.0),
-            _ => self.b.ins().iconst(ty, 0),
+            _ => self.int(ty, 0),
         }
     }
 
@@ -607,7 +612,7 @@ impl<'a> Emitter<'a> {
         if let Some(depth) = self.depth {
             self.b.ins().store(self.words, depth, self.ctx, context::DEPTH);
         }
-        let ok = self.b.ins().iconst(clif::I32, 0);
+        let ok = self.int(clif::I32, 0);
         match register {
             Some(value) => self.b.ins().return_(&[ok, value]),
             None => self.b.ins().return_(&[ok]),
@@ -698,7 +703,7 @@ impl<'a> Emitter<'a> {
 
     /// Calls `ALLOC`: the owner word.
     pub(super) fn call_alloc(&mut self, bytes: Value, is_zeroed: bool) -> Value {
-        let flag = self.b.ins().iconst(clif::I32, i64::from(is_zeroed));
+        let flag = self.int(clif::I32, i64::from(is_zeroed));
         let result = self.call_table(table::ALLOC, "iiw>i", &[self.ctx, bytes, flag]);
         result.unwrap_or(bytes)
     }

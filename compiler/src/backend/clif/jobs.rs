@@ -50,7 +50,12 @@ pub struct Piece(pub(super) Result<Code, String>);
 
 /// Code that is not yet at its place.
 pub(super) enum Code {
-    Function { id: Option<FuncId>, func: Box<Function>, compiled: CompiledCode, is_entry: bool },
+    Function {
+        id: Option<FuncId>,
+        func: Box<Function>,
+        compiled: CompiledCode,
+        is_entry: bool,
+    },
     /// Of the strip of this number, with what is to be said of it.
     Strip(u32, Vec<u8>, String),
     /// The tier cannot do the strip of this number; why.

@@ -15,6 +15,7 @@ mod facts;
 mod func;
 mod held;
 mod image;
+mod ints;
 mod isa;
 mod jobs;
 mod parallel;
@@ -167,7 +168,8 @@ pub fn compile_by(
                 code => codes.push(code),
             }
         }
-        if unit.said.iter().zip(0..).any(|(said, number)| said.is_done && unit.refused.contains_key(&number)) {
+        if unit.said.iter().zip(0..).any(|(said, number)| said.is_done && unit.refused.contains_key(&number))
+        {
             // Rare: these loops stay scalar, so the functions that they are in are other ones.
             refused = unit.refused;
             continue;

@@ -1,6 +1,6 @@
 //! Parallel loops: the captures as words, one call of the runtime, the outputs back into locals.
 
-use cranelift_codegen::ir::{InstBuilder, types as clif};
+use cranelift_codegen::ir::types as clif;
 
 use super::func::Emitter;
 use crate::ir::abi::{dtype_code, table};
@@ -52,7 +52,7 @@ impl Emitter<'_> {
             uses_random: call.uses_random,
         };
         self.unit.parallels.push((call.body, body));
-        let number = self.b.ins().iconst(clif::I32, i64::from(number));
+        let number = self.int(clif::I32, i64::from(number));
         let status =
             self.call_table(table::PARALLEL, "iwiidi>w", &[self.ctx, number, env, trip, cost, outputs]);
         if let Some(status) = status {
@@ -71,7 +71,7 @@ impl Emitter<'_> {
         self.store_operands(args, env);
         let number = self.unit.launches.len() as u32;
         self.unit.launches.push(LaunchSite { func: kernel.as_u32(), env_words: env_words as u32 });
-        let number = self.b.ins().iconst(clif::I32, i64::from(number));
+        let number = self.int(clif::I32, i64::from(number));
         if let Some(status) = self.call_table(table::LAUNCH, "iwi>w", &[self.ctx, number, env]) {
             self.propagate(status);
         }

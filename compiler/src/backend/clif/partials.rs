@@ -50,7 +50,7 @@ impl Emitter<'_> {
     /// All partial results become the identity.
     pub(super) fn fill_partials(&mut self, all: &[Regrouped]) {
         for one in all {
-            let identity = self.b.ins().iconst(clif::I64, one.op.identity(one.dtype) as i64);
+            let identity = self.int(clif::I64, one.op.identity(one.dtype) as i64);
             let two = self.b.ins().splat(clif::I64X2, identity);
             for k in (0..one.count).step_by(2) {
                 self.b.ins().store(self.words, two, one.base, k * BYTES);
@@ -84,9 +84,9 @@ impl Emitter<'_> {
             let address = self.b.ins().iadd(one.base, offset);
             self.b.ins().store(self.words, value, address, 0);
         }
-        let next = self.b.ins().iadd_imm_s(offset, i64::from(BYTES));
+        let next = self.iadd_imm(offset, i64::from(BYTES));
         let count = all.first().map_or(1, |one| one.count);
-        self.b.ins().band_imm_s(next, i64::from((count - 1) * BYTES))
+        self.band_imm(next, i64::from((count - 1) * BYTES))
     }
 
     /// After the loop: what was before combined with the tree of the partial results.

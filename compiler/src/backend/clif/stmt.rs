@@ -305,7 +305,7 @@ impl Emitter<'_> {
         let offset = (!partials.is_empty()).then(|| self.b.append_block_param(body, clif::I64));
         let mut first: SmallVec<[BlockArg; 2]> = smallvec![lo.into()];
         if offset.is_some() {
-            let offset = first_offset.unwrap_or_else(|| self.b.ins().iconst(clif::I64, 0));
+            let offset = first_offset.unwrap_or_else(|| self.int(clif::I64, 0));
             first.push(offset.into());
         }
         match is_entered {
@@ -335,7 +335,7 @@ impl Emitter<'_> {
             self.start(latch);
         }
         if is_latch_reached {
-            let next = self.b.ins().iadd_imm_s(var, l.step);
+            let next = self.iadd_imm(var, l.step);
             let goes_on = self.goes_on(l.step, code, var, next, hi, const_hi);
             let mut following: SmallVec<[BlockArg; 2]> = smallvec![next.into()];
             if let Some(offset) = offset {
@@ -405,16 +405,16 @@ impl Emitter<'_> {
         }
         // `var < hi - step`; where that bound is below all numbers there is no next iteration.
         if let Some(hi) = const_hi {
-            return self.b.ins().icmp_imm_s(code, var, hi.saturating_sub(step));
+            return self.icmp_imm(code, var, hi.saturating_sub(step));
         }
-        let bound = self.b.ins().iadd_imm_s(hi, step.wrapping_neg());
+        let bound = self.iadd_imm(hi, step.wrapping_neg());
         let (extreme, nearest) = if step > 0 {
             (i64::MIN, i64::MIN.wrapping_add(step))
         } else {
             (i64::MAX, i64::MAX.wrapping_add(step))
         };
-        let overflows = self.b.ins().icmp_imm_s(code, hi, nearest);
-        let extreme = self.b.ins().iconst(clif::I64, extreme);
+        let overflows = self.icmp_imm(code, hi, nearest);
+        let extreme = self.int(clif::I64, extreme);
         let bound = self.b.ins().select(overflows, extreme, bound);
         self.b.ins().icmp(code, var, bound)
     }

@@ -78,16 +78,16 @@ impl Emitter<'_> {
             offset: self.b.append_block_param(scalar, clif::I64),
             done: is_whole.then(|| self.b.create_block()),
         };
-        let zero = self.b.ins().iconst(clif::I64, 0);
+        let zero = self.int(clif::I64, 0);
         let whole: [BlockArg; 2] = [lo.into(), zero.into()];
         let up = if l.step > 0 { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
         let is_some = self.b.ins().icmp(up, lo, hi);
         self.b.ins().brif(is_some, count, &[], scalar, &whole);
         self.start(count);
         let n = self.trip(l, lo, hi);
-        let n = if plan.keeps_last { self.b.ins().iadd_imm_s(n, -1) } else { n };
-        let above = self.b.ins().iadd_imm_s(n, -MIN_TRIP);
-        let is_worth = self.b.ins().icmp_imm_u(IntCC::UnsignedLessThan, above, MAX_TRIP);
+        let n = if plan.keeps_last { self.iadd_imm(n, -1) } else { n };
+        let above = self.iadd_imm(n, -MIN_TRIP);
+        let is_worth = self.icmp_imm(IntCC::UnsignedLessThan, above, MAX_TRIP);
         self.b.ins().brif(is_worth, worth, &[], scalar, &whole);
         self.start(worth);
         self.branch(plan.guard, vector, not_worth);
@@ -106,7 +106,7 @@ impl Emitter<'_> {
             return Some(from);
         }
         let offset = self.take_partials(plan, partials, done);
-        let passed = if l.step == 1 { done } else { self.b.ins().imul_imm_s(done, l.step) };
+        let passed = if l.step == 1 { done } else { self.imul_imm(done, l.step) };
         let next = self.b.ins().iadd(lo, passed);
         self.b.ins().jump(scalar, &[next.into(), offset.into()]);
         self.start(scalar);
@@ -158,10 +158,10 @@ impl Emitter<'_> {
         match l.step.unsigned_abs() {
             1 => length,
             step => {
-                let length = self.b.ins().iadd_imm_s(length, -1);
-                let step = self.b.ins().iconst(clif::I64, step as i64);
+                let length = self.iadd_imm(length, -1);
+                let step = self.int(clif::I64, step as i64);
                 let steps = self.b.ins().udiv(length, step);
-                self.b.ins().iadd_imm_s(steps, 1)
+                self.iadd_imm(steps, 1)
             }
         }
     }
@@ -203,7 +203,7 @@ impl Emitter<'_> {
     /// Partial results go to where the loop has them; the offset of the next one.
     fn take_partials(&mut self, plan: &StripPlan, partials: &[Regrouped], done: Value) -> Value {
         if partials.is_empty() {
-            return self.b.ins().iconst(clif::I64, 0);
+            return self.int(clif::I64, 0);
         }
         let words = self.frame_words(plan);
         for (regrouped, &first) in partials.iter().zip(plan.partials.iter().chain(&plan.totals)) {
@@ -212,8 +212,8 @@ impl Emitter<'_> {
                 self.b.ins().store(self.words, word, regrouped.base, 8 * k);
             }
         }
-        let number = self.b.ins().band_imm_s(done, i64::from(partials[0].count) - 1);
-        self.b.ins().ishl_imm_u(number, 3)
+        let number = self.band_imm(done, i64::from(partials[0].count) - 1);
+        self.ishl_imm(number, 3)
     }
 
     /// Where the sign of a zero is not known, the loop finds it out.
