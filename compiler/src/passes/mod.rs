@@ -8,6 +8,7 @@
 pub mod addresses;
 pub mod branchless;
 mod build;
+pub mod carry;
 pub mod contract;
 pub mod count;
 pub mod cse;
@@ -21,6 +22,7 @@ mod linear;
 mod numbering;
 pub mod outline;
 pub mod parallelize;
+pub mod peel;
 pub mod polls;
 pub mod propagate;
 pub mod regroup;
@@ -79,6 +81,7 @@ pub const PASSES: &[Pass] = &[
         line: "random numbers of a parallel loop are computed where they are drawn",
         run: draws::draws,
     },
+    Pass { name: "peel", line: "on a ring, the first and the last element are apart", run: peel::peel },
     Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
     Pass {
         name: "repeated",
@@ -96,6 +99,7 @@ pub const PASSES: &[Pass] = &[
         run: branchless::branchless,
     },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
+    Pass { name: "carry", line: "what an iteration stores for the next one stays in a variable", run: carry::carry },
     Pass {
         name: "strength",
         line: "a product with a loop's variable becomes a sum that goes on",

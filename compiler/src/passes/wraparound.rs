@@ -40,14 +40,15 @@ pub fn wraparound(program: &mut Program, report: &mut PassReport) {
 }
 
 /// `(var + offset) % n`, with an offset of 1 or -1.
-struct Rest {
-    id: ExprId,
-    sum: ExprId,
+pub(super) struct Rest {
+    pub id: ExprId,
+    pub sum: ExprId,
     n: ExprId,
-    is_next: bool,
+    pub is_next: bool,
 }
 
-fn collect(func: &Func, l: &Loop, found: &mut Vec<Rest>) {
+/// The rests by a loop's bound in it.
+pub(super) fn collect(func: &Func, l: &Loop, found: &mut Vec<Rest>) {
     let constant = |id: ExprId| match func.exprs[id].kind {
         ExprKind::Const(value) if func.exprs[id].ty == DType::I64 => Some(value.as_int()),
         _ => None,
@@ -75,7 +76,7 @@ fn collect(func: &Func, l: &Loop, found: &mut Vec<Rest>) {
 }
 
 /// Has a bound the same value all through the body?
-fn is_fixed(func: &Func, bound: ExprId, body: &Block) -> bool {
+pub(super) fn is_fixed(func: &Func, bound: ExprId, body: &Block) -> bool {
     match func.exprs[bound].kind {
         ExprKind::Local(local) => !walk::assigned_locals(body).contains(local),
         ExprKind::Dim { array, .. } => !walk::assigned_arrays(body).contains(array),
@@ -83,7 +84,8 @@ fn is_fixed(func: &Func, bound: ExprId, body: &Block) -> bool {
     }
 }
 
-fn replace(func: &mut Func, rest: &Rest) {
+/// Replaces a rest by a choice.
+pub(super) fn replace(func: &mut Func, rest: &Rest) {
     let span = func.exprs[rest.id].span;
     let (compared, kept) = (func.clone_expr(rest.sum), func.clone_expr(rest.sum));
     let n = func.clone_expr(rest.n);

@@ -142,7 +142,7 @@ extern "C" fn fma_f32(a: f32, b: f32, c: f32) -> f32 {
 /// One `extern "C"` function per mathematical function and width.
 mod math {
     #[cfg(target_arch = "x86_64")]
-    use kjit_compiler::numerics::math::{fast_one, fast_two};
+    use kjit_compiler::numerics::math::{fast_one, fast_two, log_of_base, power_of_base};
 
     use super::{DType, MathFn1, MathFn2, abi};
 
@@ -182,6 +182,24 @@ mod math {
         std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
     }
 
+    /// `pow`, with the logarithm of the last base kept: in loops the base mostly stays, and then half of the work is done. The
+    /// bits do not depend on it.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    extern "C" fn pow_of_last_base(x: f64, y: f64) -> f64 {
+        std::thread_local! {
+            /// Base and logarithm. Of 0 the logarithm is not asked for.
+            static LAST: std::cell::Cell<(f64, (f64, f64))> = const { std::cell::Cell::new((0.0, (0.0, 0.0))) };
+        }
+        let (base, log) = LAST.get();
+        if base.to_bits() == x.to_bits() {
+            return power_of_base(x, log, y);
+        }
+        let log = log_of_base(x);
+        LAST.set((x, log));
+        power_of_base(x, log, y)
+    }
+
     /// Enters the functions at `FUNCTION`, `FUNCTION + 1`, ... that exist; monomorphised by doubling, so that each
     /// wrapper knows its function at compile time.
     macro_rules! enter {
@@ -200,5 +218,36 @@ mod math {
         enter!(table, MathFn1::ALL, abi::table::math1, fast_one, f64_1, f32_1,
             0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39);
         enter!(table, MathFn2::ALL, abi::table::math2, fast_two, f64_2, f32_2, 0 1 2 3 4 5 6 7 8 9 10 11);
+        #[cfg(target_arch = "x86_64")]
+        if has_fma() {
+            table[abi::table::math2(MathFn2::Pow, DType::F64)] = pow_of_last_base as *const () as usize;
+        }
+    }
+
+    #[cfg(all(test, target_arch = "x86_64"))]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn powers_of_one_base_are_those_of_any() {
+            if !has_fma() {
+                return;
+            }
+            let numbers = [
+                0.0, -0.0, 1.0, -1.0, 0.5, 1.000_000_1, 3.0, -3.0, 1e-310, 2.2e-308, 1e300, f64::INFINITY, f64::NEG_INFINITY,
+                f64::NAN, 0.997, 71.25,
+            ];
+            for x in numbers {
+                for y in numbers.into_iter().chain([-50.0, 2.0, 17.5, 1e5]) {
+                    // SAFETY: the processor has the features.
+                    let value = unsafe { pow_of_last_base(x, y) };
+                    let expected = MathFn2::Pow.eval_f64(x, y);
+                    assert!(
+                        value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan(),
+                        "{x} ** {y}: {value} and {expected}"
+                    );
+                }
+            }
+        }
     }
 }

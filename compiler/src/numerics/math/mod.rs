@@ -36,6 +36,8 @@ pub(crate) use tables::{EXP2 as POWERS_OF_TWO, LOG as RECIPROCALS_AND_LOGS};
 #[cfg(target_arch = "x86_64")]
 pub use on_lanes::{FastOne, FastTwo, fast_one, fast_two};
 pub use on_lanes::{one_narrow_on_lanes, one_on_lanes, two_narrow_on_lanes, two_on_lanes};
+#[cfg(target_arch = "x86_64")]
+pub use pow::{log_of_base, power_of_base};
 pub use simple::fmod_of_near;
 
 macro_rules! functions {

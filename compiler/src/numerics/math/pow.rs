@@ -2,13 +2,35 @@
 
 use super::exp::{exp_of_near_pair, exp_of_pair};
 use super::log::{log_pair, log_pair_of_any};
-use super::pair::two_prod;
-use crate::numerics::lanes::Lanes;
+use super::pair::{Pair, two_prod};
+use crate::numerics::lanes::{Lanes, Scalar};
 
 /// `x^y` with the special cases of C99 Annex F. At most 0.88 ULP.
 #[inline(always)]
 pub(super) fn pow<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
-    let (log, log_low) = log_pair(l, x, None);
+    pow_of(l, x, log_pair(l, x, None), y)
+}
+
+/// What `pow` computes of its base alone, for processors with AVX2 and FMA: most of the work, and worth keeping where many powers
+/// have one base.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+pub fn log_of_base(x: f64) -> (f64, f64) {
+    log_pair(&Scalar, x, None)
+}
+
+/// `x^y`, given [`log_of_base`] of `x`: the bits of `pow`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+pub fn power_of_base(x: f64, log: (f64, f64), y: f64) -> f64 {
+    pow_of(&Scalar, x, log, y)
+}
+
+/// `x^y`, given what [`log_pair`] says of `x`, which counts only where `x` is positive, finite and not subnormal.
+#[inline(always)]
+fn pow_of<L: Lanes>(l: &L, x: L::F, (log, log_low): Pair<L>, y: L::F) -> L::F {
     let (product, product_low) = two_prod(l, y, log);
     let value = exp_of_near_pair(l, product, l.fma(y, log_low, product_low));
     let is_normal = l.both(l.le(l.f(f64::MIN_POSITIVE), x), l.le(x, l.f(f64::MAX)));

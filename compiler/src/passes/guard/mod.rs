@@ -136,6 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn extents_that_an_outer_loop_brings_are_tested_inside_it() {
+        let body = "  for i in lo .. hi {\n    %k: i64 = p[0]\n    b: f64[::1] owned = alloc[%k] else trap0\n    for j in 0 .. n {\n      \
+                    check index(j, b, 0) else trap0\n      b[j] = 0.0\n    }\n    release b\n  }\n";
+        let text = guarded(body);
+        assert!(text.starts_with("  for i in lo .. hi {\n") && text.contains(" >= n {\n      for j in 0 .. n {\n        b[j]"), "{text}");
+    }
+
+    #[test]
+    fn an_index_that_only_an_outer_loop_changes_may_wrap() {
+        let body = "  for i in lo .. hi {\n    for j in 0 .. dim(a, 1) {\n      check index(i - 1, a, 0) else trap0\n      \
+                    a[wrap(i - 1, dim(a, 0)), j] = 0.0\n    }\n  }\n";
+        let text = guarded(body);
+        let fast = text.split("} else {").next().unwrap();
+        assert!(!fast.contains("check") && fast.contains("a[wrap(i - 1, dim(a, 0)), j]"), "{text}");
+        assert!(fast.contains("lo + dim(a, 0)") || fast.contains("dim(a, 0) + lo"), "{text}");
+    }
+
+    #[test]
     fn conditions_of_while_loops_prove_indices() {
         let body = "  var i: i64\n  i = 0\n  while i < dim(x, 0) {\n    check index(i, x, 0) else trap0\n    x[wrap(i, dim(x, 0))] = 0.0\n    i = i + 1\n  }\n";
         let text = guarded(body);

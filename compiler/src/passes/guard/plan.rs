@@ -329,7 +329,9 @@ impl<'a> Planner<'a> {
                     if !matches!(check.kind, OpenKind::Wrap { .. }) {
                         guard.checks.push(check.id);
                     }
-                    if let OpenKind::Index { index, .. } | OpenKind::Wrap { index } = &check.kind {
+                    if let OpenKind::Index { index, .. } | OpenKind::Wrap { index } = &check.kind
+                        && !self.wraps_outside(check)
+                    {
                         nonneg.insert((id, index.clone()));
                     }
                 }
@@ -428,6 +430,12 @@ impl<'a> Planner<'a> {
             }
             OpenKind::Index { index, dim, is_nonneg, is_below, .. } => {
                 let is_new = |atom: AtomId| self.values.atoms.is_newer(atom, frame.mark);
+                // An extent that the loop itself brings may be 0, and then no index is below it: a loop further inside knows it.
+                let is_unknown =
+                    |atom: AtomId| is_new(atom) && matches!(self.values.atoms.atom(atom), Atom::Value);
+                if !is_below && dim.atoms().any(is_unknown) {
+                    return None;
+                }
                 let known = dim.as_atom();
                 let mut conditions = assumptions;
                 let is_exact = atoms_exact(&self.values, index, dim, known);
@@ -435,7 +443,8 @@ impl<'a> Planner<'a> {
                     self.all_small(index, dim, frame, &mut conditions)?;
                 }
                 if !is_nonneg {
-                    let lowest = self.values.atoms.bounds(index, Side::Lower, &is_new);
+                    let least = if self.wraps_outside(check) { index.add(dim)? } else { index.clone() };
+                    let lowest = self.values.atoms.bounds(&least, Side::Lower, &is_new);
                     conditions.extend(lowest.iter().find_map(|p| self.at_least_zero(p, frame, known))?);
                 }
                 if !is_below {
@@ -455,6 +464,14 @@ impl<'a> Planner<'a> {
             }
         }
         Some(conditions)
+    }
+
+    /// Is it an index like `i - 1` that the loop around its element does not change? Then it may be negative and wrap: that is done
+    /// in front of the loop, and the first row is none of its own.
+    fn wraps_outside(&self, check: &OpenCheck) -> bool {
+        let (Some(frame), OpenKind::Index { index, .. }) = (check.frame, &check.kind) else { return false };
+        let mark = self.frames[frame].mark;
+        index.constant() < 0 && !index.atoms().any(|atom| self.values.atoms.is_newer(atom, mark))
     }
 
     /// Is the index a loop variable plus a small constant? Then it is within the loop's bounds as they were computed.
