@@ -19,7 +19,9 @@ use super::build;
 use super::linear;
 use crate::analysis::alias::Aliases;
 use crate::ir::walk::{self, LocalSet};
-use crate::ir::{ArrayId, BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Place, Program, Stmt};
+use crate::ir::{
+    ArrayId, BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Place, Program, Stmt,
+};
 use crate::types::DType;
 
 /// Carries elements in every function.
@@ -242,7 +244,8 @@ mod tests {
     const HEAD: &str = "entry func f(x: f64[:] read, y: f64[:], a: f64[:, :], b: u8[:], k: i64, n: i64) {\n";
 
     fn after(body: &str) -> String {
-        let mut program = parse_program(&format!("{HEAD}{body}}}\n")).unwrap_or_else(|error| panic!("{error}"));
+        let mut program =
+            parse_program(&format!("{HEAD}{body}}}\n")).unwrap_or_else(|error| panic!("{error}"));
         carry(&mut program, &mut PassReport::default());
         assert_eq!(verify(&program), Ok(()));
         print_program(&program).strip_prefix(HEAD).unwrap().strip_suffix("}\n").unwrap().to_owned()

@@ -99,7 +99,11 @@ pub const PASSES: &[Pass] = &[
         run: branchless::branchless,
     },
     Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
-    Pass { name: "carry", line: "what an iteration stores for the next one stays in a variable", run: carry::carry },
+    Pass {
+        name: "carry",
+        line: "what an iteration stores for the next one stays in a variable",
+        run: carry::carry,
+    },
     Pass {
         name: "strength",
         line: "a product with a loop's variable becomes a sum that goes on",

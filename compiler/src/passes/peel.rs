@@ -21,7 +21,8 @@ use super::wraparound::{self, Rest};
 use crate::base::Span;
 use crate::ir::walk;
 use crate::ir::{
-    BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, LoopInfo, LoopKind, LoopOrigin, Program, Stmt,
+    BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, LoopInfo, LoopKind, LoopOrigin,
+    Program, Stmt,
 };
 use crate::types::DType;
 
@@ -93,7 +94,8 @@ fn ring(func: &Func, l: &Loop) -> Option<Ring> {
 
 /// Is it the variable less 1?
 fn is_before(func: &Func, index: ExprId, var: LocalId) -> bool {
-    let is_int = |id: ExprId, value: i64| matches!(func.exprs[id].kind, ExprKind::Const(c) if c.as_int() == value);
+    let is_int =
+        |id: ExprId, value: i64| matches!(func.exprs[id].kind, ExprKind::Const(c) if c.as_int() == value);
     let is_var = |id: ExprId| func.exprs[id].kind == ExprKind::Local(var);
     match func.exprs[index].kind {
         ExprKind::Binary { op: BinaryOp::Sub, left, right } => is_var(left) && is_int(right, 1),

@@ -234,8 +234,22 @@ mod math {
                 return;
             }
             let numbers = [
-                0.0, -0.0, 1.0, -1.0, 0.5, 1.000_000_1, 3.0, -3.0, 1e-310, 2.2e-308, 1e300, f64::INFINITY, f64::NEG_INFINITY,
-                f64::NAN, 0.997, 71.25,
+                0.0,
+                -0.0,
+                1.0,
+                -1.0,
+                0.5,
+                1.000_000_1,
+                3.0,
+                -3.0,
+                1e-310,
+                2.2e-308,
+                1e300,
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                f64::NAN,
+                0.997,
+                71.25,
             ];
             for x in numbers {
                 for y in numbers.into_iter().chain([-50.0, 2.0, 17.5, 1e5]) {

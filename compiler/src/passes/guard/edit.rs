@@ -93,5 +93,17 @@ fn condition(func: &mut Func, condition: &Condition, span: Span) -> ExprId {
             build::compare(func, CompareOp::Lt, unsigned, limit, span)
         }
         Condition::Holds(expr) => func.clone_expr(*expr),
+        &Condition::Within { index, array, axis, is_nonneg } => {
+            let dim = |func: &mut Func| func.expr(ExprKind::Dim { array, axis }, DType::I64, span);
+            let (value, extent) = (func.clone_expr(index), dim(func));
+            let below = build::compare(func, CompareOp::Lt, value, extent, span);
+            if is_nonneg {
+                return below;
+            }
+            let (value, zero, extent) = (func.clone_expr(index), func.int(0, span), dim(func));
+            let least = build::int_binary(func, BinaryOp::Sub, zero, extent, span);
+            let above = build::compare(func, CompareOp::Ge, value, least, span);
+            func.expr(ExprKind::Binary { op: BinaryOp::And, left: below, right: above }, DType::Bool, span)
+        }
     }
 }

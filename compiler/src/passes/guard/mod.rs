@@ -23,7 +23,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::PassReport;
 use crate::analysis::values::{Factor, Sum};
-use crate::ir::{ExprId, LoopId, Program, Remark};
+use crate::ir::{ArrayId, ExprId, LoopId, Program, Remark};
 
 /// Guards the loops of every function.
 pub fn guard(program: &mut Program, report: &mut PassReport) {
@@ -64,6 +64,8 @@ enum Condition {
     Small(Factor, u32),
     /// Something that does not change in the loop.
     Holds(ExprId),
+    /// An index that does not change in the loop is in range, and may be negative unless it is known not to be.
+    Within { index: ExprId, array: ArrayId, axis: u8, is_nonneg: bool },
 }
 
 #[cfg(test)]
@@ -140,7 +142,23 @@ mod tests {
         let body = "  for i in lo .. hi {\n    %k: i64 = p[0]\n    b: f64[::1] owned = alloc[%k] else trap0\n    for j in 0 .. n {\n      \
                     check index(j, b, 0) else trap0\n      b[j] = 0.0\n    }\n    release b\n  }\n";
         let text = guarded(body);
-        assert!(text.starts_with("  for i in lo .. hi {\n") && text.contains(" >= n {\n      for j in 0 .. n {\n        b[j]"), "{text}");
+        assert!(
+            text.starts_with("  for i in lo .. hi {\n")
+                && text.contains(" >= n {\n      for j in 0 .. n {\n        b[j]"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_index_that_the_loop_does_not_change_is_tested_where_it_is() {
+        let body = "  for i in lo .. hi {\n    if p[i] > 0 {\n      for j in 0 .. dim(a, 1) {\n        check index(i, a, 0) else trap0\n        \
+                    a[wrap(i, dim(a, 0)), j] = 0.0\n      }\n    }\n  }\n";
+        let text = guarded(body);
+        assert!(text.contains("      if (i < dim(a, 0)) & (i >= 0 - dim(a, 0)) {\n        for j"), "{text}");
+        assert!(
+            text.contains("          a[wrap(i, dim(a, 0)), j] = 0.0\n        }\n      } else {"),
+            "{text}"
+        );
     }
 
     #[test]

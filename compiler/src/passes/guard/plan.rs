@@ -20,6 +20,8 @@ struct Frame {
     /// What its body assigns.
     locals: walk::LocalSet,
     arrays: walk::ArraySet,
+    /// One or two iterations at the ends of a ring: not worth a copy.
+    is_end: bool,
 }
 
 /// Checks of a branch that are looked for in the other one, at most.
@@ -43,6 +45,7 @@ enum OpenKind {
         index: Poly,
         dim: Poly,
         array: ArrayId,
+        axis: u8,
         is_nonneg: bool,
         is_below: bool,
     },
@@ -67,6 +70,8 @@ struct Planner<'a> {
     wraps: Vec<OpenWrap>,
     /// How many checks there were at the ends of the branches walked last.
     branch_ends: Vec<usize>,
+    /// Loops over the ends of rings.
+    ring_ends: FxHashSet<LoopId>,
     plan: Plan,
 }
 
@@ -92,6 +97,7 @@ pub(super) fn plan(func: &Func) -> Option<Plan> {
         checks: Vec::new(),
         wraps: Vec::new(),
         branch_ends: Vec::new(),
+        ring_ends: FxHashSet::default(),
         plan: Plan::default(),
     };
     planner.block(&func.body);
@@ -128,6 +134,7 @@ impl<'a> Planner<'a> {
         match stmt {
             Stmt::If { cond, then, orelse } => {
                 let first = self.checks.len();
+                self.ring_ends.extend(ring_end(self.values.func, then, orelse));
                 self.depth += 1;
                 branches(self, *cond, then, orelse);
                 self.depth -= 1;
@@ -190,6 +197,7 @@ impl<'a> Planner<'a> {
             parent: outer,
             locals: walk::assigned_locals(&l.body),
             arrays: walk::assigned_arrays(&l.body),
+            is_end: self.ring_ends.contains(&l.id),
         });
         let frame = self.frames.len() - 1;
         self.frames[frame].locals.insert(l.var);
@@ -253,7 +261,7 @@ impl<'a> Planner<'a> {
                     self.plan.proven.insert(id);
                     return;
                 }
-                let kind = OpenKind::Index { index, dim, array, is_nonneg, is_below };
+                let kind = OpenKind::Index { index, dim, array, axis, is_nonneg, is_below };
                 self.checks.push(OpenCheck { id, kind, frame: self.frame, depth: self.depth, span });
             }
         }
@@ -312,8 +320,10 @@ impl<'a> Planner<'a> {
                 chain.push(frame);
                 at = self.frames[frame].parent;
             }
-            let found = chain.iter().rev().find_map(|&frame| {
-                let conditions = self.conditions(check, frame);
+            let found =
+                chain.iter().rev().filter(|&&frame| !self.frames[frame].is_end).copied().collect::<Vec<_>>();
+            let found = found.into_iter().find_map(|frame| {
+                let conditions = self.conditions(check, frame).or_else(|| self.where_it_is(check, frame));
                 self.values.atoms.assumed.clear();
                 conditions.map(|c| (frame, c))
             });
@@ -321,8 +331,11 @@ impl<'a> Planner<'a> {
                 Some((frame, conditions)) => {
                     let id = self.frames[frame].id;
                     let guard = self.plan.guards.entry(id).or_default();
+                    let exprs = &self.values.func.exprs;
+                    let mut is_within = false;
                     for condition in conditions {
-                        if !guard.conditions.contains(&condition) {
+                        is_within |= matches!(condition, Condition::Within { .. });
+                        if !guard.conditions.iter().any(|other| is_same(exprs, other, &condition)) {
                             guard.conditions.push(condition);
                         }
                     }
@@ -330,6 +343,7 @@ impl<'a> Planner<'a> {
                         guard.checks.push(check.id);
                     }
                     if let OpenKind::Index { index, .. } | OpenKind::Wrap { index } = &check.kind
+                        && !is_within
                         && !self.wraps_outside(check)
                     {
                         nonneg.insert((id, index.clone()));
@@ -360,6 +374,15 @@ impl<'a> Planner<'a> {
             self.plan.remarks.push(Remark { span, kind: RemarkKind::Checks, is_done: true, text, at: None });
         }
         self.plan.remarks.sort_by_key(|remark| remark.span);
+    }
+
+    /// The check itself as a condition, if the loop does not change its index.
+    fn where_it_is(&self, check: &OpenCheck, frame: usize) -> Option<Vec<Condition>> {
+        let OpenKind::Index { array, axis, is_nonneg, .. } = check.kind else { return None };
+        let frame = &self.frames[frame];
+        let is_fixed =
+            check.depth <= frame.depth && !frame.arrays.contains(array) && self.is_invariant(check.id, frame);
+        is_fixed.then(|| vec![Condition::Within { index: check.id, array, axis, is_nonneg }])
     }
 
     fn remark_stays(&mut self, check: &OpenCheck, chain: &[usize]) {
@@ -615,6 +638,29 @@ impl<'a> Planner<'a> {
         }
         conditions.push(Condition::AtLeast(left, right));
         Some(conditions)
+    }
+}
+
+/// Do two conditions say the same?
+fn is_same(exprs: &walk::Exprs, a: &Condition, b: &Condition) -> bool {
+    match (a, b) {
+        (
+            Condition::Within { index: i, array: x, axis: m, .. },
+            Condition::Within { index: j, array: y, axis: n, .. },
+        ) => x == y && m == n && walk::same_expr(exprs, *i, *j),
+        _ => a == b,
+    }
+}
+
+/// The second of two branches that are the middle of a ring and its ends (pass `peel`): each a loop that was one loop.
+fn ring_end(func: &Func, then: &[Stmt], orelse: &[Stmt]) -> Option<LoopId> {
+    match (then, orelse) {
+        ([Stmt::Loop(middle)], [Stmt::Loop(end)])
+            if func.loops[middle.id].span == func.loops[end.id].span =>
+        {
+            Some(end.id)
+        }
+        _ => None,
     }
 }
 
