@@ -156,6 +156,8 @@ pub struct LoopInfo {
     pub span: Span,
     /// How it was written.
     pub origin: LoopOrigin,
+    /// Is it in the second copy of a loop, which only runs if something is wrong: an index will be out of range? Not printed.
+    pub is_slow_copy: bool,
 }
 
 /// How a loop was written.

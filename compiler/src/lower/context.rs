@@ -328,7 +328,7 @@ impl<'s, 'a> Context<'s, 'a> {
 
     /// A new loop.
     pub(super) fn loop_id(&mut self, origin: LoopOrigin) -> LoopId {
-        self.func.loops.push(LoopInfo { span: self.span, origin })
+        self.func.loops.push(LoopInfo { span: self.span, origin, is_slow_copy: false })
     }
 
     // Errors at run time.

@@ -214,7 +214,11 @@ impl Helper {
     }
 
     fn serial_loop(&mut self, var: LocalId, lo: ExprId, hi: ExprId, step: i64, body: Block) -> Stmt {
-        let id = self.func.loops.push(LoopInfo { span: self.span, origin: LoopOrigin::Internal });
+        let id = self.func.loops.push(LoopInfo {
+            span: self.span,
+            origin: LoopOrigin::Internal,
+            is_slow_copy: false,
+        });
         Stmt::Loop(Box::new(Loop {
             id,
             kind: LoopKind::Serial,

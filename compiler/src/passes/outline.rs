@@ -218,7 +218,8 @@ fn outlined(
     };
     let (from, to) = (bound(first), bound(end));
     let statements = walk::copy_block_into(source, &l.body, &mut body, &mut names);
-    let inner_id = body.loops.push(crate::ir::LoopInfo { span, origin: LoopOrigin::For });
+    let inner_id =
+        body.loops.push(crate::ir::LoopInfo { span, origin: LoopOrigin::For, is_slow_copy: false });
     let returned = outputs
         .iter()
         .map(|&(local, _)| {

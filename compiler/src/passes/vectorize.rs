@@ -366,6 +366,12 @@ mod tests {
     }
 
     #[test]
+    fn branches_of_the_program_are_no_second_copies() {
+        let body = "  if s > 0.0 {\n    for i in 0 .. n {\n      y[i] = x[i] + 1.0\n    }\n  } else {\n    for j in 0 .. n {\n      y[j] = x[j] + 2.0\n    }\n  }\n";
+        assert_eq!(vectorized(body).0, ["runs in vectors"; 2]);
+    }
+
+    #[test]
     fn neighbouring_elements() {
         let (remarks, strips) = vectorized("  for i in 0 .. n {\n    y[i] = s * x[i] + y[i]\n  }\n");
         assert_eq!(remarks, ["runs in vectors"]);

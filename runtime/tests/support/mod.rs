@@ -500,7 +500,7 @@ impl Build {
     }
 
     pub fn loop_id(&mut self) -> LoopId {
-        self.func.loops.push(LoopInfo { span: SPAN, origin: LoopOrigin::For })
+        self.func.loops.push(LoopInfo { span: SPAN, origin: LoopOrigin::For, is_slow_copy: false })
     }
 
     pub fn start_loop(&mut self) -> (LocalId, Block) {

@@ -73,17 +73,10 @@ fn search(
     search.found
 }
 
-/// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` makes such branches.
+/// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` makes such branches and marks them.
 #[must_use]
 pub fn is_second_copy(func: &Func, then: &[Stmt], orelse: &[Stmt]) -> bool {
-    let loops = |block: &[Stmt]| -> Vec<Span> {
-        walk::loops_innermost_first(block).into_iter().map(|id| func.loops[id].span).collect()
-    };
-    if orelse.is_empty() {
-        return false;
-    }
-    let first = loops(then);
-    !first.is_empty() && loops(orelse).iter().any(|span| first.contains(span))
+    !then.is_empty() && orelse.iter().any(|stmt| stmt.loop_id().is_some_and(|id| func.loops[id].is_slow_copy))
 }
 
 /// Functions with wanted loops and what they call; and those that are called.

@@ -50,7 +50,11 @@ fn insert_guards(func: &mut Func, block: &mut Block, plan: &Plan) {
             let slow = if guard.conditions.is_empty() {
                 Vec::new()
             } else {
-                walk::clone_block(func, std::slice::from_ref(stmt))
+                let copy = walk::clone_block(func, std::slice::from_ref(stmt));
+                for id in walk::loops_innermost_first(&copy) {
+                    func.loops[id].is_slow_copy = true;
+                }
+                copy
             };
             let conditions: Vec<ExprId> = guard.conditions.iter().map(|c| condition(func, c, span)).collect();
             let checks: FxHashSet<ExprId> = guard.checks.iter().copied().collect();
