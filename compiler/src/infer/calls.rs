@@ -171,7 +171,7 @@ impl FnCtx<'_, '_> {
                     Ty::Array(_) => builtins::method(&method.name),
                     Ty::Scalar(_) => builtins::method(&method.name)
                         .filter(|b| matches!(b, Builtin::Conj | Builtin::Item | Builtin::Astype)),
-                    Ty::Event => return self.event_method(site, &method),
+                    Ty::Event => return self.event_method(site, method),
                     Ty::None | Ty::Tuple(_) | Ty::Str(_) => None,
                 };
                 match builtin {

@@ -31,7 +31,7 @@ struct Table {
 }
 
 impl Table {
-    /// The elements of a value with tuples in it; `false` if its rows are not equally long, or it has no numbers.
+    /// The elements of a value with tuples in it; `false` if its rows are not equally long, or it has other things than finite numbers.
     fn add(&mut self, value: &ConstValue, axis: usize) -> bool {
         match value {
             ConstValue::Tuple(items) if axis < usize::from(MAX_RANK) => {
@@ -43,6 +43,8 @@ impl Table {
                 }
                 items.iter().all(|item| self.add(item, axis + 1))
             }
+            // C has no constants for the others.
+            ConstValue::Float(number, _) if !number.is_finite() => false,
             ConstValue::Bool(_) | ConstValue::Int(..) | ConstValue::Float(..) => {
                 self.items.push(value.clone());
                 self.shape.len() == axis
@@ -58,17 +60,19 @@ impl Table {
 
 impl Ctx<'_> {
     /// The constant array that an expression stands for: `np.array((1.0, 2.0))`, a tuple, or a name of the module for one.
-    fn table(&mut self, expr: ExprId) -> Result<Table, Diagnostic> {
+    fn table(&mut self, expr: ExprId) -> Result<Table, Box<Diagnostic>> {
         let ast = self.ast;
         let span = ast.exprs[expr].span;
         let unknown = |text: String| {
-            Diagnostic::error(
-                Code::K606,
-                span,
-                "`cuda.const.array_like` needs elements that are known at compile time",
+            Box::new(
+                Diagnostic::error(
+                    Code::K606,
+                    span,
+                    "`cuda.const.array_like` needs elements that are known at compile time",
+                )
+                .primary(text)
+                .help("write them at module level: `TABLE = np.array([1.0, 2.0, 4.0])`"),
             )
-            .primary(text)
-            .help("write them at module level: `TABLE = np.array([1.0, 2.0, 4.0])`")
         };
         let mut made = expr;
         if let ExprKind::Name(name) = &ast.exprs[expr].kind {
@@ -103,7 +107,7 @@ impl Ctx<'_> {
         let value = self.eval_constant(elements).map_err(|error| unknown(error.text))?.value;
         let mut table = Table { dtype: DType::F64, shape: Vec::new(), items: Vec::new() };
         if !table.add(&value, 0) || table.items.is_empty() || table.shape.is_empty() {
-            return Err(unknown("this is no array of real numbers with equally long rows".to_owned()));
+            return Err(unknown("this is no array of finite real numbers with equally long rows".to_owned()));
         }
         let own = table.items.iter().filter_map(|item| constants::ty(item).scalar());
         let own = own.reduce(|a, b| promote::scalars(a, false, b, false)).unwrap_or(DType::F64);
@@ -113,12 +117,15 @@ impl Ctx<'_> {
         }
         let bytes = table.items.len() * table.dtype.size_bytes();
         if bytes > CONSTANT_BYTES {
-            return Err(Diagnostic::error(Code::K606, span, format!("a constant array of {bytes} bytes"))
-                .primary(format!("a kernel has {CONSTANT_BYTES} bytes"))
-                .help("pass the array to the kernel as an argument"));
+            return Err(Box::new(
+                Diagnostic::error(Code::K606, span, format!("a constant array of {bytes} bytes"))
+                    .primary(format!("a kernel has {CONSTANT_BYTES} bytes"))
+                    .help("pass the array to the kernel as an argument"),
+            ));
         }
         for item in &mut table.items {
             *item = constants::cast(item, table.dtype)
+                .filter(|item| !matches!(item, ConstValue::Float(number, _) if !number.is_finite()))
                 .ok_or_else(|| unknown("an element does not fit its type".to_owned()))?;
         }
         Ok(table)
@@ -153,19 +160,21 @@ impl FnCtx<'_, '_> {
             matches!(&self.ast.exprs[arg].kind, ExprKind::Name(name) if self.var_ids.contains_key(name));
         let table = if is_variable {
             let text = self.render(arg);
-            Err(Diagnostic::error(
-                Code::K606,
-                self.span(arg),
-                "`cuda.const.array_like` needs elements that are known at compile time",
-            )
-            .primary(format!("`{text}` is known only when the kernel runs"))
-            .help("write them at module level: `TABLE = np.array([1.0, 2.0, 4.0])`"))
+            Err(Box::new(
+                Diagnostic::error(
+                    Code::K606,
+                    self.span(arg),
+                    "`cuda.const.array_like` needs elements that are known at compile time",
+                )
+                .primary(format!("`{text}` is known only when the kernel runs"))
+                .help("write them at module level: `TABLE = np.array([1.0, 2.0, 4.0])`"),
+            ))
         } else {
             self.ctx.table(arg)
         };
         let table = match table {
             Ok(table) => table,
-            Err(diag) => return Some(self.report(diag)),
+            Err(diag) => return Some(self.report(*diag)),
         };
         let ty = ArrayTy { is_writable: false, ..ArrayTy::new(table.dtype, table.shape.len() as u8) };
         let extents = table.shape.iter().map(|&extent| ConstValue::Int(extent, DType::I64));
