@@ -156,7 +156,8 @@ pub struct LoopInfo {
     pub span: Span,
     /// How it was written.
     pub origin: LoopOrigin,
-    /// Is it in the second copy of a loop, which only runs if something is wrong: an index will be out of range? Not printed.
+    /// Is it in the second copy of a loop, which does not matter for speed: it runs if an index will be out of range, or for the ends of a
+    /// ring? Not printed.
     pub is_slow_copy: bool,
 }
 

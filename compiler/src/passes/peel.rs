@@ -113,6 +113,8 @@ fn in_parts(func: &mut Func, stmt: &mut Stmt, ring: &Ring) -> Stmt {
         return Stmt::Break;
     };
     let span = func.loops[middle.id].span;
+    // Of few iterations.
+    func.loops[end.id].is_slow_copy = true;
     // At the ends as it was, but without a division.
     let mut rests = Vec::new();
     wraparound::collect(func, end, &mut rests);

@@ -73,10 +73,11 @@ fn search(
     search.found
 }
 
-/// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` makes such branches and marks them.
+/// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` and `peel` make such branches and mark them.
 #[must_use]
 pub fn is_second_copy(func: &Func, then: &[Stmt], orelse: &[Stmt]) -> bool {
-    !then.is_empty() && orelse.iter().any(|stmt| stmt.loop_id().is_some_and(|id| func.loops[id].is_slow_copy))
+    let loops = walk::loops_innermost_first(orelse);
+    !then.is_empty() && !loops.is_empty() && loops.iter().all(|id| func.loops[*id].is_slow_copy)
 }
 
 /// Functions with wanted loops and what they call; and those that are called.
