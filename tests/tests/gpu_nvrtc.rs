@@ -27,6 +27,8 @@ fn main() {
         ("the kernel library compiles", the_kernel_library_compiles),
         ("the case files compile", the_case_files_compile),
         ("code shapes", code_shapes),
+        ("loops that stream through arrays", streams),
+        ("counting into arrays", bins),
     ];
     libtest_mimic::run(&args, trials(tests, toolkit().err().as_deref())).exit();
 }
@@ -185,6 +187,80 @@ fn code_shapes() {
             // The error record is written by a function of its own, which a call is fine for.
             if !text.contains("fail(") {
                 assert_eq!(kernel.count("CALL"), 0, "{name} calls:\n{text}");
+            }
+        }
+    }
+}
+
+/// Loops that wait for memory: pieces of 16 bytes, several of them loaded before the first store, few registers, no calls.
+fn streams() {
+    let source = "@njit(boundscheck=False)\ndef saxpy(a: f32, x: f32[::1], y: f32[::1]):\n    for i in prange(len(x)):\n        \
+                  y[i] = a * x[i] + y[i]\n\n\
+                  @njit(boundscheck=False)\ndef triad(s: f64, a: f64[::1], b: f64[::1], c: f64[::1]):\n    for i in prange(len(a)):\n        \
+                  a[i] = b[i] + s * c[i]\n\n\
+                  @njit(boundscheck=False)\ndef fused(x: f64[:], y: f64[:], z: f64[:]):\n    for i in prange(len(x)):\n        \
+                  t = x[i] - y[i]\n        z[i] = t * t + 2.0 * x[i] * y[i] - y[i] + abs(t)\n\n\
+                  @njit(boundscheck=False)\ndef copy(x: u8[::1], y: u8[::1]):\n    for i in prange(len(x)):\n        y[i] = x[i]\n\n\
+                  @njit(boundscheck=False)\ndef total(x: f64[::1]) -> f64:\n    s = 0.0\n    for i in prange(len(x)):\n        s += x[i]\n    return s\n\n\
+                  @njit(boundscheck=False)\ndef largest(x: f32[::1]) -> f32:\n    s = x[0]\n    for i in prange(len(x)):\n        s = max(s, x[i])\n    return s\n\n\
+                  @njit(boundscheck=False)\ndef dot(x: f64[:], y: f64[:]) -> f64:\n    s = 0.0\n    for i in prange(len(x)):\n        s += x[i] * y[i]\n    return s\n";
+    let (ast, _) = syntax::parse(source);
+    // Name, least wide loads and stores, most registers.
+    let wanted: [(&str, usize, usize, u32); 7] = [
+        ("saxpy", 8, 4, 64),
+        ("triad", 4, 2, 48),
+        ("fused", 4, 2, 48),
+        ("copy", 4, 4, 64),
+        ("total", 4, 0, 64),
+        ("largest", 4, 0, 64),
+        ("dot", 8, 0, 80),
+    ];
+    let mut table = String::new();
+    for (function, loads, stores, most_registers) in wanted {
+        let args = annotated_signature(&ast, function).unwrap();
+        let (text, options) = emitted(source, function, &args).unwrap();
+        for architecture in ARCHITECTURES {
+            for variant in GridVariant::ALL {
+                let image = compile(&text, &options, architecture, variant).unwrap();
+                if architecture != 90 {
+                    continue;
+                }
+                let sass = toolkit().unwrap().disassemble(&image).unwrap();
+                let kernel = sass.iter().find(|kernel| !kernel.kernel.ends_with("_finish")).unwrap();
+                let (wide_loads, wide_stores) = (kernel.count("LDG.E.128"), kernel.count("STG.E.128"));
+                let _ = writeln!(
+                    table,
+                    "{function} {variant:?}: {wide_loads} wide loads, {wide_stores} wide stores, {} registers",
+                    kernel.registers
+                );
+                assert!(wide_loads >= loads && wide_stores >= stores, "{table}\n{text}");
+                assert!(kernel.registers <= most_registers, "{table}\n{text}");
+                let bad = kernel.count("CALL") + kernel.count("LDL") + kernel.count("STL");
+                assert_eq!(bad, 0, "{function} calls, or has local memory:\n{text}");
+            }
+        }
+    }
+    print!("{table}");
+}
+
+/// Histograms: 32-bit additions in shared memory, one addition per bin and block in the end.
+fn bins() {
+    let source = "@njit(boundscheck=False)\ndef count(x: u8[::1], h: i64[::1]):\n    for i in prange(len(x)):\n        h[x[i]] += 1\n\n\
+                  @njit(boundscheck=False)\ndef small(x: u8[::1], h: i32[::1]):\n    for i in prange(len(x)):\n        h[x[i]] += 1\n";
+    let (ast, _) = syntax::parse(source);
+    for function in ["count", "small"] {
+        let args = annotated_signature(&ast, function).unwrap();
+        let (text, options) = emitted(source, function, &args).unwrap();
+        for architecture in ARCHITECTURES {
+            let image = compile(&text, &options, architecture, GridVariant::default()).unwrap();
+            if architecture != 90 {
+                continue;
+            }
+            for kernel in toolkit().unwrap().disassemble(&image).unwrap() {
+                assert!(kernel.count("ATOMS") > 0, "{function} has no additions in shared memory:\n{text}");
+                assert_eq!(kernel.count("ATOMS.CAS"), 0, "{function} adds by a loop of exchanges:\n{text}");
+                assert!(kernel.count("RED") + kernel.count("ATOMG") > 0, "{text}");
+                assert_eq!(kernel.count("LDL") + kernel.count("STL") + kernel.count("CALL"), 0, "{text}");
             }
         }
     }

@@ -10,7 +10,8 @@
 //! 1. [`GridLaunch::is_launchable`] says whether the arrays are such that the kernel may run at all; if not, the loop runs
 //!    on the processor.
 //! 2. [`GridLaunch::variant`] picks one of four ways to compile [`GridProgram::source`]; they differ in macros only.
-//! 3. The kernel is launched with [`GridShape::blocks`]; none if there is nothing to do.
+//! 3. The kernel is launched with [`GridLaunch::geometry`], which [`GridLaunch::tiles`] has a part in; none if there is nothing
+//!    to do.
 //! 4. If it has a [`GridFinish`], that kernel runs after it, one block.
 //! 5. If [`GridLaunch::can_fail`], the error record tells which iteration failed; its `code` is a trap number plus 1.
 //! 6. The outputs are read from the results, one word each as in `outputs`; if nothing was launched they keep their values.
@@ -135,6 +136,10 @@ pub enum GridParam {
     RandomEpoch,
     /// 4 bytes: how much dynamic shared memory the launch has.
     SharedBytes,
+    /// As [`GridParam::Index`]: number of tiles, [`GridLaunch::tiles`].
+    Tiles,
+    /// 1 byte: may the elements of tiles be loaded together?
+    AreTogether,
 }
 
 /// An array among the captures, and what the kernel does with it.
@@ -178,22 +183,57 @@ pub enum HostExpr {
     Max(Box<HostExpr>, Box<HostExpr>),
 }
 
-/// Threads and blocks of a kernel. They depend on the loop alone, never on the device, so that results do not either.
+/// Threads and blocks of a kernel.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct GridShape {
+pub enum GridShape {
+    /// Of a parallel loop: worked out from it.
+    Mapped(MappedShape),
+    /// Of a kernel that the user launches: blocks and threads are the first six words of `env`.
+    Given,
+}
+
+/// Threads and blocks of a parallel loop. They depend on the loop and its arrays alone, never on the device, so that results do
+/// not either.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct MappedShape {
     /// Iterations along x, which neighbouring threads share out.
     pub x: HostExpr,
     /// Iterations along y, if two loops were collapsed.
     pub y: Option<HostExpr>,
     /// Threads of a block along x and y.
     pub threads: [u32; 2],
-    /// Iterations along x that one thread does in a round.
+    /// Iterations along x that one thread should have before there are more blocks.
     pub items: u32,
     /// Most blocks along x and y; the threads go on with later iterations (the kernels stride over the grid).
     pub max_blocks: [u32; 2],
-    /// Is it a kernel that the user launches? Then blocks and threads are the first six words of `env`, and the rest of this
-    /// says nothing.
-    pub is_given: bool,
+    /// Does a block do many iterations at once where there are enough?
+    pub tile: Option<GridTile>,
+}
+
+/// A loop that streams through arrays does most of its iterations in tiles: a block takes one, and of every array a thread loads
+/// several pieces of neighbouring elements, each at once, before it computes. What is left over is done one iteration per
+/// thread.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct GridTile {
+    /// Iterations of a tile, [`GridParam::Tiles`] counts.
+    pub iterations: u32,
+    /// Fewer tiles than that do not fill a device: then there are none.
+    pub least: u32,
+    /// Arrays whose elements are accessed in pieces: place among [`GridLaunch::arrays`], and what the address of the first
+    /// element must be a multiple of. Neighbours must lie side by side.
+    pub arrays: Vec<(u32, u32)>,
+    /// Does the order of iterations show in the results? Then it is that of tiles also where the arrays do not lie as they
+    /// should, and elements are loaded one by one ([`GridParam::AreTogether`]).
+    pub order_shows: bool,
+}
+
+/// The tiles of one launch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tiles {
+    /// How many.
+    pub count: u64,
+    /// May elements be loaded together?
+    pub are_together: bool,
 }
 
 /// Blocks of a grid and threads of a block, along x, y and z.
@@ -304,38 +344,12 @@ impl GridVariant {
     }
 }
 
-impl GridShape {
-    /// Of a kernel that the user launches.
-    #[must_use]
-    pub fn given() -> GridShape {
-        GridShape {
-            x: HostExpr::Const(0),
-            y: None,
-            threads: [1, 1],
-            items: 1,
-            max_blocks: [1, 1],
-            is_given: true,
-        }
-    }
-
-    /// Blocks and threads; `None` if there is nothing to do. The program has checked those that are given.
-    #[must_use]
-    pub fn geometry(&self, env: &[u64], trip: u64) -> Option<Geometry> {
-        if self.is_given {
-            let words: [u32; 6] =
-                std::array::from_fn(|k| u32::try_from(env.get(k).copied().unwrap_or(0)).unwrap_or(0));
-            let [bx, by, bz, tx, ty, tz] = words;
-            return (!words.contains(&0)).then_some(Geometry { blocks: [bx, by, bz], threads: [tx, ty, tz] });
-        }
-        let [x, y] = self.blocks(env, trip)?;
-        Some(Geometry { blocks: [x, y, 1], threads: [self.threads[0], self.threads[1], 1] })
-    }
-
-    /// Blocks along x and y; `None` if there is nothing to do.
+impl MappedShape {
+    /// Blocks along x and y without tiles; `None` if there is nothing to do.
     ///
     /// ```
-    /// use kjit_compiler::ir::grid::{GridShape, HostExpr};
-    /// let shape = GridShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [1000, 1], is_given: false };
+    /// use kjit_compiler::ir::grid::{HostExpr, MappedShape};
+    /// let shape = MappedShape { x: HostExpr::Trip, y: None, threads: [256, 1], items: 1, max_blocks: [1000, 1], tile: None };
     /// assert_eq!(shape.blocks(&[], 0), None);
     /// assert_eq!(shape.blocks(&[], 257), Some([2, 1]));
     /// assert_eq!(shape.blocks(&[], 1 << 40), Some([1000, 1]));
@@ -406,6 +420,12 @@ impl GridArray {
         data.is_multiple_of(part) && strides.iter().all(|&stride| (stride as i64) % size == 0)
     }
 
+    /// Do neighbours along the only axis lie side by side, and the first element at a multiple of `align`?
+    fn is_together(&self, env: &[u64], align: u32) -> bool {
+        let (data, _, strides) = self.words(env);
+        strides == [self.dtype().size_bytes() as u64] && data.is_multiple_of(u64::from(align.max(1)))
+    }
+
     fn is_narrow(&self, env: &[u64]) -> bool {
         let (_, dims, strides) = self.words(env);
         let size = self.dtype().size_bytes() as u64;
@@ -431,6 +451,44 @@ impl GridLaunch {
             && self.arrays.iter().all(|array| array.is_aligned(env))
             && self.narrow.iter().all(|number| number.eval(env, trip).unsigned_abs() < MAX_TRIPS)
             && !self.do_share(&self.disjoint, env)
+    }
+
+    /// Blocks and threads; `None` if there is nothing to do. The program has checked those that are given.
+    #[must_use]
+    pub fn geometry(&self, env: &[u64], trip: u64, tiles: Tiles) -> Option<Geometry> {
+        match &self.shape {
+            GridShape::Given => {
+                let words: [u32; 6] =
+                    std::array::from_fn(|k| u32::try_from(env.get(k).copied().unwrap_or(0)).unwrap_or(0));
+                let [bx, by, bz, tx, ty, tz] = words;
+                (!words.contains(&0)).then_some(Geometry { blocks: [bx, by, bz], threads: [tx, ty, tz] })
+            }
+            GridShape::Mapped(shape) => {
+                let [x, y] = shape.blocks(env, trip)?;
+                let x = match tiles.count {
+                    0 => x,
+                    count => count.min(u64::from(shape.max_blocks[0])) as u32,
+                };
+                Some(Geometry { blocks: [x, y, 1], threads: [shape.threads[0], shape.threads[1], 1] })
+            }
+        }
+    }
+
+    /// What the tiles of the loop are, if it has any.
+    #[must_use]
+    pub fn tiles(&self, env: &[u64], trip: u64) -> Tiles {
+        let GridShape::Mapped(MappedShape { tile: Some(tile), .. }) = &self.shape else {
+            return Tiles::default();
+        };
+        let lie_right = |&(k, align): &(u32, u32)| {
+            self.arrays.get(k as usize).is_some_and(|array| array.is_together(env, align))
+        };
+        let are_together = tile.arrays.iter().all(lie_right) && !self.do_share(&self.restrict, env);
+        let count = trip / u64::from(tile.iterations.max(1));
+        if count < u64::from(tile.least) || !(are_together || tile.order_shows) {
+            return Tiles::default();
+        }
+        Tiles { count, are_together }
     }
 
     /// Do the arrays of one of the pairs share memory?
@@ -464,14 +522,14 @@ mod tests {
             span: Span::default(),
             mapping: String::new(),
             params: Vec::new(),
-            shape: GridShape {
+            shape: GridShape::Mapped(MappedShape {
                 x: HostExpr::Trip,
                 y: None,
                 threads: [256, 1],
                 items: 1,
                 max_blocks: [9, 1],
-                is_given: false,
-            },
+                tile: None,
+            }),
             arrays,
             disjoint: Vec::new(),
             narrow: vec![HostExpr::Word(10)],
@@ -516,6 +574,34 @@ mod tests {
         assert!(one.variant(&env, 4).is_wide);
         let env = [0, 0, 4000, 4000, 32_000, 8, 0, 0, 0, 0, 0];
         assert!(!one.variant(&env, 4).is_wide);
+    }
+
+    #[test]
+    fn tiles_want_whole_pieces_side_by_side() {
+        let mut one = launch(vec![doubles(0, 1), doubles(5, 1)], vec![(0, 1)]);
+        let tile =
+            |order_shows| GridTile { iterations: 100, least: 3, arrays: vec![(0, 16), (1, 16)], order_shows };
+        let GridShape::Mapped(shape) = &mut one.shape else { panic!() };
+        shape.tile = Some(tile(false));
+        let mut env = vec![1600, 0, 4, 8, 0, 16064, 0, 4, 8, 0, 7];
+        let blocks = |launch: &GridLaunch, env: &[u64], trip| {
+            launch.geometry(env, trip, launch.tiles(env, trip)).map(|geometry| geometry.blocks)
+        };
+        assert_eq!(one.tiles(&env, 299), Tiles::default(), "too few");
+        assert_eq!(blocks(&one, &env, 299), Some([2, 1, 1]));
+        assert_eq!(one.tiles(&env, 399), Tiles { count: 3, are_together: true });
+        assert_eq!(blocks(&one, &env, 399), Some([3, 1, 1]));
+        assert_eq!(blocks(&one, &env, 4000), Some([9, 1, 1]));
+        env[5] += 8;
+        assert_eq!(one.tiles(&env, 399), Tiles::default(), "the second one lies askew");
+        env[5] = 1616;
+        assert_eq!(one.tiles(&env, 399), Tiles::default(), "they share memory");
+        env[5] = 16064;
+        env[3] = 16;
+        assert_eq!(one.tiles(&env, 399), Tiles::default(), "every second element");
+        let GridShape::Mapped(shape) = &mut one.shape else { panic!() };
+        shape.tile = Some(tile(true));
+        assert_eq!(one.tiles(&env, 399), Tiles { count: 3, are_together: false });
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use kjit_compiler::ir::Artifact;
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::grid::{
-    ErrorRecord, Geometry, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant, SHARED_LIMIT,
+    ErrorRecord, Geometry, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant,
+    SHARED_LIMIT, Tiles,
 };
 use smallvec::SmallVec;
 
@@ -420,7 +421,8 @@ impl State {
         if !gpu.is_worth(Duration::from_nanos(host_ns as u64), missing) {
             return Err(refuse("it is sooner done on the processor"));
         }
-        let Some(Geometry { blocks: [x, y, z], threads }) = launch.shape.geometry(env, trip) else {
+        let tiles = launch.tiles(env, trip);
+        let Some(Geometry { blocks: [x, y, z], threads }) = launch.geometry(env, trip, tiles) else {
             return Ok(0);
         };
         let random = ctx.random.loop_scope();
@@ -473,6 +475,7 @@ impl State {
             random,
             blocks: x.saturating_mul(y).saturating_mul(z),
             shared_bytes,
+            tiles,
             record,
             partials: partials.as_ref().map_or(0, DeviceBuffer::pointer),
             results: results.as_ref().map_or(0, DeviceBuffer::pointer),
@@ -649,6 +652,7 @@ struct Values<'a> {
     random: Option<(u64, u64)>,
     blocks: u32,
     shared_bytes: u32,
+    tiles: Tiles,
     record: u64,
     partials: u64,
     results: u64,
@@ -672,6 +676,8 @@ impl Values<'_> {
                 GridParam::RandomSeed => self.random.ok_or_else(no_stream)?.0,
                 GridParam::RandomEpoch => self.random.ok_or_else(no_stream)?.1,
                 GridParam::SharedBytes => u64::from(self.shared_bytes),
+                GridParam::Tiles => self.tiles.count,
+                GridParam::AreTogether => u64::from(self.tiles.are_together),
             });
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Loops on the stand-in driver: what goes there, what comes back, and what failed.
 
 use kjit_compiler::ir::grid::{
-    GridArray, GridFinish, GridLaunch, GridLoop, GridParam, GridProgram, GridShape, HostExpr,
+    GridArray, GridFinish, GridLaunch, GridLoop, GridParam, GridProgram, GridShape, HostExpr, MappedShape,
 };
 use kjit_compiler::pipeline::{self, Request};
 use kjit_compiler::types::{ArrayTy, DType};
@@ -34,14 +34,14 @@ fn launch(kernel: &str, params: Vec<GridParam>, arrays: Vec<GridArray>) -> GridL
         span: Span { start: 0, end: 3 },
         mapping: String::new(),
         params,
-        shape: GridShape {
+        shape: GridShape::Mapped(MappedShape {
             x: HostExpr::Trip,
             y: None,
             threads: [32, 1],
             items: 1,
             max_blocks: [8, 1],
-            is_given: false,
-        },
+            tile: None,
+        }),
         arrays,
         disjoint: Vec::new(),
         narrow: Vec::new(),

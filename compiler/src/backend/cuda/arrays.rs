@@ -11,6 +11,9 @@ use crate::types::{DType, Layout};
 impl Writer<'_, '_> {
     /// The element as an lvalue.
     pub(super) fn element(&mut self, array: ArrayId, place: &Place, lane: u8) -> Result<String, Refused> {
+        if let Some((share, lane)) = self.shares.get(&array) {
+            return Ok(format!("{share}[{lane}]"));
+        }
         let offset = self.offset(array, place)?;
         let pointer = self.pointer(array);
         let part = match (self.func.arrays[array].ty.dtype.is_complex(), lane) {

@@ -252,6 +252,8 @@ impl<'a, 'm> Writer<'a, 'm> {
             fresh_result: None,
             loops: Vec::new(),
             jumps: Jumps::default(),
+            tile: None,
+            shares: Default::default(),
             result_names: Vec::new(),
         }
     }

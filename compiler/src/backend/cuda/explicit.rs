@@ -65,7 +65,7 @@ pub(super) fn explicit<'a>(
             span: func.span,
             mapping,
             params: parameters.params,
-            shape: GridShape::given(),
+            shape: GridShape::Given,
             restrict: kernel::changed_pairs(&arrays),
             arrays,
             disjoint: Vec::new(),
@@ -131,7 +131,6 @@ impl Writer<'_, '_> {
             let name = self.names.array(self.func, array);
             let is_dynamic = extents == [0];
             if is_dynamic {
-                self.put("extern __shared__ __align__(16) unsigned char dynamic_memory[];");
                 self.put(&format!("{kind}* const {name} = ({kind}*)dynamic_memory;"));
             } else if function == DeviceFn::ConstArray {
                 let elements: Vec<String> =
@@ -286,7 +285,12 @@ impl Writer<'_, '_> {
         let whole =
             |name: &str, value: String| format!("({back})({kind}){name}(({bits}*)&{element}, {value})");
         if dtype.is_float() {
-            let value0 = values[0].code.clone();
+            // A template takes both of one type.
+            let same = |k: usize| match self.func.exprs[ids[rank + k]].ty == dtype {
+                true => values[k].code.clone(),
+                false => value(k, kind),
+            };
+            let value0 = same(0);
             return Ok(match op {
                 AtomicOp::Add => format!("atomicAdd(&{element}, {value0})"),
                 AtomicOp::Sub => format!("atomicAdd(&{element}, -({value0}))"),
@@ -294,7 +298,7 @@ impl Writer<'_, '_> {
                 AtomicOp::Max => format!("atomic_max(&{element}, {value0})"),
                 AtomicOp::Exch => format!("atomic_exchange(&{element}, {value0})"),
                 AtomicOp::Cas if values.len() == 2 => {
-                    format!("atomic_replace(&{element}, {value0}, {})", values[1].code)
+                    format!("atomic_replace(&{element}, {value0}, {})", same(1))
                 }
                 AtomicOp::Cas | AtomicOp::And | AtomicOp::Or | AtomicOp::Xor => return Err(refused()),
             });
@@ -322,17 +326,53 @@ impl Writer<'_, '_> {
     }
 }
 
-/// Numbers of the threads of an explicit kernel are small, because the host sees to it that the whole grid is.
-pub(super) fn small_results(stmt: &Stmt) -> Option<(LocalId, u64)> {
+/// The variable that a statement sets to a number of threads or blocks, and which.
+pub(super) fn place_of_thread(stmt: &Stmt) -> Option<(LocalId, DeviceFn)> {
     let Stmt::Device { function, results, .. } = stmt else { return None };
     let Some(Target::Local(local)) = results.first() else { return None };
-    let most = match function {
-        DeviceFn::ThreadIdx(_) | DeviceFn::BlockDim(_) => 1 << 10,
-        DeviceFn::LaneId => 1 << 5,
-        DeviceFn::BlockIdx(_) | DeviceFn::GridDim(_) | DeviceFn::Grid(_) | DeviceFn::GridSize(_) => {
-            crate::ir::grid::NARROW_LIMIT - 1
-        }
-        _ => return None,
-    };
-    Some((*local, most))
+    match function {
+        DeviceFn::ThreadIdx(_)
+        | DeviceFn::BlockDim(_)
+        | DeviceFn::LaneId
+        | DeviceFn::BlockIdx(_)
+        | DeviceFn::GridDim(_)
+        | DeviceFn::Grid(_)
+        | DeviceFn::GridSize(_) => Some((*local, *function)),
+        _ => None,
+    }
+}
+
+/// What such a number is called where the program has no name for it.
+pub(super) fn name_of_place(function: DeviceFn) -> &'static str {
+    use GridAxis::{X, Y, Z};
+    match function {
+        DeviceFn::ThreadIdx(X) => "thread_x",
+        DeviceFn::ThreadIdx(Y) => "thread_y",
+        DeviceFn::ThreadIdx(Z) => "thread_z",
+        DeviceFn::BlockIdx(X) => "block_x",
+        DeviceFn::BlockIdx(Y) => "block_y",
+        DeviceFn::BlockIdx(Z) => "block_z",
+        DeviceFn::BlockDim(X) => "threads_x",
+        DeviceFn::BlockDim(Y) => "threads_y",
+        DeviceFn::BlockDim(Z) => "threads_z",
+        DeviceFn::GridDim(X) => "blocks_x",
+        DeviceFn::GridDim(Y) => "blocks_y",
+        DeviceFn::GridDim(Z) => "blocks_z",
+        DeviceFn::LaneId => "lane",
+        DeviceFn::Grid(_) => "at",
+        DeviceFn::GridSize(_) => "step",
+        _ => "value",
+    }
+}
+
+/// How large such a number gets: where the host sees to it that the whole grid is small, and at all.
+pub(super) fn most(function: DeviceFn) -> (u64, u64) {
+    const SMALL: u64 = crate::ir::grid::NARROW_LIMIT - 1;
+    match function {
+        DeviceFn::LaneId => (1 << 5, 1 << 5),
+        DeviceFn::ThreadIdx(_) | DeviceFn::BlockDim(_) => (1 << 10, 1 << 10),
+        DeviceFn::BlockIdx(_) | DeviceFn::GridDim(_) => (SMALL, 1 << 31),
+        // Up to 2^31 blocks of 2^10 threads.
+        _ => (SMALL, 1 << 41),
+    }
 }

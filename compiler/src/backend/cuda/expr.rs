@@ -7,8 +7,9 @@
 use super::literal::literal;
 use super::math::MathUse;
 use super::writer::{Refused, Writer};
+use crate::base::FastMath;
 use crate::ir::{BinaryOp, CompareOp, ExprId, ExprKind, UnaryOp};
-use crate::numerics::math::MathFn1;
+use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
 use crate::types::dtype::Kind;
 
@@ -91,6 +92,7 @@ impl Writer<'_, '_> {
                 Text { is_index, ..Text::new(format!("{cond} ? {then} : {orelse}"), level::CHOICE) }
             }
             ExprKind::Cast { arg } => self.cast(*arg, ty)?,
+            ExprKind::Wrap { index, .. } if self.sizes.is_natural(func, *index) => self.expr(*index)?,
             ExprKind::Wrap { index, extent } => {
                 let fits = self.sizes.fits(func, id);
                 let (index, extent) = (self.expr(*index)?.code, self.expr(*extent)?.code);
@@ -103,8 +105,7 @@ impl Writer<'_, '_> {
             }
             ExprKind::Math2 { function, left, right } => {
                 let (left, right) = (self.expr(*left)?.code, self.expr(*right)?.code);
-                self.module.math.insert(MathUse::Two(*function, ty));
-                Text::atom(format!("{}({left}, {right})", super::math::name2(*function, ty)))
+                Text::atom(format!("{}({left}, {right})", self.math2(*function, ty)))
             }
             ExprKind::Fma { a, b, c } => {
                 let (a, b, c) = (self.expr(*a)?.code, self.expr(*b)?.code, self.expr(*c)?.code);
@@ -282,24 +283,51 @@ impl Writer<'_, '_> {
     }
 
     fn math1(&mut self, function: MathFn1, ty: DType) -> String {
-        let exact = match function {
-            MathFn1::Sqrt => Some("sqrt"),
-            MathFn1::Floor => Some("floor"),
-            MathFn1::Ceil => Some("ceil"),
-            MathFn1::Trunc => Some("trunc"),
-            MathFn1::Rint => Some("rint"),
-            MathFn1::Fabs => Some("fabs"),
-            _ => None,
-        };
-        match exact {
-            Some(name) if ty == DType::F32 => format!("{name}f"),
-            Some(name) => name.to_owned(),
+        if let Some(name) = in_hardware(function) {
+            return if ty == DType::F32 { format!("{name}f") } else { name.to_owned() };
+        }
+        match super::math::fast_name1(function, ty).filter(|_| self.is_fast()) {
+            Some(name) => name,
             None => {
                 self.module.math.insert(MathUse::One(function, ty));
                 super::math::name1(function, ty)
             }
         }
     }
+
+    fn math2(&mut self, function: MathFn2, ty: DType) -> String {
+        match super::math::fast_name2(function, ty).filter(|_| self.is_fast()) {
+            Some(name) => name,
+            None => {
+                self.module.math.insert(MathUse::Two(function, ty));
+                super::math::name2(function, ty)
+            }
+        }
+    }
+
+    /// Are mathematical functions CUDA's own? That is what all the freedoms of `fastmath=True` together allow.
+    fn is_fast(&self) -> bool {
+        let FastMath { reassoc, contract, arcp, nsz, .. } = self.func.fastmath;
+        reassoc && contract && arcp && nsz
+    }
+}
+
+/// Functions that are exact and cost an instruction or a few.
+fn in_hardware(function: MathFn1) -> Option<&'static str> {
+    match function {
+        MathFn1::Sqrt => Some("sqrt"),
+        MathFn1::Floor => Some("floor"),
+        MathFn1::Ceil => Some("ceil"),
+        MathFn1::Trunc => Some("trunc"),
+        MathFn1::Rint => Some("rint"),
+        MathFn1::Fabs => Some("fabs"),
+        _ => None,
+    }
+}
+
+/// Does the function cost no more than a few instructions?
+pub(super) fn is_in_hardware(function: MathFn1) -> bool {
+    in_hardware(function).is_some()
 }
 
 /// The type's name in the text.

@@ -2,26 +2,32 @@
 
 use std::fmt::Write as _;
 
+use super::bins;
 use super::collapse::Nest;
 use super::host::Env;
 use super::names::Names;
 use super::reduce::{self, Output};
 use super::stmt::has_thread_loop;
+use super::tiles;
 use super::writer::{KernelRole, Lines, Module, Refused, Role, Used, Writer, comment, line_directive};
 use crate::ir::abi::{array_words, dtype_code};
-use crate::ir::grid::{GridArray, GridFinish, GridLaunch, GridParam, GridShape, HostExpr};
+use crate::ir::grid::{
+    GridArray, GridFinish, GridLaunch, GridParam, GridShape, GridTile, HostExpr, MappedShape,
+};
 use crate::ir::walk::{self, ArraySet, LocalSet};
 use crate::ir::{Combine, ExprKind, Func, LocalId, Operand, ParallelCall, Param, Program, ReduceOp, Stmt};
 use crate::types::Layout;
 
 /// Threads of a block.
-const THREADS: u32 = 256;
+pub(super) const THREADS: u32 = 256;
 /// Threads of a block along x and y where two loops are one.
 const TILE: [u32; 2] = [32, 8];
 /// Blocks of a loop with partial results, at most: enough for any device, few enough for one block to combine.
 const REDUCING_BLOCKS: u32 = 1024;
 /// Iterations that a thread of such a loop should have before there are more blocks.
 const REDUCING_ITEMS: u32 = 4;
+/// The same of a loop whose blocks have copies of an array: clearing and adding them up costs, too.
+const COUNTING_ITEMS: u32 = 16;
 /// The most blocks that a launch may have along x, and along y.
 const MOST_BLOCKS: [u32; 2] = [i32::MAX as u32, 65_535];
 
@@ -118,13 +124,16 @@ fn start<'a, 'm>(
             atomics.insert(*array);
         }
     }
-    let has_barriers = call.outputs.iter().any(|(_, combine)| !matches!(combine, Combine::Last));
+    let copies = bins::copies(func, call);
+    let has_barriers =
+        !copies.is_empty() || call.outputs.iter().any(|(_, combine)| !matches!(combine, Combine::Last));
     let role = KernelRole {
         is_explicit: false,
         collapse: nest.map(|nest| nest.collapse),
         outputs: outputs.iter().zip(&call.outputs).map(|(&local, &(_, combine))| (local, combine)).collect(),
         found_at: Default::default(),
         atomics,
+        copies,
         has_barriers,
     };
     let mut writer = Writer::new(program, func, module, Role::Kernel(role), small, wanted);
@@ -178,12 +187,15 @@ fn body(
     if let Role::Kernel(role) = &mut writer.role {
         role.found_at = found_at;
     }
+    writer.begin_copies();
     let start = writer.out.len();
     writer.block(&func.body)?;
     if writer.jumps.done {
         let body = writer.out.split_off(start);
-        let _ = write!(writer.out, "    {{\n{body}    }}\ndone:\n");
+        // A label wants a statement behind it.
+        let _ = write!(writer.out, "    {{\n{body}    }}\ndone:;\n");
     }
+    writer.end_copies();
     Ok(described)
 }
 
@@ -213,6 +225,12 @@ pub(super) fn parameters(writer: &mut Writer<'_, '_>, captures: usize, env: &Env
     }
     if writer.out.contains("trip") && !writer.is_explicit() {
         all.add(GridParam::Index(HostExpr::Trip), "index_t trip".to_owned());
+    }
+    if let Some(tile) = &writer.tile {
+        all.add(GridParam::Tiles, "index_t tiles".to_owned());
+        if tile.order_shows {
+            all.add(GridParam::AreTogether, "bool are_together".to_owned());
+        }
     }
     for item in func.params.iter().take(captures) {
         let Param::Scalar(local) = *item else { continue };
@@ -295,8 +313,28 @@ fn finish(
     if used.writes_results {
         parameters.add(GridParam::Results, "u64* results".to_owned());
     }
+    let shared_bytes = writer.copied_bytes(env);
+    if shared_bytes.is_some() {
+        parameters.add(GridParam::SharedBytes, "u32 shared_bytes".to_owned());
+    }
     let Parameters { params, declared, narrow } = parameters;
-    let mapping = mapping(nest, has_partials, !call.array_reductions.is_empty());
+    let tile = writer.tile.as_ref().map(|tile| GridTile {
+        iterations: tile.iterations(),
+        least: tiles::LEAST_TILES,
+        arrays: tile
+            .arrays
+            .iter()
+            .filter_map(|one| Some((*positions.get(&one.array)?, tile.align(func, one.array))))
+            .collect(),
+        order_shows: tile.order_shows,
+    });
+    let mut mapping = mapping(nest, has_partials, !call.array_reductions.is_empty());
+    if let Some(tile) = &writer.tile {
+        let _ = write!(mapping, "; many in tiles of {}, {} per thread", tile.iterations(), tile.lanes());
+    }
+    if shared_bytes.is_some() {
+        mapping.push_str(", within a block in shared memory where they fit");
+    }
     let mut text = String::new();
     let span = func.span;
     head(&mut text, writer.module.lines, span, &func.name, &mapping);
@@ -326,8 +364,6 @@ fn finish(
              if (threadIdx.x == 0 && threadIdx.y == 0) partials[blockIdx.x + gridDim.x * blockIdx.y] = partial;\n    }\n",
         );
         text.push_str(&lines);
-    } else if writer.jumps.done {
-        text.push_str("    ;\n");
     }
     text.push_str("}\n");
     let finish = has_partials.then(|| {
@@ -354,12 +390,12 @@ fn finish(
         span,
         mapping,
         params,
-        shape: shape(nest, has_partials),
+        shape: GridShape::Mapped(shape(nest, has_partials, shared_bytes.is_some(), tile)),
         arrays,
         disjoint,
         narrow,
         restrict,
-        shared_bytes: None,
+        shared_bytes,
         partial_bytes: if has_partials { reduce::partial_bytes(described) } else { 0 },
         finish,
         outputs: outputs.iter().map(|&local| func.locals[local].dtype).collect(),
@@ -368,24 +404,27 @@ fn finish(
     Kernel { launch, text }
 }
 
-fn shape(nest: Option<&Nest>, has_partials: bool) -> GridShape {
+fn shape(nest: Option<&Nest>, has_partials: bool, has_copies: bool, tile: Option<GridTile>) -> MappedShape {
     let Some(nest) = nest else {
-        let (items, most) =
-            if has_partials { (REDUCING_ITEMS, REDUCING_BLOCKS) } else { (1, MOST_BLOCKS[0]) };
-        return GridShape {
+        let (items, most) = match (has_copies, has_partials) {
+            (true, _) => (COUNTING_ITEMS, REDUCING_BLOCKS),
+            (false, true) => (REDUCING_ITEMS, REDUCING_BLOCKS),
+            (false, false) => (1, MOST_BLOCKS[0]),
+        };
+        return MappedShape {
             x: HostExpr::Trip,
             y: None,
             threads: [THREADS, 1],
             items,
             max_blocks: [most, 1],
-            is_given: false,
+            tile,
         };
     };
     // Rows without iterations still run what stands beside the inner loop.
     let inner = HostExpr::Max(Box::new(nest.inner_trip.clone()), Box::new(HostExpr::Const(1)));
     let (x, y) = if nest.collapse.inner_is_x { (inner, HostExpr::Trip) } else { (HostExpr::Trip, inner) };
     let max_blocks = if has_partials { [16, 64] } else { MOST_BLOCKS };
-    GridShape { x, y: Some(y), threads: TILE, items: 1, max_blocks, is_given: false }
+    MappedShape { x, y: Some(y), threads: TILE, items: 1, max_blocks, tile: None }
 }
 
 fn mapping(nest: Option<&Nest>, has_partials: bool, has_atomics: bool) -> String {

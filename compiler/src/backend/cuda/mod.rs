@@ -4,11 +4,12 @@
 //! the kind `Grid`. Out: one text for all kernels, which a person can read and which includes nothing, and for each loop how
 //! it is launched ([`crate::ir::grid`]) or why it stays on the processor. Needs neither a GPU nor a toolkit.
 //!
-//! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `device` writes functions
+//! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `bins` elements of arrays, `device` writes functions
 //! that kernels call; `stmt`, `expr`, `arrays`, `literal` print; `sizes` says what fits 32 bits, `declare` where variables
-//! are declared, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
+//! are declared, `tiles` which loops stream through arrays, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
 
 mod arrays;
+mod bins;
 mod collapse;
 mod declare;
 mod device;
@@ -23,12 +24,13 @@ mod prelude;
 mod reduce;
 mod sizes;
 mod stmt;
+mod tiles;
 mod writer;
 
 use rustc_hash::FxHashMap;
 
 use crate::ir::grid::{GridLaunch, GridLoop};
-use crate::ir::{FuncId, LoopKind, ParallelCall, Program, Remark, RemarkKind, Stmt, walk};
+use crate::ir::{ExprKind, Func, FuncId, LoopKind, ParallelCall, Program, Remark, RemarkKind, Stmt, walk};
 use collapse::Nest;
 pub use writer::Lines;
 use writer::Module;
@@ -163,7 +165,7 @@ fn text(module: &Module<'_>, kernels: &[String], can_fail: bool) -> String {
     body.push_str(&kernels.join("\n"));
     let mut mathematics = math::definitions(&module.math);
     if module.draws {
-        mathematics.push_str(&math::random());
+        mathematics.push_str(&only_used(&math::random(), &body));
     }
     // From the last helper to the first, because helpers use those before them.
     let mut helpers: Vec<&str> = Vec::new();
@@ -192,6 +194,25 @@ fn text(module: &Module<'_>, kernels: &[String], can_fail: bool) -> String {
     source
 }
 
+/// The definitions of a text that another one needs. They are apart by empty lines, and use what comes before them.
+fn only_used(definitions: &str, by: &str) -> String {
+    let all: Vec<&str> = definitions.split_inclusive("\n\n").collect();
+    let mut kept: Vec<&str> = Vec::new();
+    for definition in all.into_iter().rev() {
+        let is_type = definition.lines().any(|line| line.starts_with("struct "));
+        let is_needed = |name: &str| by.contains(name) || kept.iter().any(|text| text.contains(name));
+        let is_used = definition
+            .lines()
+            .filter(|line| line.starts_with("static "))
+            .filter_map(|line| line.split(['(', '[']).next()?.split([' ', '*']).next_back())
+            .any(is_needed);
+        if is_type || is_used {
+            kept.push(definition);
+        }
+    }
+    kept.into_iter().rev().collect()
+}
+
 /// Makes the loops of outlined bodies loops of threads: what the passes of the grid form start from. Iterations are counted from
 /// 0 then, so the first one is no parameter any more.
 pub fn gridify(program: &mut Program) {
@@ -203,12 +224,15 @@ pub fn gridify(program: &mut Program) {
             }
         });
     }
+    for func in program.funcs.values_mut() {
+        name_temporaries(func);
+    }
     for body in bodies {
         let func = &mut program.funcs[body];
         let Some(chunk) = func.chunk else { continue };
         for expr in func.exprs.values_mut() {
-            if expr.kind == crate::ir::ExprKind::Local(chunk.first) {
-                expr.kind = crate::ir::ExprKind::Const(crate::ir::Const::int(0));
+            if expr.kind == ExprKind::Local(chunk.first) {
+                expr.kind = ExprKind::Const(crate::ir::Const::int(0));
             }
         }
         let mut statements = func.body.iter_mut();
@@ -217,6 +241,32 @@ pub fn gridify(program: &mut Program) {
             _ => None,
         }) {
             l.kind = LoopKind::Grid;
+        }
+    }
+}
+
+/// Temporaries that a variable of the user is set to are called like it, since the passes put them in its place; others by
+/// what the hardware says there.
+fn name_temporaries(func: &mut Func) {
+    let mut names = Vec::new();
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        if let Some((local, function)) = explicit::place_of_thread(stmt) {
+            names.push((local, explicit::name_of_place(function).into()));
+        }
+    });
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        if let Stmt::Set { local, value } = stmt
+            && let ExprKind::Local(source) = func.exprs[*value].kind
+            && func.locals[*local].is_user
+            && !func.locals[source].is_user
+        {
+            names.push((source, func.locals[*local].name.clone()));
+        }
+    });
+    for (local, name) in names {
+        let local = &mut func.locals[local];
+        if !local.is_user {
+            local.name = name;
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::math::{fast_name1, fast_name2};
 use super::prelude::TAKEN;
 use crate::ir::{ArrayId, Func, LocalId};
+use crate::numerics::math::{MathFn1, MathFn2};
+use crate::types::DType;
 
 /// The names of one function's variables.
 pub(super) struct Names {
@@ -14,7 +17,11 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new() -> Names {
-        let taken = TAKEN.iter().map(|&name| name.to_owned()).collect();
+        let mut taken: FxHashSet<String> = TAKEN.iter().map(|&name| name.to_owned()).collect();
+        for ty in [DType::F32, DType::F64] {
+            taken.extend(MathFn1::ALL.iter().filter_map(|&function| fast_name1(function, ty)));
+            taken.extend(MathFn2::ALL.iter().filter_map(|&function| fast_name2(function, ty)));
+        }
         Names { locals: FxHashMap::default(), arrays: FxHashMap::default(), taken }
     }
 

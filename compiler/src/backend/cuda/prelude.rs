@@ -28,12 +28,6 @@ typedef int index_t;
 #else
 #define RESTRICT __restrict__
 #endif
-
-// Which iterations are this thread's: the first one and the distance to the next, along x and y.
-static __device__ __forceinline__ index_t first_x() { return (index_t)blockIdx.x * (index_t)blockDim.x + (index_t)threadIdx.x; }
-static __device__ __forceinline__ index_t first_y() { return (index_t)blockIdx.y * (index_t)blockDim.y + (index_t)threadIdx.y; }
-static __device__ __forceinline__ index_t step_x() { return (index_t)gridDim.x * (index_t)blockDim.x; }
-static __device__ __forceinline__ index_t step_y() { return (index_t)gridDim.y * (index_t)blockDim.y; }
 ";
 
 /// The error record, for kernels that can fail.
@@ -47,12 +41,6 @@ struct ErrorRecord {
     u64 args[8];
 };
 
-static __device__ __forceinline__ u64 word(i64 x) { return (u64)x; }
-static __device__ __forceinline__ u64 word(u64 x) { return x; }
-static __device__ __forceinline__ u64 word(f64 x) { return (u64)__double_as_longlong(x); }
-static __device__ __forceinline__ u64 word(f32 x) { return (u64)(u32)__float_as_int(x); }
-static __device__ __forceinline__ u64 word(bool x) { return x ? 1 : 0; }
-
 // Notes a failure and returns; the thread goes on to its end without the access. Rare, so it takes its time.
 static __device__ __noinline__ void fail(ErrorRecord* error, u64 iteration, u32 code, u64 a = 0, u64 b = 0, u64 c = 0,
                                          u64 d = 0, u64 e = 0, u64 f = 0, u64 g = 0, u64 h = 0)
@@ -63,8 +51,8 @@ static __device__ __noinline__ void fail(ErrorRecord* error, u64 iteration, u32 
             volatile ErrorRecord* record = error;
             if (record->code == 0 || iteration < record->iteration) {
                 record->iteration = iteration;
-                record->block = blockIdx.x + gridDim.x * blockIdx.y;
-                record->thread = threadIdx.x + blockDim.x * threadIdx.y;
+                record->block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);
+                record->thread = threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z);
                 const u64 args[8] = {a, b, c, d, e, f, g, h};
                 for (int k = 0; k < 8; k++) record->args[k] = args[k];
                 record->code = code;
@@ -75,8 +63,6 @@ static __device__ __noinline__ void fail(ErrorRecord* error, u64 iteration, u32 
         }
     }
 }
-// The place of an iteration of two loops that run as one, in their order.
-static __device__ __forceinline__ u64 order(index_t outer, index_t inner) { return (u64)outer << 32 | (u64)(u32)inner; }
 ";
 
 /// A function of the language that C has not, with the word that shows whether a text needs it.
@@ -89,6 +75,27 @@ pub(super) struct Helper {
 
 /// In order: what uses another comes after it.
 pub(super) const HELPERS: &[Helper] = &[
+    Helper {
+        needle: "first_x(",
+        text: r"// This thread's first iteration along an axis, and the distance to its next one.
+static __device__ __forceinline__ index_t first_x() { return (index_t)blockIdx.x * (index_t)blockDim.x + (index_t)threadIdx.x; }
+",
+    },
+    Helper {
+        needle: "step_x(",
+        text: r"static __device__ __forceinline__ index_t step_x() { return (index_t)gridDim.x * (index_t)blockDim.x; }
+",
+    },
+    Helper {
+        needle: "first_y(",
+        text: r"static __device__ __forceinline__ index_t first_y() { return (index_t)blockIdx.y * (index_t)blockDim.y + (index_t)threadIdx.y; }
+",
+    },
+    Helper {
+        needle: "step_y(",
+        text: r"static __device__ __forceinline__ index_t step_y() { return (index_t)gridDim.y * (index_t)blockDim.y; }
+",
+    },
     Helper {
         needle: "first_z(",
         text: r"static __device__ __forceinline__ index_t first_z() { return (index_t)blockIdx.z * (index_t)blockDim.z + (index_t)threadIdx.z; }
@@ -125,73 +132,144 @@ static __device__ __forceinline__ u64 thread_number()
 ",
     },
     Helper {
+        needle: "word(",
+        text: r"// A number as a word of the calling convention.
+template <class T> static __device__ __forceinline__ u64 word(T x)
+{
+    constexpr bool is_float = sizeof(T) >= 4 && (T)0.5 != (T)0;
+    if constexpr (is_float && sizeof(T) == 8) return (u64)__double_as_longlong(x);
+    else if constexpr (is_float) return (u64)(u32)__float_as_int(x);
+    else return (u64)(i64)x;
+}
+",
+    },
+    Helper {
+        needle: "order(",
+        text: r"// The place of an iteration of two loops that run as one, in their order.
+static __device__ __forceinline__ u64 order(index_t outer, index_t inner) { return (u64)outer << 32 | (u64)(u32)inner; }
+",
+    },
+    Helper {
+        needle: "dynamic_memory",
+        text: r"// Memory of a block whose size the launch says.
+extern __shared__ __align__(16) unsigned char dynamic_memory[];
+",
+    },
+    Helper {
+        needle: "shared_add(",
+        text: r"// Adds to a number in shared memory, where the hardware adds 32 bits at once: the upper half where it changes.
+static __device__ __forceinline__ void shared_add(u64* place, u64 value)
+{
+    u32* const halves = (u32*)place;
+    const u32 low = (u32)value;
+    const u32 carry = atomicAdd(&halves[0], low) > ~low;
+    const u32 high = (u32)(value >> 32) + carry;
+    if (high != 0) atomicAdd(&halves[1], high);
+}
+",
+    },
+    Helper {
+        needle: "BitsOf<",
+        text: r"// Floats as the bits that atomic operations exchange.
+template <class T> struct BitsOf;
+template <> struct BitsOf<f32> {
+    typedef u32 Bits;
+    static __device__ __forceinline__ Bits bits(f32 x) { return (u32)__float_as_int(x); }
+    static __device__ __forceinline__ f32 number(Bits x) { return __int_as_float((int)x); }
+};
+template <> struct BitsOf<f64> {
+    typedef u64 Bits;
+    static __device__ __forceinline__ Bits bits(f64 x) { return (u64)__double_as_longlong(x); }
+    static __device__ __forceinline__ f64 number(Bits x) { return __longlong_as_double((i64)x); }
+};
+",
+    },
+    Helper {
+        needle: "atomic_extremum<",
+        text: r"// Exchanged until nothing came between.
+template <bool IS_MIN, class T> static __device__ __forceinline__ T atomic_extremum(T* place, T value)
+{
+    typedef typename BitsOf<T>::Bits Bits;
+    Bits* const bits = (Bits*)place;
+    Bits seen = *bits, old;
+    do {
+        old = seen;
+        const T now = BitsOf<T>::number(old);
+        const bool is_better = IS_MIN ? value < now : value > now;
+        seen = atomicCAS(bits, old, BitsOf<T>::bits(is_better ? value : now));
+    } while (seen != old);
+    return BitsOf<T>::number(old);
+}
+",
+    },
+    Helper {
         needle: "atomic_min(",
-        text: r"static __device__ __forceinline__ f32 atomic_min(f32* place, f32 value)
-{
-    u32* const bits = (u32*)place;
-    u32 seen = *bits, old;
-    do {
-        old = seen;
-        const f32 now = __int_as_float((int)old);
-        seen = atomicCAS(bits, old, (u32)__float_as_int((value < now ? value : now)));
-    } while (seen != old);
-    return __int_as_float((int)old);
-}
-static __device__ __forceinline__ f64 atomic_min(f64* place, f64 value)
-{
-    u64* const bits = (u64*)place;
-    u64 seen = *bits, old;
-    do {
-        old = seen;
-        const f64 now = __longlong_as_double((i64)old);
-        seen = atomicCAS(bits, old, (u64)__double_as_longlong((value < now ? value : now)));
-    } while (seen != old);
-    return __longlong_as_double((i64)old);
-}
+        text: r"template <class T> static __device__ __forceinline__ T atomic_min(T* place, T value) { return atomic_extremum<true>(place, value); }
 ",
     },
     Helper {
         needle: "atomic_max(",
-        text: r"static __device__ __forceinline__ f32 atomic_max(f32* place, f32 value)
-{
-    u32* const bits = (u32*)place;
-    u32 seen = *bits, old;
-    do {
-        old = seen;
-        const f32 now = __int_as_float((int)old);
-        seen = atomicCAS(bits, old, (u32)__float_as_int((value > now ? value : now)));
-    } while (seen != old);
-    return __int_as_float((int)old);
-}
-static __device__ __forceinline__ f64 atomic_max(f64* place, f64 value)
-{
-    u64* const bits = (u64*)place;
-    u64 seen = *bits, old;
-    do {
-        old = seen;
-        const f64 now = __longlong_as_double((i64)old);
-        seen = atomicCAS(bits, old, (u64)__double_as_longlong((value > now ? value : now)));
-    } while (seen != old);
-    return __longlong_as_double((i64)old);
-}
+        text: r"template <class T> static __device__ __forceinline__ T atomic_max(T* place, T value) { return atomic_extremum<false>(place, value); }
 ",
     },
     Helper {
         needle: "atomic_exchange(",
-        text: r"static __device__ __forceinline__ f32 atomic_exchange(f32* place, f32 value) { return __int_as_float((int)atomicExch((u32*)place, (u32)__float_as_int(value))); }
-static __device__ __forceinline__ f64 atomic_exchange(f64* place, f64 value) { return __longlong_as_double((i64)atomicExch((u64*)place, (u64)__double_as_longlong(value))); }
+        text: r"template <class T> static __device__ __forceinline__ T atomic_exchange(T* place, T value)
+{
+    return BitsOf<T>::number(atomicExch((typename BitsOf<T>::Bits*)place, BitsOf<T>::bits(value)));
+}
 ",
     },
     Helper {
         needle: "atomic_replace(",
-        text: r"static __device__ __forceinline__ f32 atomic_replace(f32* place, f32 expected, f32 value)
+        text: r"template <class T> static __device__ __forceinline__ T atomic_replace(T* place, T expected, T value)
 {
-    return __int_as_float((int)atomicCAS((u32*)place, (u32)__float_as_int(expected), (u32)__float_as_int(value)));
+    return BitsOf<T>::number(atomicCAS((typename BitsOf<T>::Bits*)place, BitsOf<T>::bits(expected), BitsOf<T>::bits(value)));
 }
-static __device__ __forceinline__ f64 atomic_replace(f64* place, f64 expected, f64 value)
+",
+    },
+    Helper {
+        needle: "share_index<",
+        text: r"// The iteration of number k of this thread in a tile: M pieces of N neighbours, the pieces of the threads of a block side by side.
+template <int M, int N> static __device__ __forceinline__ index_t share_index(index_t tile, int k)
 {
-    return __longlong_as_double((i64)atomicCAS((u64*)place, (u64)__double_as_longlong(expected), (u64)__double_as_longlong(value)));
+    return ((tile * M + k / N) * (index_t)blockDim.x + (index_t)threadIdx.x) * N + k % N;
 }
+",
+    },
+    Helper {
+        needle: "Share<",
+        text: r"
+// What a thread has of an array in a tile. A piece of up to 16 bytes is loaded and stored at once.
+template <class T, int M, int N> struct Share {
+    struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16) Piece { T at[N]; };
+    Piece pieces[M];
+
+    __device__ __forceinline__ T& operator[](int k) { return pieces[k / N].at[k % N]; }
+
+    __device__ __forceinline__ void load(const T* x, index_t tile)
+    {
+#pragma unroll
+        for (int m = 0; m < M; m++) pieces[m] = *(const Piece*)(x + share_index<M, N>(tile, m * N));
+    }
+
+    // Elements that lie elsewhere are loaded one by one.
+    __device__ __forceinline__ void load(const T* x, index_t tile, index_t stride, bool are_together)
+    {
+        if (are_together) {
+            load(x, tile);
+            return;
+        }
+#pragma unroll
+        for (int k = 0; k < M * N; k++) (*this)[k] = x[share_index<M, N>(tile, k) * stride];
+    }
+
+    __device__ __forceinline__ void store(T* x, index_t tile) const
+    {
+#pragma unroll
+        for (int m = 0; m < M; m++) *(Piece*)(x + share_index<M, N>(tile, m * N)) = pieces[m];
+    }
+};
 ",
     },
     Helper {
@@ -301,17 +379,9 @@ static __device__ __forceinline__ f64 atomic_replace(f64* place, f64 expected, f
     Helper {
         needle: "reduce_block(",
         text: "// The same number of the thread that many places further on in the warp.\n\
-               static __device__ __forceinline__ f64 down(f64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ f32 down(f32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ i64 down(i64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ u64 down(u64 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ bool down(bool x, u32 n) { return __shfl_down_sync(0xffffffffu, (int)x, n) != 0; }\n\
-               static __device__ __forceinline__ i32 down(i32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ u32 down(u32 x, u32 n) { return __shfl_down_sync(0xffffffffu, x, n); }\n\
-               static __device__ __forceinline__ i16 down(i16 x, u32 n) { return (i16)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
-               static __device__ __forceinline__ u16 down(u16 x, u32 n) { return (u16)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
-               static __device__ __forceinline__ i8 down(i8 x, u32 n) { return (i8)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\
-               static __device__ __forceinline__ u8 down(u8 x, u32 n) { return (u8)__shfl_down_sync(0xffffffffu, (int)x, n); }\n\n\
+               template <class T> static __device__ __forceinline__ T down(T x, u32 n)\n{\n    \
+               if constexpr (sizeof(T) < 4) return (T)__shfl_down_sync(0xffffffffu, (int)x, n);\n    \
+               else return __shfl_down_sync(0xffffffffu, x, n);\n}\n\n\
                // Partial results of a block of whole warps as one, in fixed order: of use in thread 0.\n\
                template <class P> static __device__ P reduce_block(P partial)\n{\n    \
                __shared__ P of_warps[32];\n    \
@@ -419,6 +489,13 @@ pub(super) const TAKEN: &[&str] = &[
     "blocks",
     "shared_bytes",
     "order",
+    "tiles",
+    "are_together",
+    "share_index",
+    "Share",
+    "BitsOf",
+    "shared_add",
+    "atomic_extremum",
     "fail",
     "word",
     "wrap",

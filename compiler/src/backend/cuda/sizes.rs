@@ -11,6 +11,7 @@ use crate::ir::grid::NARROW_LIMIT;
 use crate::ir::walk::{self, LocalSet};
 use crate::ir::{BinaryOp, ExprId, ExprKind, Func, LocalId, Place, Stmt, UnaryOp, ViewAxis};
 use crate::types::DType;
+use crate::types::device::DeviceFn;
 
 /// Sizes of numbers of one function.
 pub(super) struct Sizes {
@@ -18,6 +19,10 @@ pub(super) struct Sizes {
     wide: FxHashMap<LocalId, u64>,
     /// Parameters that are counted or indexed with: the host must see that they are small.
     pub(super) counted: Vec<LocalId>,
+    /// Variables that are never below 0.
+    naturals: FxHashSet<LocalId>,
+    /// What the hardware tells: numbers of threads and blocks.
+    places: FxHashMap<LocalId, DeviceFn>,
 }
 
 const NARROW_ATOM: u64 = NARROW_LIMIT - 1;
@@ -33,7 +38,8 @@ impl Sizes {
         let mut sets: FxHashMap<LocalId, Vec<ExprId>> = FxHashMap::default();
         let mut loops: FxHashMap<LocalId, Vec<(ExprId, ExprId, i64)>> = FxHashMap::default();
         let mut others = LocalSet::new();
-        let mut threads: FxHashMap<LocalId, u64> = FxHashMap::default();
+        let mut threads: FxHashMap<LocalId, DeviceFn> = FxHashMap::default();
+        let mut asked_twice = LocalSet::new();
         let mut order = Vec::new();
         walk::for_each_stmt(&func.body, &mut |stmt| match stmt {
             Stmt::Set { local, value } => {
@@ -44,26 +50,35 @@ impl Sizes {
                 loops.entry(l.var).or_default().push((l.lo, l.hi, l.step));
                 order.push(l.var);
             }
-            other => match super::explicit::small_results(other) {
-                Some((local, most)) => {
-                    let known = threads.entry(local).or_insert(0);
-                    *known = most.max(*known);
+            other => match super::explicit::place_of_thread(other) {
+                Some((local, function)) => {
+                    if threads.insert(local, function).is_some_and(|known| known != function) {
+                        asked_twice.insert(local);
+                    }
                 }
                 None => walk::for_each_local_written(other, &mut |local| {
                     others.insert(local);
                 }),
             },
         });
-        let mut sizes =
-            Sizes { narrow: FxHashMap::default(), wide: FxHashMap::default(), counted: Vec::new() };
-        for (local, most) in threads {
-            if others.contains(local) || sets.contains_key(&local) || loops.contains_key(&local) {
+        let mut sizes = Sizes {
+            narrow: FxHashMap::default(),
+            wide: FxHashMap::default(),
+            counted: Vec::new(),
+            naturals: FxHashSet::default(),
+            places: FxHashMap::default(),
+        };
+        for (local, function) in threads {
+            let is_mixed = asked_twice.contains(local) || others.contains(local);
+            if is_mixed || sets.contains_key(&local) || loops.contains_key(&local) {
                 others.insert(local);
-            } else {
-                sizes.narrow.insert(local, most);
-                // Without the host's word a grid has up to 2^31 blocks of 2^10 threads.
-                sizes.wide.insert(local, most.max(1 << 41));
+                continue;
             }
+            let (narrow, wide) = super::explicit::most(function);
+            sizes.narrow.insert(local, narrow);
+            sizes.wide.insert(local, wide);
+            sizes.naturals.insert(local);
+            sizes.places.insert(local, function);
         }
         for local in wanted(func, &sets) {
             if small.contains(local) && !sets.contains_key(&local) && !loops.contains_key(&local) {
@@ -103,6 +118,17 @@ impl Sizes {
                 Some(most)
             };
             let (narrow, wide) = (of(Limit::Narrow), of(Limit::Wide));
+            let natural = |&value: &ExprId| sizes.is_natural(func, value);
+            let is_natural = match (sets.get(&local), loops.get(&local)) {
+                (Some(values), _) => values.iter().all(natural),
+                (None, Some(ranges)) => {
+                    ranges.iter().all(|(lo, hi, step)| natural(if *step > 0 { lo } else { hi }))
+                }
+                (None, None) => false,
+            };
+            if is_natural && wide.is_some() {
+                sizes.naturals.insert(local);
+            }
             sizes.narrow.extend(narrow.map(|size| (local, size)));
             sizes.wide.extend(wide.map(|size| (local, size)));
         }
@@ -117,6 +143,46 @@ impl Sizes {
     /// May the expression be computed in `index_t`?
     pub(super) fn fits(&self, func: &Func, id: ExprId) -> bool {
         self.size(func, id, Limit::Narrow).is_some()
+    }
+
+    /// Is the expression never below 0? That nothing overflows is part of the answer.
+    pub(super) fn is_natural(&self, func: &Func, id: ExprId) -> bool {
+        let expr = &func.exprs[id];
+        let of = |id: ExprId| self.is_natural(func, id);
+        match &expr.kind {
+            _ if expr.ty != DType::I64 => false,
+            ExprKind::Const(value) => value.as_int() >= 0,
+            ExprKind::Local(local) => self.naturals.contains(local),
+            ExprKind::Dim { .. } => true,
+            ExprKind::Binary { op, left, right } => match op {
+                BinaryOp::Add | BinaryOp::Mul | BinaryOp::FloorDiv => {
+                    of(*left) && of(*right) && self.is_tame(func, id)
+                }
+                BinaryOp::Min => of(*left) && of(*right),
+                BinaryOp::Max => of(*left) || of(*right),
+                // Python's remainder has the sign of the divisor; that of a zero divisor is 0.
+                BinaryOp::Mod => of(*right),
+                _ => false,
+            },
+            ExprKind::Select { then, orelse, .. } => of(*then) && of(*orelse),
+            ExprKind::Cast { arg } => {
+                matches!(func.exprs[*arg].ty, DType::Bool | DType::U8 | DType::U16 | DType::U32)
+            }
+            _ => false,
+        }
+    }
+
+    /// Is it the number of a block times the threads of a block?
+    fn is_first_of_block(&self, func: &Func, left: ExprId, right: ExprId) -> bool {
+        let place = |id: ExprId| match func.exprs[id].kind {
+            ExprKind::Local(local) => self.places.get(&local).copied(),
+            _ => None,
+        };
+        match (place(left), place(right)) {
+            (Some(DeviceFn::BlockIdx(a) | DeviceFn::GridDim(a)), Some(DeviceFn::BlockDim(b)))
+            | (Some(DeviceFn::BlockDim(a)), Some(DeviceFn::BlockIdx(b) | DeviceFn::GridDim(b))) => a == b,
+            _ => false,
+        }
     }
 
     /// Can nothing overflow in the expression, computed in `i64`?
@@ -140,6 +206,10 @@ impl Sizes {
             ExprKind::Unary { op: UnaryOp::Neg | UnaryOp::Abs, arg } if expr.ty == DType::I64 => of(*arg),
             ExprKind::Binary { op, left, right } if expr.ty == DType::I64 => match op {
                 BinaryOp::Add | BinaryOp::Sub => of(*left)?.checked_add(of(*right)?),
+                // The host sees to it that the whole grid can be counted.
+                BinaryOp::Mul if limit == Limit::Narrow && self.is_first_of_block(func, *left, *right) => {
+                    Some(NARROW_ATOM)
+                }
                 BinaryOp::Mul => of(*left)?.checked_mul(of(*right)?),
                 BinaryOp::Min | BinaryOp::Max => Some(of(*left)?.max(of(*right)?)),
                 // In size at most the dividend, but for a rounding up.

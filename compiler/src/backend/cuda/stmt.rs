@@ -1,6 +1,5 @@
 //! Statements as C: structured IR as structured code.
 
-use super::arrays::has_atomics;
 use super::expr::{Text, level};
 use super::writer::{LoopShape, Refused, Role, Writer};
 use crate::base::Span;
@@ -10,7 +9,6 @@ use crate::ir::{
     Stmt, TrapId,
 };
 use crate::types::DType;
-use crate::types::dtype::Kind;
 
 impl Writer<'_, '_> {
     pub(super) fn block(&mut self, block: &Block) -> Result<(), Refused> {
@@ -270,7 +268,10 @@ impl Writer<'_, '_> {
         let is_plain = l.step == 1 && kind == "index_t";
         let iteration;
         if is_plain {
-            let from = if starts_at_zero {
+            let tiled = if is_outer && !has_inner { self.tiles(l)? } else { None };
+            let from = if let Some(left) = tiled {
+                format!("{} + first_{axis}()", left.code)
+            } else if starts_at_zero {
                 format!("first_{axis}()")
             } else {
                 format!("{} + first_{axis}()", lo.code)
@@ -356,7 +357,7 @@ impl Writer<'_, '_> {
     }
 
     /// Notes what the end of the iteration compares with.
-    fn begin_iteration(&mut self) {
+    pub(super) fn begin_iteration(&mut self) {
         let Role::Kernel(role) = &self.role else { return };
         let leaders: Vec<_> = role.found_at.keys().map(|&k| role.outputs[k].0).collect();
         for local in leaders {
@@ -366,7 +367,7 @@ impl Writer<'_, '_> {
     }
 
     /// What the end of an iteration has to say about results. The body's text begins at `start`.
-    fn end_iteration(&mut self, start: usize) {
+    pub(super) fn end_iteration(&mut self, start: usize) {
         if self.jumps.next {
             // Braces, so that no jump enters the scope of a variable.
             let indent = "    ".repeat(self.depth);
@@ -418,10 +419,10 @@ impl Writer<'_, '_> {
         match check {
             Check::Cond(cond) => Ok(format!("!{}", self.expr(*cond)?.at(level::UNARY))),
             Check::Index { index, array, axis } => {
-                let is_constant = matches!(self.func.exprs[*index].kind, ExprKind::Const(_));
+                let is_natural = self.sizes.is_natural(self.func, *index);
                 let (index, dim) = (self.expr(*index)?, self.dim(*array, *axis).code);
-                if is_constant && !index.code.starts_with('-') {
-                    return Ok(format!("{} >= {dim}", index.code));
+                if is_natural {
+                    return Ok(format!("{} >= {dim}", index.at(level::COMPARE + 1)));
                 }
                 let index = index.at(level::COMPARE + 1);
                 Ok(format!("{index} < -{dim} || {index} >= {dim}"))
@@ -491,36 +492,12 @@ impl Writer<'_, '_> {
         value: ExprId,
     ) -> Result<(), Refused> {
         let is_atomic = matches!(&self.role, Role::Kernel(role) if role.atomics.contains(array));
+        if is_atomic {
+            return self.accumulate_shared(array, place, op, value);
+        }
         let part = self.func.arrays[array].ty.dtype.part();
-        let span = self.span_of(value);
         let target = self.element(array, place, lane)?;
         let text = self.expr(value)?;
-        if is_atomic {
-            if !has_atomics(part) {
-                return Err(Refused::new(span, format!("{part} numbers cannot be combined in any order")));
-            }
-            let is_small = part.size_bytes() == 4;
-            let (signed, unsigned) = if is_small { ("i32", "u32") } else { ("i64", "u64") };
-            let own = if part.kind() == Kind::Signed { signed } else { unsigned };
-            let from = match self.func.exprs[value].kind {
-                ExprKind::Cast { arg } => self.func.exprs[arg].ty,
-                _ => self.func.exprs[value].ty,
-            };
-            let (name, kind) = match op {
-                ReduceOp::Add => ("atomicAdd", unsigned),
-                ReduceOp::And => ("atomicAnd", unsigned),
-                ReduceOp::Or => ("atomicOr", unsigned),
-                ReduceOp::Xor => ("atomicXor", unsigned),
-                // Narrowing does not keep the order of numbers.
-                ReduceOp::Min if !is_small || from == part => ("atomicMin", own),
-                ReduceOp::Max if !is_small || from == part => ("atomicMax", own),
-                ReduceOp::Min | ReduceOp::Max | ReduceOp::Mul => {
-                    return Err(Refused::new(span, "there is no atomic operation for it"));
-                }
-            };
-            self.put(&format!("{name}(({kind}*)&{target}, ({kind}){});", text.at(level::UNARY)));
-            return Ok(());
-        }
         if part.is_float() || part == DType::U64 {
             let sign = match op {
                 ReduceOp::Add => "+",
@@ -658,13 +635,15 @@ impl Writer<'_, '_> {
         let target = self.names.local(self.func, *result);
         texts.insert(0, "stream".to_owned());
         if function == RuntimeFn::RandomInt {
-            let Some(_) = trap else {
+            let Some(trap) = trap else {
                 return Err(Refused::new(self.func.span, "random numbers without a trap"));
             };
-            return Err(Refused::new(
-                self.func.span,
-                "it draws whole numbers, whose failure only the host describes",
-            ));
+            let [_, low, high] = texts.as_slice() else { return Ok(()) };
+            let are_right = matches!((low.parse::<i64>(), high.parse::<i64>()), (Ok(a), Ok(b)) if a < b);
+            if !are_right {
+                let condition = format!("{low} >= {high}");
+                self.failure(Some(&condition), trap, &[])?;
+            }
         }
         let kind = self.declared_here(*result);
         self.put(&format!("{kind}{target} = {name}({});", texts.join(", ")));

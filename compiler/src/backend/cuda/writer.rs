@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use super::bins::BlockCopy;
 use super::declare::Declarations;
 use super::math::MathUse;
 use super::names::Names;
 use super::sizes::Sizes;
+use super::tiles::Tile;
 use crate::base::Span;
 use crate::ir::walk::ArraySet;
 use crate::ir::{ArrayId, Combine, Func, FuncId, LocalId, Program};
@@ -105,6 +107,8 @@ pub(super) struct KernelRole {
     pub(super) found_at: BTreeMap<usize, String>,
     /// Arrays that iterations accumulate into: by atomic operations.
     pub(super) atomics: ArraySet,
+    /// Those of them that every block has a copy of in shared memory, if it fits.
+    pub(super) copies: Vec<BlockCopy>,
     /// Are there partial results to be combined? Then no thread may leave early.
     pub(super) has_barriers: bool,
 }
@@ -156,6 +160,10 @@ pub(super) struct Writer<'a, 'm> {
     pub(super) loops: Vec<LoopShape>,
     /// Is a label needed at the end of the iteration, or of all?
     pub(super) jumps: Jumps,
+    /// The tiles of a kernel's loop.
+    pub(super) tile: Option<Tile>,
+    /// In the body of a tile: what the thread has of these arrays, and the variable that counts within it.
+    pub(super) shares: FxHashMap<ArrayId, (String, String)>,
     /// Parameters by reference that hold results (device functions).
     pub(super) result_names: Vec<String>,
 }
