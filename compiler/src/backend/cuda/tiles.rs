@@ -288,6 +288,8 @@ impl Writer<'_, '_> {
         self.shares.clear();
         self.depth -= 1;
         self.put("}");
+        // At most an iteration or two: unrolled it would only be longer, and divide to count rounds.
+        self.put("#pragma unroll 1");
         let left = Text::new(format!("tiles * {}", tile.iterations()), super::expr::level::PRODUCT);
         self.tile = Some(tile);
         Ok(Some(left))
