@@ -9,7 +9,7 @@ mod emulator;
 mod support;
 
 use emulator::{Machine, Region};
-use kjit_strip::emit::{Code, Tier, emit};
+use kjit_strip::emit::{Code, Tier, emit, emit_in_stages};
 use kjit_strip::interp::Settings;
 use kjit_strip::ir::Strip;
 use kjit_strip::text::print_strip;
@@ -149,7 +149,7 @@ fn check(case: &Case, instance: &Instance, code: &Code, found: &Outcome) -> Resu
     let one = interpret(case, instance, &addresses, instance.n, &lanes(1))
         .map_err(|error| format!("interpreter: {error}"))?;
     // With pinned lanes the interpreter too stops before a whole block.
-    let slack = u64::from(code.lanes) - 1;
+    let slack = u64::from(code.lanes) * if code.remarks.staged { 2 } else { 1 } - 1;
     if case.strip.repeatable && found.done == 0 && instance.n < u64::from(code.lanes) {
         let untouched = interpret(case, instance, &addresses, 0, &lanes(1));
         return match untouched {
@@ -339,6 +339,51 @@ fn random_strips_on_this_host() {
         }
     }
     report_refusals(&refused, seeds.end - seeds.start);
+}
+
+/// Code in two stages, whatever the length of the body.
+#[test]
+fn random_strips_in_two_stages() {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    let mut slots = host::Slots::new(64);
+    let mut staged = 0;
+    let seeds = cases(400);
+    for seed in seeds.clone() {
+        let mut rng = Rng::new(seed);
+        let case = random::case(&mut rng);
+        for tier in TIERS {
+            let Ok(code) = emit_in_stages(&case.strip, tier) else { continue };
+            if !code.remarks.staged {
+                continue;
+            }
+            staged += 1;
+            for _ in 0..2 {
+                let n = some_n(&mut rng, code.lanes);
+                let fault = some_fault(&mut rng, n);
+                let instance = case.instance(&mut rng, n, fault);
+                let found =
+                    emulate(&case, &instance, &code).and_then(|found| check(&case, &instance, &code, &found));
+                if let Err(error) = found {
+                    panic!("seed {seed}, {tier:?}, n {n}: {error}\n{}", print_strip(&case.strip));
+                }
+                #[cfg(all(target_arch = "x86_64", unix))]
+                if host_has(tier) {
+                    host::name_current(seed);
+                    let machine = host::Code::new(&code.bytes);
+                    let found = run_on_host(&case, &instance, &machine, &mut slots, &mut rng)
+                        .and_then(|found| check(&case, &instance, &code, &found));
+                    if let Err(error) = found {
+                        panic!(
+                            "seed {seed}, {tier:?} on this host, n {n}: {error}\n{}",
+                            print_strip(&case.strip)
+                        );
+                    }
+                }
+            }
+        }
+    }
+    eprintln!("{staged} pieces of code in two stages");
+    assert!(staged >= (seeds.end - seeds.start) / 20, "{staged}");
 }
 
 /// A fault in every iteration, for strips that have faults.

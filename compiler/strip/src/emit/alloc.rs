@@ -31,6 +31,7 @@ pub(crate) struct FlatBlock {
 /// Flattens a function whose blocks all have an end.
 pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
     remove_unused(&mut func);
+    super::schedule::schedule(&mut func);
     split_critical_edges(&mut func);
     let mut position = vec![u32::MAX; func.blocks.len()];
     for (at, block) in func.order.iter().enumerate() {

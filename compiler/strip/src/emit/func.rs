@@ -151,6 +151,8 @@ pub(crate) struct Block {
     pub(crate) aligned: bool,
     /// Laid out after this block instead of in order: the condition of a loop goes to its bottom.
     pub(crate) after: Option<BlockId>,
+    /// Where control goes on as a rule. It comes from nowhere else, but for what branched off here.
+    pub(crate) usual: Option<BlockId>,
 }
 
 /// A function in construction.
@@ -192,6 +194,7 @@ impl Func {
             cold: false,
             aligned: false,
             after: None,
+            usual: None,
         });
         BlockId(self.blocks.len() as u32 - 1)
     }
@@ -219,6 +222,11 @@ impl Func {
     pub(crate) fn end(&mut self, term: Term) {
         debug_assert!(matches!(self.blocks[self.at.0 as usize].term, Term::Open));
         self.blocks[self.at.0 as usize].term = term;
+    }
+
+    /// Control goes on there as a rule, and that block is reached from here only.
+    pub(crate) fn usual(&mut self, next: BlockId) {
+        self.blocks[self.at.0 as usize].usual = Some(next);
     }
 
     /// Ends the block with a jump.

@@ -7,11 +7,15 @@
 mod alloc;
 mod finish;
 mod func;
+mod liveness;
+mod nature;
+mod schedule;
 
 pub(crate) use func::{Addr, Base, BlockId, Func, INT, MASK, Src, Term, VEC};
 
 use crate::Strip;
 use crate::ir::Ty;
+use crate::legal::Stages;
 
 /// What the processor has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -48,6 +52,8 @@ pub struct Remarks {
     pub code_bytes: u32,
     /// A first, shorter block aligns the stores.
     pub head: bool,
+    /// A round does the second half of a block and the first half of the next: if a fault fires, one block more is not done.
+    pub staged: bool,
 }
 
 /// Why there is no code.
@@ -96,14 +102,25 @@ pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
 /// # Errors
 /// As there.
 pub fn emit_with(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Code, Unsupported> {
-    emit_as_it_is(&crate::narrow::narrow(strip), tier, scratch)
+    emit_as_it_is(&crate::narrow::narrow(strip), tier, Stages::WhereGood, scratch)
+}
+
+/// The same in two stages wherever that is possible: for tests.
+#[doc(hidden)]
+pub fn emit_in_stages(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
+    emit_as_it_is(&crate::narrow::narrow(strip), tier, Stages::WherePossible, &mut Scratch::default())
 }
 
 /// The same without narrower lanes where they would do.
-fn emit_as_it_is(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Code, Unsupported> {
+fn emit_as_it_is(
+    strip: &Strip,
+    tier: Tier,
+    stages: Stages,
+    scratch: &mut Scratch,
+) -> Result<Code, Unsupported> {
     let mut at_most = u32::MAX;
     loop {
-        let lowered = crate::legal::lower(strip, tier, at_most)?;
+        let lowered = crate::legal::lower(strip, tier, at_most, stages)?;
         let evex = lowered.func.evex;
         let (flat, pool) = alloc::flatten(lowered.func);
         let output = alloc::allocate(&flat, &mut scratch.registers)
@@ -130,6 +147,7 @@ fn emit_as_it_is(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Cod
                 spills,
                 code_bytes,
                 head: lowered.head,
+                staged: lowered.staged,
             },
         });
     }

@@ -4,6 +4,7 @@ use regalloc2::VReg;
 
 use super::ints::Linear;
 use super::reps::{Rep, size_of};
+use super::stages::Cut;
 use super::{Active, BlockState, Lower, Parts};
 use crate::emit::{Addr, BlockId, Src, Term, VEC};
 use crate::encode::{Cond, F, G, Width};
@@ -47,6 +48,11 @@ impl Lower<'_> {
             self.func.end(Term::Cond(Cond::L, too_few, (enough, vec![])));
             self.func.begin(enough);
         }
+        if let Some(cut) = self.plan.cut.take() {
+            self.in_stages(&cut, n, zero, exit);
+            self.finish(exit);
+            return false;
+        }
         let head = !single && self.head(n, zero, &inits, check, masked);
         if !head {
             self.func.jump(check, with(zero, &inits, None));
@@ -86,13 +92,95 @@ impl Lower<'_> {
         let to_exit = (exit, with(n, &nexts, None));
         self.func.end(Term::Cond(Cond::L, again, to_exit));
 
-        self.lanes = lanes;
+        self.finish(exit);
+        head
+    }
+
+    /// The block at the end.
+    fn finish(&mut self, exit: BlockId) {
+        self.lanes = self.plan.lanes;
         let (done, exit_carried) = self.block_params(exit);
         self.func.begin(exit);
         self.block = None;
         self.outputs(&exit_carried);
         self.func.end(Term::Ret(done));
-        head
+    }
+
+    /// A round does the second stage of a block and the first one of the next.
+    fn in_stages(&mut self, cut: &Cut, n: VReg, zero: VReg, exit: BlockId) {
+        let strip = self.strip;
+        self.lanes = self.plan.lanes;
+        let latest = self.before_end(n, self.lanes);
+        let round = self.func.block();
+        // The number of the block whose first stage it is, as if there were no end; and the block whose second stage it is.
+        let at = self.func.param(round, regalloc2::RegClass::Int);
+        let second = self.func.param(round, regalloc2::RegClass::Int);
+        let crossing: Vec<Vec<VReg>> =
+            cut.crossing.iter().map(|&value| self.params(round, self.ty(value))).collect();
+        let mut args = vec![zero, zero];
+        let nothing = self.func.zero();
+        for reg in crossing.iter().flatten() {
+            args.push(match reg.class() {
+                VEC => nothing,
+                class => self.func.rm_class(F::KmovwG, Width::X, class, zero, None, None),
+            });
+        }
+        self.func.jump(round, args);
+        self.func.begin(round);
+        self.func.blocks[round.0 as usize].aligned = true;
+        self.func.g_flags(G::Cmp, at, latest);
+        let first = self.func.g_rr(G::CmovL, latest, at);
+        self.left = self.plan.uses.clone();
+        self.origins.clear();
+        self.active = None;
+        self.block = Some(BlockState { first, offset: 0, done: second, exit, carried: vec![] });
+        self.region(&strip.body[..cut.first]);
+        self.flush_pending();
+        let passed: Vec<VReg> = cut.crossing.iter().flat_map(|&value| self.carry(value)).collect();
+        // Of the first stage the second one knows nothing else.
+        self.origins.clear();
+        for inst in &strip.body[..cut.first] {
+            let mut forget = |value: Value| {
+                if self.ty(value) != crate::ir::Ty::Int {
+                    self.reps[value] = Rep::None;
+                    self.defs[value] = None;
+                }
+            };
+            match inst {
+                Inst::Let { value, .. } => forget(*value),
+                Inst::Branch(branch) => branch.results.iter().for_each(|&(result, _, _)| forget(result)),
+                Inst::Store { .. } | Inst::Fault { .. } | Inst::Loop(_) => {}
+            }
+        }
+        for (&value, regs) in cut.crossing.iter().zip(&crossing) {
+            self.bind(value, regs);
+        }
+        self.block = Some(BlockState { first: second, offset: 0, done: second, exit, carried: vec![] });
+        for inst in &strip.body[..cut.first] {
+            if let Inst::Let { value, op } = inst
+                && self.ty(*value) == crate::ir::Ty::Int
+            {
+                self.define_int(*value, op);
+            }
+        }
+        let (stores, rest): (Vec<Inst>, Vec<Inst>) =
+            strip.body[cut.first..].iter().cloned().partition(|inst| matches!(inst, Inst::Store { .. }));
+        self.region(&rest);
+        self.flush_pending();
+        let store = self.func.block();
+        let after = self.func.block();
+        self.func.usual(store);
+        self.func.cmp_imm(at, 0);
+        self.func.end(Term::Cond(Cond::E, (after, vec![]), (store, vec![])));
+        self.func.begin(store);
+        self.region(&stores);
+        self.func.jump(after, vec![]);
+        self.func.begin(after);
+        let next = self.func.lea(Addr::reg(at).plus(self.lanes as i32));
+        self.func.g_flags(G::Cmp, at, n);
+        let mut args = vec![next, first];
+        args.extend(passed);
+        self.func.end(Term::Cond(Cond::L, (round, args), (exit, vec![n])));
     }
 
     /// Blocks without a mask, from `check` on, and the way from them to the masked one.
@@ -196,7 +284,7 @@ impl Lower<'_> {
         }
         let Some((address, disp, bytes)) = self.first_store() else { return false };
         let registers = self.reg_bytes as i32;
-        let at_zero = BlockState { first: zero, offset: 0, exit: check, carried: vec![] };
+        let at_zero = BlockState { first: zero, offset: 0, done: zero, exit: check, carried: vec![] };
         let block = self.block.replace(at_zero);
         let addr = self.address(address, disp);
         self.block = block;
@@ -240,7 +328,7 @@ impl Lower<'_> {
         stop: Option<VReg>,
     ) -> Vec<VReg> {
         let strip = self.strip;
-        self.block = Some(BlockState { first, offset, exit, carried: carried.to_vec() });
+        self.block = Some(BlockState { first, offset, done: first, exit, carried: carried.to_vec() });
         self.left = self.plan.uses.clone();
         self.origins.clear();
         self.active = stop.map(|stop| self.active_lanes(first, offset, stop));
@@ -332,7 +420,7 @@ impl Lower<'_> {
     }
 
     /// Lowers instructions in order.
-    pub(super) fn region(&mut self, region: &Region) {
+    pub(super) fn region(&mut self, region: &[Inst]) {
         for inst in region {
             if self.failed.is_some() {
                 return;
@@ -391,11 +479,12 @@ impl Lower<'_> {
         let leave = self.func.block();
         self.func.blocks[leave.0 as usize].cold = true;
         let go_on = self.func.block();
+        self.func.usual(go_on);
         self.func.end(Term::Cond(cond, (leave, vec![]), (go_on, vec![])));
         self.func.begin(leave);
         let done = match block.offset {
-            0 => block.first,
-            offset => self.func.lea(Addr::reg(block.first).plus(offset as i32)),
+            0 => block.done,
+            offset => self.func.lea(Addr::reg(block.done).plus(offset as i32)),
         };
         self.func.jump(block.exit, with(done, &block.carried, None));
         self.func.begin(go_on);
@@ -446,6 +535,9 @@ impl Lower<'_> {
         let then = self.func.block();
         let orelse = self.func.block();
         let join = self.func.block();
+        if branch.orelse.is_empty() {
+            self.func.usual(join);
+        }
         self.func.end(Term::Cond(cond, (then, vec![]), (orelse, vec![])));
         for (block, region, side) in [(then, &branch.then, 0), (orelse, &branch.orelse, 1)] {
             self.func.begin(block);

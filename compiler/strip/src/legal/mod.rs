@@ -23,6 +23,7 @@ mod memory;
 mod ops;
 mod plan;
 mod reps;
+mod stages;
 
 use cranelift_entity::SecondaryMap;
 use regalloc2::VReg;
@@ -36,6 +37,7 @@ use crate::ir::{Op, Ty, Value};
 
 use ints::Linear;
 use plan::Plan;
+pub(crate) use plan::Stages;
 use reps::Rep;
 
 /// The registers of a value.
@@ -56,6 +58,8 @@ pub(crate) struct Lowered {
     pub(crate) per_register: u32,
     /// Does a first block align the stores?
     pub(crate) head: bool,
+    /// Does the body go in two stages?
+    pub(crate) staged: bool,
     /// How often the body is there without a mask.
     pub(crate) copies: u32,
     /// Is there a loop inside a block?
@@ -65,12 +69,12 @@ pub(crate) struct Lowered {
 }
 
 /// Lowers; at most so many lanes go through the body at once.
-pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, Unsupported> {
+pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> Result<Lowered, Unsupported> {
     let reg_bytes = match tier {
         Tier::Avx2 => 32,
         Tier::Avx512 => 64,
     };
-    let plan = plan::plan(strip, reg_bytes, at_most);
+    let plan = plan::plan(strip, reg_bytes, at_most, stages);
     if plan.lanes > 128 {
         return Err(Unsupported::new("more than 128 lanes"));
     }
@@ -100,6 +104,7 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         failed: None,
         plan,
     };
+    let staged = lower.plan.cut.is_some();
     let head = lower.function();
     if let Some(reason) = lower.failed {
         return Err(Unsupported::new(reason));
@@ -115,6 +120,7 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32) -> Result<Lowered, 
         ty: widest(strip),
         per_register: unit,
         head,
+        staged,
         copies: lower.plan.lanes / at_once,
         has_loop: lower.plan.has_loop,
         divisible: at_once > smallest,
@@ -141,6 +147,8 @@ struct BlockState {
     first: VReg,
     /// Added to it.
     offset: u32,
+    /// What is done if a fault fires.
+    done: VReg,
     /// Where a fault goes, and the carried values then.
     exit: crate::emit::BlockId,
     carried: Vec<VReg>,

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) rest: bool,
     /// The body is so long that it is there only once, under the mask.
     pub(crate) single: bool,
+    /// That body goes in two stages.
+    pub(crate) cut: Option<super::stages::Cut>,
     /// There is a loop inside the block.
     pub(crate) has_loop: bool,
     /// Uses of each value.
@@ -33,6 +35,20 @@ pub(crate) struct Plan {
     pub(crate) narrow: bool,
     /// Lanes of 8 bytes appear.
     pub(crate) wide: bool,
+}
+
+/// A body of so many operations is not cut in two.
+const MOST_WHOLE: u32 = 40;
+/// The longer stage takes at most that share of what the whole body takes, in hundredths.
+const SHORTER: u32 = 75;
+
+/// Which bodies go in two stages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stages {
+    /// Those that gain by it.
+    WhereGood,
+    /// All that can; for tests.
+    WherePossible,
 }
 
 /// One value's life, in positions of the text.
@@ -73,7 +89,7 @@ pub(crate) fn lane_bytes(ty: Ty, mask: u8) -> u8 {
 }
 
 /// Chooses, at most so many lanes unless the strip pins them.
-pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
+pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) -> Plan {
     let evex = reg_bytes == 64;
     let (mut narrow, mut wide) = (false, false);
     for &ty in strip.values.values() {
@@ -133,6 +149,9 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
         // Rounds wait for each other: a second vector hides that even if some values are spilled.
         unroll = unroll.max(2);
     }
+    if stages == Stages::WherePossible {
+        unroll = 1;
+    }
     let unit = if narrow { double_lanes * 2 } else { double_lanes };
     let wanted = (if wide { double_lanes } else { double_lanes * 2 } * unroll).min(at_most).max(unit);
     // A strip that pins its lanes may still go through the body in pieces: lanes do not know of each other.
@@ -145,7 +164,15 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
-    let single = full_lanes == lanes && masked_lanes == lanes && scan.ops > 120;
+    let alone = full_lanes == lanes && masked_lanes == lanes;
+    let cut = match stages {
+        Stages::WherePossible if alone => super::stages::cut(strip, u32::MAX),
+        Stages::WhereGood if alone && !streaming && scan.ops > MOST_WHOLE => {
+            super::stages::cut(strip, SHORTER)
+        }
+        Stages::WherePossible | Stages::WhereGood => None,
+    };
+    let single = alone && scan.ops > 120 || cut.is_some();
     let rest = strip.lanes.is_none()
         && !strip.repeatable
         && masked_lanes < lanes
@@ -153,6 +180,7 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32) -> Plan {
         && scan.ops <= 40;
     Plan {
         single,
+        cut,
         has_loop: scan.has_loop,
         lanes,
         full_lanes,
