@@ -25,11 +25,13 @@ macro_rules! element {
         impl sealed::Sealed for $ty {}
         impl Element for $ty {
             const DTYPE: DType = DType::$dtype;
+            #[inline]
             fn to_words(self, words: &mut [u64]) -> usize {
                 let $value = self;
                 words[0] = $to;
                 1
             }
+            #[inline]
             fn from_words(words: &[u64]) -> Self {
                 let $word = words[0];
                 $from
@@ -57,11 +59,13 @@ macro_rules! complex_element {
         impl sealed::Sealed for Complex<$part> {}
         impl Element for Complex<$part> {
             const DTYPE: DType = DType::$dtype;
+            #[inline]
             fn to_words(self, words: &mut [u64]) -> usize {
                 self.re.to_words(&mut words[..1]);
                 self.im.to_words(&mut words[1..2]);
                 2
             }
+            #[inline]
             fn from_words(words: &[u64]) -> Self {
                 Complex::new(<$part>::from_words(&words[..1]), <$part>::from_words(&words[1..2]))
             }

@@ -196,6 +196,7 @@ fn default_threads() -> usize {
 }
 
 impl EngineInner {
+    #[inline]
     pub(crate) fn threads(&self) -> usize {
         self.threads
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use kjit_compiler::ir::Artifact;
 use kjit_compiler::ir::abi;
+use kjit_compiler::types::Ty;
 
 use crate::code::CodePages;
 use crate::error::Error;
@@ -21,6 +22,8 @@ pub(crate) struct Native {
     pub(crate) entry: EntryFn,
     /// Words of the result.
     pub(crate) ret_words: usize,
+    /// Are there arrays in the result?
+    pub(crate) returns_memory: bool,
     /// Its loops on a GPU, if code for one was made.
     pub(crate) grid: Option<GridCode>,
     /// Did the last call split a loop over threads? Then the next one enters the pool once, at its start.
@@ -35,8 +38,10 @@ impl Native {
         // SAFETY: the back end made the entry with that signature; `Native` keeps the pages as long as the pointer.
         let entry = unsafe { std::mem::transmute::<*const u8, EntryFn>(code.address(artifact.entry.offset)) };
         let ret_words = abi::words(&artifact.signature.ret);
+        let returns_memory = has_memory(&artifact.signature.ret);
         let grid = artifact.grid.is_some().then(GridCode::default);
-        Ok(Native { artifact, code, entry, ret_words, grid, was_parallel: AtomicBool::new(false) })
+        let was_parallel = AtomicBool::new(false);
+        Ok(Native { artifact, code, entry, ret_words, returns_memory, grid, was_parallel })
     }
 
     /// A loop was split over threads, or a call begins and none was so far.
@@ -45,7 +50,17 @@ impl Native {
     }
 
     /// Has a loop of the last call been split?
+    #[inline]
     pub(crate) fn was_parallel(&self) -> bool {
         self.was_parallel.load(Ordering::Relaxed)
+    }
+}
+
+/// Does a value of the type hold memory of its own?
+fn has_memory(ty: &Ty) -> bool {
+    match ty {
+        Ty::None | Ty::Str(_) | Ty::Scalar(_) => false,
+        Ty::Array(_) | Ty::Rng => true,
+        Ty::Tuple(items) => items.iter().any(has_memory),
     }
 }

@@ -365,7 +365,7 @@ impl<A: KernelArgs, R: KernelReturn> TypedKernel<A, R> {
                 let (mut arg_buffer, mut ret_buffer) = (Words::new(), Words::new());
                 let words = arg_buffer.zeroed(A::WORDS);
                 args.write_words(words);
-                let ret = ret_buffer.zeroed(native.ret_words);
+                let ret = ret_buffer.zeroed_few(native.ret_words);
                 // SAFETY: `specialise` matched the types of `A` with the signature; views are valid and writable ones
                 // overlap nothing, by `&` and `&mut`, while `args` is borrowed.
                 unsafe {
@@ -401,6 +401,21 @@ impl Words {
     #[inline]
     fn new() -> Words {
         Words([MaybeUninit::uninit(); MAX_WORDS])
+    }
+
+    /// Where the number is not known but nearly always small: no loop and no call for so few.
+    #[inline]
+    fn zeroed_few(&mut self, count: usize) -> &mut [u64] {
+        const FEW: usize = 4;
+        if count > FEW {
+            return self.zeroed_many(count);
+        }
+        &mut self.zeroed(FEW)[..count]
+    }
+
+    #[cold]
+    fn zeroed_many(&mut self, count: usize) -> &mut [u64] {
+        self.zeroed(count)
     }
 
     #[inline]

@@ -38,12 +38,28 @@ pub struct Reduction {
     pub companions: Vec<LocalId>,
 }
 
+/// Loops of fewer iterations than this keep the order of their sums and products, whatever `fastmath` allows: setting and
+/// combining partial results would take longer than they do, and an outer loop can do many short sums at a time.
+pub const REGROUPED_FROM: u64 = 16;
+
+/// Does a `Serial` loop with reductions regroup them if it has that many iterations?
+///
+/// ```
+/// use kjit_compiler::ir::parallel::{REGROUPED_FROM, regroups};
+/// assert!(!regroups(REGROUPED_FROM - 1) && regroups(REGROUPED_FROM));
+/// ```
+#[must_use]
+pub const fn regroups(trip: u64) -> bool {
+    trip >= REGROUPED_FROM
+}
+
 /// Number of partial results of a regrouped sum or product in a loop with that many of them.
 ///
-/// In a `Serial` loop with reductions (float sums and products, where `fastmath` allows regrouping) iteration number `k`,
-/// counted from 0, finds in the local, and leaves there, partial result `k % partials`. All start from the identity. After
-/// the loop they are combined by [`combine_partials`], and the local becomes its value before the loop combined with
-/// that. So the bits depend neither on the width of vectors nor on whether there are any.
+/// In a `Serial` loop with reductions (float sums and products, where `fastmath` allows regrouping) that
+/// [is long enough](regroups) iteration number `k`, counted from 0, finds in the local, and leaves there, partial result
+/// `k % partials`. All start from the identity. After the loop they are combined by [`combine_partials`], and the local
+/// becomes its value before the loop combined with that. So the bits depend neither on the width of vectors nor on whether
+/// there are any.
 #[must_use]
 pub const fn partials(reductions: usize) -> usize {
     // Two of 32 doubles would not fit in the sixteen registers of AVX2, see `docs/decisions/0007-regrouped-sums.md`.

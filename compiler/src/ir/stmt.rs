@@ -1,10 +1,11 @@
 //! Statements: everything that has an effect, and the order in which effects happen.
 
-use super::expr::{ExprId, Place};
+use super::expr::{ExprId, ExprKind, Place};
 use super::func::{ArrayId, FuncId, LocalId, LoopId};
 use super::parallel::{ArrayReduction, ParallelCall, ReduceOp, Reduction};
 use super::runtime_fn::RuntimeFn;
 use super::trap::{MessageId, TrapId};
+use super::walk::Exprs;
 use crate::base::Span;
 use crate::types::device::DeviceFn;
 
@@ -306,7 +307,8 @@ pub struct Loop {
     /// Not 0; negative steps count down while `var > hi`.
     pub step: i64,
     /// Scalars that iterations only combine. Of a `Parallel` loop, after the race analysis: chunks combine them. Of a `Serial` one,
-    /// made by the pass `regroup`: float sums and products in several [partial ones](super::parallel::partials).
+    /// made by the pass `regroup`: float sums and products in several [partial ones](super::parallel::partials), if the loop
+    /// [is long enough](super::parallel::regroups).
     pub reductions: Vec<Reduction>,
     /// Arrays that iterations only accumulate into (kind `Parallel`, after the race analysis).
     pub array_reductions: Vec<ArrayReduction>,
@@ -317,6 +319,26 @@ pub struct Loop {
     /// A way to do most iterations many at a time, for back ends that can (pass `vectorize`). The loop means the same
     /// without it.
     pub strip: Option<Box<StripPlan>>,
+}
+
+impl Loop {
+    /// Number of iterations, if its bounds are constants.
+    #[must_use]
+    pub fn constant_trip(&self, exprs: &Exprs) -> Option<u64> {
+        let constant = |id: ExprId| match exprs[id].kind {
+            ExprKind::Const(value) => Some(value.as_int()),
+            _ => None,
+        };
+        let (lo, hi) = (constant(self.lo)?, constant(self.hi)?);
+        let is_some = if self.step > 0 { lo < hi } else { lo > hi };
+        Some(if is_some { (hi.abs_diff(lo) - 1) / self.step.unsigned_abs().max(1) + 1 } else { 0 })
+    }
+
+    /// Is it a serial loop that combines floats in [partial results](super::parallel::partials) if it is long enough?
+    #[must_use]
+    pub fn may_regroup(&self) -> bool {
+        self.kind == LoopKind::Serial && !self.reductions.is_empty()
+    }
 }
 
 /// How a strip does the first iterations of a loop: if `guard` holds, the frame is filled, the strip does some number `done` of

@@ -9,16 +9,15 @@
 //!
 //! What that means is said at [`partials`](crate::ir::parallel::partials): the same order of operations in every engine and on every
 //! processor. So it runs before the list of passes. Innermost loops only, and only where elements are read in the order in which
-//! they lie in memory, or none are: elsewhere an outer loop is the better one for vectors.
+//! they lie in memory, or none are: elsewhere an outer loop is the better one for vectors. How many iterations there are decides at
+//! run time: [short loops](crate::ir::parallel::regroups) keep their order. Those that are known to be short are left alone.
 
 use super::PassReport;
+use crate::ir::parallel;
 use crate::ir::walk::{self, Exprs};
 use crate::ir::{
     BinaryOp, ExprId, ExprKind, Func, LocalId, Loop, LoopKind, Place, Program, ReduceOp, Reduction, Stmt,
 };
-
-/// Trip counts below this are left alone: such loops are unrolled, or too short for partial results.
-const LONG: i64 = 64;
 
 /// Regroups in every function that allows it.
 pub fn regroup(program: &mut Program, report: &mut PassReport) {
@@ -85,14 +84,7 @@ fn is_plain(func: &Func, l: &Loop) -> bool {
     walk::for_each_stmt(&l.body, &mut |stmt| {
         has_loops |= matches!(stmt, Stmt::Loop(_) | Stmt::While { .. } | Stmt::Parallel(_));
     });
-    let constant = |id: ExprId| match func.exprs[id].kind {
-        ExprKind::Const(value) => Some(value.as_int()),
-        _ => None,
-    };
-    let is_short = match (constant(l.lo), constant(l.hi)) {
-        (Some(lo), Some(hi)) => hi.abs_diff(lo) / l.step.unsigned_abs() < LONG as u64,
-        _ => false,
-    };
+    let is_short = l.constant_trip(&func.exprs).is_some_and(|trip| !parallel::regroups(trip));
     let exits = walk::exits(&l.body);
     !has_loops && !is_short && !exits.breaks && !exits.returns
 }
@@ -224,7 +216,11 @@ mod tests {
             // It may end early, or is short.
             ("0 .. n", "s = s + x[r, i]\n if s > 9.0 {\n break\n }", ""),
             ("0 .. 8", "s = s + x[r, i]", ""),
-            ("0 .. 800", "s = s + x[r, i]", " reduce(s +)"),
+            ("0 .. 15", "s = s + x[r, i]", ""),
+            ("0 .. 16", "s = s + x[r, i]", " reduce(s +)"),
+            ("16 .. 0 step -1", "s = s + x[r, i]", " reduce(s +)"),
+            ("0 .. 31 step 2", "s = s + x[r, i]", " reduce(s +)"),
+            ("0 .. 30 step 2", "s = s + x[r, i]", ""),
         ] {
             assert_eq!(head(fast, bounds, body), format!("for i in {bounds}{reduces} {{"), "{body}");
             assert_eq!(head("", bounds, body), format!("for i in {bounds} {{"), "strict: {body}");

@@ -9,8 +9,8 @@
 //! Conservative: at most 8 iterations and 160 nodes in all; no `break` or `continue` of the loop itself.
 
 use super::PassReport;
-use crate::ir::walk;
 use crate::ir::{Block, Const, ExprKind, Func, Loop, LoopKind, Program, Stmt};
+use crate::ir::{parallel, walk};
 
 const MAX_TRIPS: i64 = 8;
 const MAX_NODES: usize = 160;
@@ -23,17 +23,24 @@ pub fn unroll(program: &mut Program, report: &mut PassReport) {
             let mut result = Block::with_capacity(block.len());
             for stmt in block.drain(..) {
                 match stmt {
-                    // Partial results are those of the whole loop.
-                    Stmt::Loop(l) if !l.reductions.is_empty() => result.push(Stmt::Loop(l)),
-                    Stmt::Loop(l) => match values(func, &l) {
-                        Some(values) => {
-                            count += 1;
-                            for value in values {
-                                result.extend(iteration(func, &l, value));
-                            }
+                    Stmt::Loop(mut l) => {
+                        if l.may_regroup()
+                            && l.constant_trip(&func.exprs).is_some_and(|trip| !parallel::regroups(trip))
+                        {
+                            l.reductions.clear();
                         }
-                        None => result.push(Stmt::Loop(l)),
-                    },
+                        // Partial results are those of the whole loop.
+                        let values = if l.reductions.is_empty() { values(func, &l) } else { None };
+                        match values {
+                            Some(values) => {
+                                count += 1;
+                                for value in values {
+                                    result.extend(iteration(func, &l, value));
+                                }
+                            }
+                            None => result.push(Stmt::Loop(l)),
+                        }
+                    }
                     other => result.push(other),
                 }
             }
@@ -88,6 +95,25 @@ mod tests {
     use super::*;
     use crate::ir::text::{parse_program, print_program};
     use crate::ir::verify;
+
+    #[test]
+    fn sums_that_are_too_short_to_be_regrouped() {
+        let text = |bounds: &str| {
+            format!(
+                "entry func f(x: f64[:]) -> f64 fastmath(reassoc) {{\n  s: f64 = 0.0\n  for j in {bounds} reduce(s +) {{\n    s = s + x[j]\n  }}\n  return s\n}}\n"
+            )
+        };
+        let head = |bounds: &str| {
+            let mut program = parse_program(&text(bounds)).unwrap();
+            unroll(&mut program, &mut PassReport::default());
+            assert_eq!(verify(&program), Ok(()));
+            let printed = print_program(&program);
+            printed.lines().find(|line| line.contains("for j")).map(|line| line.trim().to_owned())
+        };
+        assert_eq!(head("0 .. 3"), None);
+        assert_eq!(head("0 .. 15").unwrap(), "for j in 0 .. 15 {");
+        assert_eq!(head("0 .. 16").unwrap(), "for j in 0 .. 16 reduce(s +) {");
+    }
 
     #[test]
     fn three_iterations() {

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Of a nest the innermost loop that can: lanes then run along what is contiguous. An outer loop gets a strip if none inside does;
-//! its inner loops then run in every lane at once (`vector`). So it does if the inner loops only step from row to row. Comes late, so that the scalar loop that a strip is taken from is
+//! its inner loops then run in every lane at once (`vector`). So it does if the inner loops only step from row to row, and beside sums that are
+//! regrouped where they are long, for where they are short. Comes late, so that the scalar loop that a strip is taken from is
 //! the one that stays, with the checks that could not be moved out of it.
 //!
 //! Conservative: loops that only run if something is wrong (arrays overlap, an index will be out of range) stay as they are.
@@ -22,6 +23,7 @@ use crate::analysis::alias::Aliases;
 use crate::analysis::liveness;
 use crate::analysis::race::lockstep::{self, Lockstep};
 use crate::base::Span;
+use crate::ir::parallel::REGROUPED_FROM;
 use crate::ir::{
     BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, LocalId, Loop, LoopId, LoopKind,
     Program, Remark, RemarkKind, Stmt, StripPlan, walk,
@@ -110,10 +112,14 @@ impl<'a> Search<'a> {
             if let Stmt::Loop(l) = stmt
                 && inside
                 && l.kind == LoopKind::Serial
-                && self.found[first..].iter().all(|(_, built)| is_across(built))
+                && self.found[first..].iter().all(|(_, built)| is_across(built) || is_of_long_sums(built))
                 && let Ok(outer) = self.built(l)
             {
-                let (inner, span) = (self.found.split_off(first), func.loops[l.id].span);
+                // Strips of long sums stay, for where the sums are long.
+                let (long, inner): (Vec<_>, Vec<_>) =
+                    self.found.split_off(first).into_iter().partition(|(_, built)| is_of_long_sums(built));
+                self.found.extend(long);
+                let span = func.loops[l.id].span;
                 let moved = inner.iter().map(|(id, _)| func.loops[*id].span).collect::<Vec<_>>();
                 let is_taken_back = |r: &Remark| r.is_done && moved.contains(&r.span);
                 let kept = self.remarks.split_off(first_remark);
@@ -183,6 +189,12 @@ fn is_across(built: &Built) -> bool {
     built.tally.lines == 0 && built.tally.strided + built.tally.scattered > 0
 }
 
+/// Does the strip compute sums in partial results, if they are [long](crate::ir::parallel::regroups)? Short ones are better done
+/// many at a time, by an outer loop.
+fn is_of_long_sums(built: &Built) -> bool {
+    !(built.partials.is_empty() && built.totals.is_empty())
+}
+
 /// Is the strip faster than the loop? In rough units of one instruction, with four lanes.
 fn pays(built: &Built) -> bool {
     let lanes = 4;
@@ -191,7 +203,12 @@ fn pays(built: &Built) -> bool {
         if let kjit_strip::ir::Inst::Let { value, op } = inst {
             use kjit_strip::ir::{Op, Ty};
             let is_lanes = !matches!(built.strip.values[*value], Ty::Int | Ty::Test);
-            ops += u32::from(is_lanes && !matches!(op, Op::Load { .. } | Op::Const(_)));
+            ops += match op {
+                Op::Load { .. } | Op::Const(_) => 0,
+                // Two, so that contraction does not change the answer.
+                Op::Fma(..) => 2,
+                _ => 1,
+            } * u32::from(is_lanes);
         }
     });
     let tally = built.tally;
@@ -322,6 +339,18 @@ fn argument(func: &mut Func, l: &Loop, arg: Arg, span: Span) -> ExprId {
 
 fn condition(func: &mut Func, l: &Loop, need: Need, span: Span) -> ExprId {
     match need {
+        Need::Short(id) => {
+            let Some(Stmt::Loop(inner)) = walk::find_loop(&l.body, id) else {
+                return func.expr(ExprKind::Const(Const(0)), DType::Bool, span);
+            };
+            let (lo, hi) = (func.clone_expr(inner.lo), func.clone_expr(inner.hi));
+            let (from, to) = if inner.step > 0 { (lo, hi) } else { (hi, lo) };
+            // Near the largest number this wraps around, and says no.
+            let longest = REGROUPED_FROM as i64 - 1;
+            let longest = func.int(longest, span);
+            let limit = build::int_binary(func, BinaryOp::Add, from, longest, span);
+            build::compare(func, CompareOp::Le, to, limit, span)
+        }
         Need::UnitStride(array, axis) => {
             let stride = func.expr(ExprKind::Stride { array, axis }, DType::I64, span);
             let size = func.int(func.arrays[array].ty.dtype.size_bytes() as i64, span);
@@ -395,6 +424,28 @@ mod tests {
         assert_eq!(remarks[1], "runs in vectors");
         assert_eq!(strips.matches("strip ").count(), 1, "{strips}");
         assert!(strips.contains("loop"), "{strips}");
+    }
+
+    #[test]
+    fn short_sums_side_by_side_and_long_ones_in_partial_results() {
+        let text = |bound: &str| {
+            format!(
+                "entry func f(a: f64[:, ::1] read, x: f64[::1] read, y: f64[::1], n: i64) -> i64 fastmath(reassoc) {{\n  var t: f64\n  var d: f64\n  for i in 0 .. dim(y, 0) {{\n    t = 0.0\n    for j in 0 .. {bound} reduce(t +) {{\n      d = a[i, j] - x[j]\n      t = t + d * d\n    }}\n    y[i] = t\n  }}\n  return n\n}}\n"
+            )
+        };
+        let of = |bound: &str| {
+            let mut program = parse_program(&text(bound)).unwrap_or_else(|error| panic!("{error}"));
+            vectorize(&mut program, &mut PassReport::default());
+            assert_eq!(verify(&program), Ok(()));
+            let remarks: Vec<String> = program.remarks.iter().map(|remark| remark.text.clone()).collect();
+            (remarks, vector::print_strips(&program).matches("strip ").count())
+        };
+        // The outer loop if there are few terms, which is known in front of it; else the inner ones.
+        assert_eq!(of("dim(a, 1)"), (vec!["runs in vectors".to_owned(); 2], 2));
+        assert_eq!(of("n - 1"), (vec!["runs in vectors".to_owned(); 2], 2));
+        // Not the same number in every iteration; always long.
+        assert_eq!(of("i"), (vec!["runs in vectors".to_owned()], 1));
+        assert_eq!(of("40"), (vec!["runs in vectors".to_owned()], 1));
     }
 
     #[test]

@@ -16,8 +16,9 @@ use kjit_strip::ir::{Binary, Inst, Loop as Rounds, Phi, Ty, Value};
 
 use super::expr::lane_ty;
 use super::linear::Linear;
-use super::value::{Builder, Exit, ExitKind, Key, Result, Val};
+use super::value::{Builder, Exit, ExitKind, Key, Need, Result, Val};
 use crate::analysis::liveness;
+use crate::ir::parallel::regroups;
 use crate::ir::{Block, CompareOp, ExprId, ExprKind, LocalId, Loop, Stmt, walk};
 use crate::types::DType;
 
@@ -87,8 +88,10 @@ impl<'a> Builder<'a> {
                 Stmt::Loop(l) => (&[], None, &l.body, Some(l)),
                 _ => return self.refuse("no loop"),
             };
-        if counted.is_some_and(|l| !l.reductions.is_empty()) {
-            return self.refuse("an inner loop with a regrouped sum");
+        if let Some(l) = counted
+            && !l.reductions.is_empty()
+        {
+            self.keep_order(l)?;
         }
         let exits = walk::exits(body);
         if walk::contains_exit(head) && counted.is_none() {
@@ -355,6 +358,36 @@ impl<'a> Builder<'a> {
             self.mask = Some(self.graph.and_not(here, gone));
         }
         Ok(None)
+    }
+
+    /// Sums of the loop inside keep their order if it is short: that must be known in front of the outer loop.
+    fn keep_order(&mut self, l: &'a Loop) -> Result<()> {
+        let func = self.func();
+        let is_short = l.constant_trip(&func.exprs).map(|trip| !regroups(trip));
+        if is_short == Some(true) {
+            return Ok(());
+        }
+        let body = &self.request.l.body;
+        let (locals, arrays) = (walk::assigned_locals(body), walk::assigned_arrays(body));
+        let var = self.request.l.var;
+        let varies = |bound: ExprId| {
+            walk::any_expr(&func.exprs, bound, &mut |expr| match expr.kind {
+                ExprKind::Local(local) => local == var || locals.contains(local),
+                ExprKind::Dim { array, .. } => arrays.contains(array),
+                ExprKind::Const(_)
+                | ExprKind::Unary { .. }
+                | ExprKind::Binary { .. }
+                | ExprKind::Compare { .. }
+                | ExprKind::Select { .. }
+                | ExprKind::Wrap { .. } => false,
+                _ => true,
+            })
+        };
+        if is_short.is_some() || !self.is_root() || varies(l.lo) || varies(l.hi) {
+            return self.refuse("an inner loop with a regrouped sum");
+        }
+        self.need(Need::Short(l.id));
+        Ok(())
     }
 
     fn statements(&mut self, block: &'a [Stmt]) -> Result<()> {

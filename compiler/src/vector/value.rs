@@ -18,7 +18,7 @@ use crate::analysis::race::Requirement;
 use crate::analysis::race::lockstep::Lockstep;
 use crate::base::Span;
 use crate::ir::parallel::partials;
-use crate::ir::{ArrayId, Func, LocalId, Loop, Program, ReduceOp, StripOutput};
+use crate::ir::{ArrayId, Func, LocalId, Loop, LoopId, Program, ReduceOp, StripOutput};
 use crate::types::DType;
 
 /// The loop and what is known of it.
@@ -60,6 +60,9 @@ pub enum Need {
     UnitStride(ArrayId, u8),
     /// The loop's bounds are below 2^50 in size.
     SmallRange,
+    /// The loop inside has too few iterations to be [regrouped](crate::ir::parallel::regroups), the same number in every
+    /// iteration of the outer one.
+    Short(LoopId),
 }
 
 /// A strip and what it needs.

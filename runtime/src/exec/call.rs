@@ -77,7 +77,7 @@ unsafe fn call_here(
     ret: &mut [u64],
     source: &SourceText,
 ) -> Result<(), Error> {
-    let gpu = if native.grid.is_some() && engine.gpu.is_some() { Some(GpuCall::default()) } else { None };
+    let gpu = if native.grid.is_some() && engine.gpu.is_some() { Some(Box::default()) } else { None };
     let shared = CallShared { engine, native, source, gpu, events: Events::default() };
     let mut ctx = Context::new(&shared);
     let _mode = FloatMode::enter();
@@ -93,7 +93,9 @@ unsafe fn call_here(
     if status != 0 {
         return Err(error_of(status, &mut ctx, native, source));
     }
-    Context::detach_results(&native.artifact.signature.ret, ret);
+    if native.returns_memory {
+        Context::detach_results(&native.artifact.signature.ret, ret);
+    }
     Ok(())
 }
 
@@ -107,10 +109,10 @@ fn error_of(status: i32, ctx: &mut Context, native: &Native, source: &SourceText
             Error::Interrupted
         }
         status::SERVICE => Error::Internal(
-            ctx.service_error.take().unwrap_or_else(|| "a service of the runtime panicked".into()),
+            ctx.take_service_error().unwrap_or_else(|| "a service of the runtime panicked".into()),
         ),
         status::DEVICE => {
-            let error = ctx.shared().gpu.as_ref().and_then(GpuCall::take_error);
+            let error = ctx.shared().gpu.as_deref().and_then(GpuCall::take_error);
             error.unwrap_or_else(|| Error::Internal("a device failed without a reason".into()))
         }
         status::STACK => Error::Environment("the stack is nearly used up".into()),
@@ -120,9 +122,10 @@ fn error_of(status: i32, ctx: &mut Context, native: &Native, source: &SourceText
                 Error::Interrupted
             }
             Some(trap) => {
-                let mut error = trap_error(trap, &ctx.trap_args, ctx.service_error.take(), source);
+                let service_error = ctx.take_service_error();
+                let mut error = trap_error(trap, &ctx.trap_args, service_error, source);
                 if let Error::Trap(trap) = &mut error {
-                    trap.place = ctx.device_place.take();
+                    trap.place = ctx.rare().device_place.take();
                 }
                 error
             }

@@ -30,16 +30,28 @@ pub(crate) struct Context {
     pub(crate) allocations: *mut Header,
     /// What all contexts of the call share.
     pub(crate) call: *const CallShared<'static>,
+    /// Around how many parallel loops that run on the processor is this? Only code outside all of them uses a device.
+    pub(crate) loop_depth: u32,
+    /// Made when first used: most calls are shorter than it takes to make and to drop all this.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few kernels use.
+pub(crate) struct Rare {
     /// State of `np.random`.
     pub(crate) random: KernelRandom,
     /// What a service that failed has to say.
     pub(crate) service_error: Option<String>,
     /// Printed without the end of its line.
     pub(crate) open_line: OpenLine,
-    /// Around how many parallel loops that run on the processor is this? Only code outside all of them uses a device.
-    pub(crate) loop_depth: u32,
     /// Where on a device a trap was met, if there.
     pub(crate) device_place: Option<Box<DevicePlace>>,
+}
+
+impl Rare {
+    fn new(random: KernelRandom) -> Box<Rare> {
+        Box::new(Rare { random, service_error: None, open_line: OpenLine::default(), device_place: None })
+    }
 }
 
 const _: () = assert!(
@@ -55,8 +67,8 @@ pub(crate) struct CallShared<'a> {
     pub(crate) engine: &'a EngineInner,
     pub(crate) native: &'a Native,
     pub(crate) source: &'a SourceText,
-    /// The device, if loops of this kernel run on one.
-    pub(crate) gpu: Option<GpuCall>,
+    /// The device, if loops of this kernel run on one. Apart: it is large, and most calls have none.
+    pub(crate) gpu: Option<Box<GpuCall>>,
     /// What `cuda.event()` made.
     pub(crate) events: Events,
 }
@@ -76,11 +88,8 @@ impl Context {
             // The lifetime is erased because generated code carries the pointer; `call` outlives the context, as
             // `exec::call` and `exec::parallel` make both in one scope.
             call: std::ptr::from_ref(call).cast(),
-            random: KernelRandom::new(call.engine.seed()),
-            service_error: None,
-            open_line: OpenLine::default(),
             loop_depth: 0,
-            device_place: None,
+            rare: None,
         }
     }
 
@@ -95,11 +104,9 @@ impl Context {
             trap_args: [0; MAX_TRAP_ARGS],
             allocations: std::ptr::null_mut(),
             call: self.call,
-            random: self.random.for_chunk(),
-            service_error: None,
-            open_line: OpenLine::default(),
             loop_depth: self.loop_depth + 1,
-            device_place: None,
+            // The streams of a fresh state are those of a chunk of it.
+            rare: self.rare.as_ref().map(|rare| Rare::new(rare.random.for_chunk())),
         }
     }
 
@@ -127,6 +134,28 @@ impl Context {
         }
     }
 
+    /// What few kernels use.
+    #[inline]
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        let call = self.call;
+        self.rare.get_or_insert_with(|| {
+            // SAFETY: as in `shared`.
+            let shared = unsafe { &*call };
+            Rare::new(KernelRandom::new(shared.engine.seed()))
+        })
+    }
+
+    /// Says why a service failed.
+    #[cold]
+    pub(crate) fn fail(&mut self, text: impl Into<String>) {
+        self.rare().service_error = Some(text.into());
+    }
+
+    /// Why a service failed, if one did.
+    pub(crate) fn take_service_error(&mut self) -> Option<String> {
+        self.rare.as_mut().and_then(|rare| rare.service_error.take())
+    }
+
     /// What all contexts of the call share.
     pub(crate) fn shared(&self) -> &CallShared<'_> {
         // SAFETY: `new` stored a reference to a value that outlives every context of the call.
@@ -134,13 +163,23 @@ impl Context {
     }
 }
 
-impl Drop for Context {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(line) = self.open_line.rest() {
+impl Context {
+    /// Prints what is left of a line.
+    #[cold]
+    fn print_rest(&mut self) {
+        if let Some(line) = self.rare().open_line.rest() {
             let engine = self.shared().engine;
             // Nothing may unwind out of here.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.print(&line)));
+        }
+    }
+}
+
+impl Drop for Context {
+    #[inline]
+    fn drop(&mut self) {
+        if self.rare.is_some() {
+            self.print_rest();
         }
         if !self.allocations.is_null() {
             // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.

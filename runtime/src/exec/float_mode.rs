@@ -43,6 +43,7 @@ mod register {
     pub(super) const DEFAULT: Bits = 0x1F80;
 
     /// The low bits say which exceptions have happened; they do not matter.
+    #[inline]
     pub(super) fn is_default(bits: Bits) -> bool {
         bits & !0x3F == DEFAULT
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
-use kjit_compiler::ir::parallel::{Combine, MAX_TRIPS, ReduceOp, chunk_count, chunk_range};
+use kjit_compiler::ir::parallel::{Combine, MAX_TRIPS, ReduceOp, SERIAL_BELOW_NS, chunk_count, chunk_range};
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use kjit_compiler::types::DType;
 use smallvec::SmallVec;
@@ -18,6 +18,7 @@ use super::float_mode::FloatMode;
 use super::memory::Block;
 use super::strided::{self, RawArray};
 use crate::gpu::LoopCall;
+use crate::native::Native;
 
 /// Waking other threads takes some us, so less than this is not worth it.
 const WORTH_A_FORK_NS: f64 = 8_000.0;
@@ -69,10 +70,18 @@ pub(super) extern "C" fn run(
     cost_ns: f64,
     outputs: *mut u64,
 ) -> i32 {
+    // SAFETY: generated code passes its own context, which no one else uses meanwhile.
+    let ctx = unsafe { &mut *ctx };
+    let is_short = (1..MAX_TRIPS).contains(&trip) && trip as f64 * cost_ns < SERIAL_BELOW_NS;
+    if is_short && (ctx.loop_depth > 0 || ctx.shared().gpu.is_none()) {
+        // One chunk, as `chunk_count` would say; nothing in here can panic.
+        // SAFETY: generated code passes the captures and the outputs of that loop.
+        return unsafe { run_whole(ctx, number, env, trip, outputs) };
+    }
     // A panic (out of memory in our own bookkeeping, a panicking hook) must not unwind into generated code.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        // SAFETY: generated code passes its own context, the captures and the outputs of that loop.
-        unsafe { run_loop(&mut *ctx, number, env, trip, cost_ns, outputs) }
+        // SAFETY: generated code passes the captures and the outputs of that loop.
+        unsafe { run_loop(ctx, number, env, trip, cost_ns, outputs) }
     }))
     .unwrap_or(status::SERVICE)
 }
@@ -104,9 +113,34 @@ unsafe fn run_launch(ctx: &mut Context, number: u32, env: *const u64) -> i32 {
             return status;
         }
     }
-    ctx.service_error =
-        Some("a GPU kernel that is launched by hand has no form for the processor".to_owned());
+    ctx.fail("a GPU kernel that is launched by hand has no form for the processor");
     status::SERVICE
+}
+
+/// All iterations as one chunk, here.
+///
+/// # Safety
+/// `env` and `outputs` are those of parallel loop `number` of the context's artifact.
+#[inline]
+unsafe fn run_whole(ctx: &mut Context, number: u32, env: *const u64, trip: u64, outputs: *mut u64) -> i32 {
+    // SAFETY: see `body_of`.
+    let function = unsafe { body_of(ctx.shared().native, number) };
+    ctx.loop_depth += 1;
+    // SAFETY: same context, same thread, initial values already in `outputs`.
+    let status = unsafe { function(ctx, env, 0, trip, outputs) };
+    ctx.loop_depth -= 1;
+    status
+}
+
+/// The outlined body of parallel loop `number`.
+///
+/// # Safety
+/// Callers keep to the contract of [`ParallelBody::entry`].
+#[inline]
+unsafe fn body_of(native: &Native, number: u32) -> BodyFn {
+    let entry = native.artifact.parallels[number as usize].entry;
+    // SAFETY: the back end made this entry with that signature.
+    unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(entry.offset)) }
 }
 
 /// # Safety
@@ -128,7 +162,7 @@ unsafe fn run_loop(
         return 0;
     }
     if trip >= MAX_TRIPS {
-        ctx.service_error = Some(format!("a parallel loop of {trip} iterations"));
+        ctx.fail(format!("a parallel loop of {trip} iterations"));
         return status::SERVICE;
     }
     if ctx.loop_depth == 0
@@ -149,9 +183,8 @@ unsafe fn run_loop(
             return status;
         }
     }
-    // SAFETY: the back end made this entry with that signature.
-    let function =
-        unsafe { std::mem::transmute::<*const u8, BodyFn>(native.code.address(body.entry.offset)) };
+    // SAFETY: chunks are run by that contract.
+    let function = unsafe { body_of(native, number) };
     // SAFETY: `env` holds the captures of this loop.
     let mut chunks = chunk_count(trip, cost_ns, unsafe { copied_elements(body, env) });
     // SAFETY: likewise.
@@ -159,11 +192,8 @@ unsafe fn run_loop(
         chunks = 1;
     }
     if chunks == 1 {
-        ctx.loop_depth += 1;
-        // SAFETY: same context, same thread, initial values already in `outputs`.
-        let status = unsafe { function(ctx, env, 0, trip, outputs) };
-        ctx.loop_depth -= 1;
-        return status;
+        // SAFETY: passed on.
+        return unsafe { run_whole(ctx, number, env, trip, outputs) };
     }
     let results: Vec<std::sync::OnceLock<ChunkResult>> =
         std::iter::repeat_with(std::sync::OnceLock::new).take(chunks as usize).collect();
@@ -337,7 +367,7 @@ fn run_chunk(work: &Shared<'_>, chunk: u64, worker: Worker) -> ChunkResult {
     let status =
         unsafe { (work.function)(&raw mut ctx, env.as_ptr(), range.start, range.end, outputs.as_mut_ptr()) };
     let failure = (status != 0)
-        .then(|| Box::new(Failure { trap_args: ctx.trap_args, service_error: ctx.service_error.take() }));
+        .then(|| Box::new(Failure { trap_args: ctx.trap_args, service_error: ctx.take_service_error() }));
     ChunkResult { status, outputs, failure, copies }
 }
 
@@ -404,7 +434,9 @@ unsafe fn combine(
         if result.status != 0 {
             if let Some(failure) = result.failure {
                 ctx.trap_args = failure.trap_args;
-                ctx.service_error = failure.service_error;
+                if let Some(text) = failure.service_error {
+                    ctx.fail(text);
+                }
             }
             return result.status;
         }

@@ -70,7 +70,7 @@ impl Call<'_> {
     }
 
     fn fail(&mut self, text: impl Into<String>) -> i32 {
-        self.ctx.service_error = Some(text.into());
+        self.ctx.fail(text);
         status::SERVICE
     }
 }
@@ -110,12 +110,12 @@ macro_rules! services {
 
 extern "C" fn random_f64(ctx: *mut Context) -> f64 {
     // SAFETY: generated code passes its own context, which no one else uses meanwhile.
-    unsafe { (*ctx).random.random() }
+    unsafe { (*ctx).rare().random.random() }
 }
 
 extern "C" fn random_iteration(ctx: *mut Context, key: u64, iteration: i64) {
     // SAFETY: as above.
-    unsafe { (*ctx).random.begin_iteration(key, iteration) }
+    unsafe { (*ctx).rare().random.begin_iteration(key, iteration) }
 }
 
 extern "C" fn generator_f64(_ctx: *mut Context, state: *mut [u64; PCG64_WORDS]) -> f64 {
@@ -135,15 +135,17 @@ services! {
     }
     RandomSeed => |call| {
         let seed = call.int(0);
-        call.ctx.random.seed(seed);
+        call.ctx.rare().random.seed(seed);
         0
     }
     RandomUniform => |call| {
-        let x = call.ctx.random.uniform(call.f64(0), call.f64(1));
+        let (a, b) = (call.f64(0), call.f64(1));
+        let x = call.ctx.rare().random.uniform(a, b);
         call.set_f64(0, x)
     }
     RandomNormal => |call| {
-        let x = call.ctx.random.normal(call.f64(0), call.f64(1));
+        let (a, b) = (call.f64(0), call.f64(1));
+        let x = call.ctx.rare().random.normal(a, b);
         call.set_f64(0, x)
     }
     RandomInt => |call| {
@@ -151,19 +153,19 @@ services! {
         if low >= high {
             return call.fail(format!("low >= high: {low} >= {high}"));
         }
-        let x = call.ctx.random.randint(low, high);
+        let x = call.ctx.rare().random.randint(low, high);
         call.set(0, x as u64)
     }
     RandomStream => |call| {
         let key = call.word(0);
-        for (k, word) in call.ctx.random.stream(key).into_iter().enumerate() {
+        for (k, word) in call.ctx.rare().random.stream(key).into_iter().enumerate() {
             call.set(k, word);
         }
         0
     }
     RandomLoopEnd => |call| {
         let key = call.word(0);
-        call.ctx.random.end_loop(key);
+        call.ctx.rare().random.end_loop(key);
         0
     }
     GeneratorSeed => |call| {
@@ -317,7 +319,7 @@ pub(super) extern "C" fn print(ctx: *mut Context, message: u32, args: *const u64
         // SAFETY: generated code passes as many words as the message has holes.
         let words = unsafe { std::slice::from_raw_parts(args, arg_words(message)) };
         let (text, is_open) = (format_message(message, words), message.is_open);
-        if let Some(line) = call.ctx.open_line.add(text, is_open) {
+        if let Some(line) = call.ctx.rare().open_line.add(text, is_open) {
             call.ctx.shared().engine.print(&line);
         }
         0

@@ -13,6 +13,7 @@ use super::strided::{self, RawArray};
 use super::{memory, parallel, services};
 
 /// First entry of the table.
+#[inline]
 pub(crate) fn functions() -> *const usize {
     static TABLE: OnceLock<Vec<usize>> = OnceLock::new();
     TABLE.get_or_init(build).as_ptr()

@@ -425,7 +425,7 @@ impl State {
         let Some(Geometry { blocks: [x, y, z], threads }) = launch.geometry(env, trip, tiles) else {
             return Ok(0);
         };
-        let random = ctx.random.loop_scope();
+        let random = ctx.rare().random.loop_scope();
         let Some(grid) = &shared.native.grid else { return Err(refuse("there is no code for a device")) };
         let variant = launch.variant(env, trip);
         let cache = shared.engine.cache.as_ref();
@@ -559,7 +559,7 @@ impl State {
         ctx.trap_args = record.args;
         let device = gpu.device().number();
         let place = DevicePlace::new(device, [record.block, record.thread], shape.grid, shape.block);
-        ctx.device_place = Some(Box::new(place));
+        ctx.rare().device_place = Some(Box::new(place));
         self.failed = i32::try_from(record.code).unwrap_or(status::SERVICE);
         Ok(self.failed)
     }

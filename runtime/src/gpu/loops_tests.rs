@@ -155,11 +155,11 @@ impl Setup {
             engine: &self.engine.inner,
             native: &self.native,
             source: &self.source,
-            gpu: Some(GpuCall::default()),
+            gpu: Some(Box::default()),
             events: crate::exec::events::Events::default(),
         };
         let mut ctx = Context::new(&shared);
-        let gpu = shared.gpu.as_ref().unwrap();
+        let gpu = shared.gpu.as_deref().unwrap();
         let result = work(gpu, &mut ctx);
         // SAFETY: the arrays of the tests live until after the call.
         let status = unsafe { gpu.finish(&mut ctx, self.engine.inner.gpu.as_ref().unwrap()) };
@@ -277,7 +277,7 @@ fn what_a_kernel_reports_is_a_trap_with_its_place() {
             let status = run(gpu, ctx, FAIL, &env, &mut []);
             // Somebody waits.
             assert_eq!(gpu.settle(ctx, setup.engine.inner.gpu.as_ref().unwrap()), 1);
-            (status, ctx.trap_args[0], ctx.device_place.clone())
+            (status, ctx.trap_args[0], ctx.rare().device_place.clone())
         });
         assert_eq!(status, Some(if tells { 0 } else { 1 }), "trap 0, at once if nothing is told later");
         assert_eq!((args, finished, error.is_none()), (77, 1, true));

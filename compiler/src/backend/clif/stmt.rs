@@ -18,6 +18,8 @@ use cranelift_entity::packed_option::PackedOption;
 use smallvec::{SmallVec, smallvec};
 
 use super::func::{Emitter, LoopFrame};
+use super::partials::Order;
+use crate::ir::parallel::regroups;
 use crate::ir::{
     ArrayId, BinaryOp, Check, Const, ExprId, ExprKind, LocalId, Loop, Place, ReduceOp, Stmt, TrapId, UnaryOp,
 };
@@ -278,9 +280,46 @@ impl Emitter<'_> {
         if l.step == 0 {
             return Err("loop with step 0".to_string());
         }
-        let (const_lo, const_hi) = (self.const_int(l.lo), self.const_int(l.hi));
-        let (mut lo, hi) = (self.expr(l.lo), self.expr(l.hi));
+        let (lo, hi) = (self.expr(l.lo), self.expr(l.hi));
         let hi = self.pinned(hi);
+        if !l.may_regroup() {
+            return self.iterations(l, lo, hi, Order::Kept);
+        }
+        if let Some(trip) = l.constant_trip(&self.func.exprs) {
+            let order = if regroups(trip) { Order::Regrouped } else { Order::Kept };
+            return self.iterations(l, lo, hi, order);
+        }
+        let is_short = self.is_too_short(l, lo, hi);
+        if l.strip.is_none() {
+            return self.iterations(l, lo, hi, Order::Either { is_short });
+        }
+        // if few { in order } else { strip, or partial results }
+        let (short, long, merge) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.ins().brif(is_short, short, &[], long, &[]);
+        let mut is_merge_reached = false;
+        for (block, order) in [(short, Order::Kept), (long, Order::Regrouped)] {
+            self.start(block);
+            self.branch_depth += 1;
+            let outside = self.known.len();
+            let falls_through = self.iterations(l, lo, hi, order)?;
+            self.forget(outside);
+            self.branch_depth -= 1;
+            let depth = self.branch_depth;
+            self.wraps.retain(|wrap| wrap.branch_depth <= depth);
+            if falls_through {
+                self.b.ins().jump(merge, &[]);
+                is_merge_reached = true;
+            }
+        }
+        if is_merge_reached {
+            self.start(merge);
+        }
+        Ok(is_merge_reached)
+    }
+
+    /// The loop between bounds that have been computed.
+    fn iterations(&mut self, l: &Loop, mut lo: Value, hi: Value, order: Order) -> Result<bool, String> {
+        let (const_lo, const_hi) = (self.const_int(l.lo), self.const_int(l.hi));
         let is_up = l.step > 0;
         let code = if is_up { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
         let (body, exit) = (self.b.create_block(), self.b.create_block());
@@ -292,9 +331,11 @@ impl Emitter<'_> {
         if is_entered == Some(false) {
             return Ok(true);
         }
-        let partials = self.start_partials(l);
+        let partials = self.start_partials(l, order);
         let (mut first_offset, mut done) = (None, None);
-        if let Some(from) = self.strip(l, lo, hi, &partials) {
+        // The strip of a sum that may be regrouped regroups it.
+        let has_strip = !(l.may_regroup() && matches!(order, Order::Kept));
+        if has_strip && let Some(from) = self.strip(l, lo, hi, &partials) {
             (lo, is_entered) = (from.lo, None);
             first_offset = Some(from.offset);
             done = from.done;

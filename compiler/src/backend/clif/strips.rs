@@ -80,9 +80,14 @@ impl Emitter<'_> {
         };
         let zero = self.int(clif::I64, 0);
         let whole: [BlockArg; 2] = [lo.into(), zero.into()];
-        let up = if l.step > 0 { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
-        let is_some = self.b.ins().icmp(up, lo, hi);
-        self.b.ins().brif(is_some, count, &[], scalar, &whole);
+        // Partial results mean that there are many iterations.
+        if partials.is_empty() {
+            let up = if l.step > 0 { IntCC::SignedLessThan } else { IntCC::SignedGreaterThan };
+            let is_some = self.b.ins().icmp(up, lo, hi);
+            self.b.ins().brif(is_some, count, &[], scalar, &whole);
+        } else {
+            self.b.ins().jump(count, &[]);
+        }
         self.start(count);
         let n = self.trip(l, lo, hi);
         let n = if plan.keeps_last { self.iadd_imm(n, -1) } else { n };

@@ -14,8 +14,8 @@ use crate::ir::abi::MAX_RECURSION;
 use crate::ir::eval;
 use crate::ir::expr::{BinaryOp, ExprId, ExprKind, Place, UnaryOp};
 use crate::ir::func::{ArrayId, Func, FuncId, Ownership, Param, Program};
-use crate::ir::parallel::ReduceOp;
-use crate::ir::stmt::{ArrayValue, Check, Loop, LoopKind, Operand, Stmt, Target, ViewAxis};
+use crate::ir::parallel::{self, ReduceOp};
+use crate::ir::stmt::{ArrayValue, Check, Loop, Operand, Stmt, Target, ViewAxis};
 use crate::ir::trap::{OpenLine, TrapId, format_message};
 use crate::numerics::random::KernelRandom;
 use crate::types::ty::MAX_RANK;
@@ -254,7 +254,12 @@ impl<'p, 'h> Machine<'p, 'h> {
                     let mut trip = trip_count(lo, hi, l.step);
                     let mut lo = lo;
                     let mut partials = None;
-                    if let Some(plan) = &l.strip {
+                    let is_regrouped =
+                        l.may_regroup() && parallel::regroups(u64::try_from(trip).unwrap_or(u64::MAX));
+                    self.frame.partials[slot] = None;
+                    if let Some(plan) = &l.strip
+                        && (is_regrouped || !l.may_regroup())
+                    {
                         let done = self.strip(l, plan, trip)?;
                         trip -= u128::from(done.iterations);
                         lo = lo.wrapping_add((done.iterations as i64).wrapping_mul(l.step));
@@ -267,7 +272,7 @@ impl<'p, 'h> Machine<'p, 'h> {
                     self.frame.locals[l.var.index()] = lo as u64;
                     if trip == 0 {
                         self.frame.at = exit;
-                    } else if l.kind == LoopKind::Serial && !l.reductions.is_empty() {
+                    } else if is_regrouped {
                         let partials = match partials {
                             Some(partials) => partials,
                             None => Partials::start(self.frame.func, l, &mut self.frame.locals),

@@ -21,8 +21,8 @@
 //! - L2: steps are not 0.
 //! - L3: `break` and `continue` are inside a loop; `break` and `return` do not leave a parallel iteration.
 //! - L4: every loop statement has an id of its own.
-//! - L5: only parallel loops declare reductions and last values, except that loops nothing leaves early may declare float sums and products
-//!   where regrouping is allowed; an operation suits the type it reduces (`& | ^` are not for floats,
+//! - L5: only parallel loops declare reductions and last values, except that loops nothing leaves early may declare float sums and products,
+//!   which are regrouped then; an operation suits the type it reduces (`& | ^` are not for floats,
 //!   complex arrays only add); companions only for `min` and `max`.
 //!
 //! Arrays

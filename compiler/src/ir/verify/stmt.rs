@@ -183,8 +183,8 @@ impl Checker<'_> {
         let declares_nothing =
             l.reductions.is_empty() && l.array_reductions.is_empty() && l.last_values.is_empty();
         let exits = walk::exits(&l.body);
+        // Such a loop may have come from a function that allows it into one that does not.
         let regroups = !l.reductions.is_empty()
-            && self.func.fastmath.reassoc
             && l.array_reductions.is_empty()
             && l.last_values.is_empty()
             && l.reductions.iter().all(|reduction| {

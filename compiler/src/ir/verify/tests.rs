@@ -79,7 +79,9 @@ fn loops() {
     body_breaks("parallel i in 0 .. n {\n  break\n}", &["L3"]);
     body_breaks("parallel i in 0 .. n {\n  return\n}", &["L3"]);
     body_breaks("parallel i in 0 .. n {\n  while b {\n    break\n  }\n  continue\n}", &[]);
-    body_breaks("for i in 0 .. n reduce(s +) {\n}", &["L5"]);
+    body_breaks("for i in 0 .. n reduce(s +) {\n}", &[]);
+    body_breaks("for i in 0 .. n reduce(s min) {\n}", &["L5"]);
+    body_breaks("for i in 0 .. n reduce(s +) {\n  if b {\n    break\n  }\n}", &["L5"]);
     body_breaks("parallel i in 0 .. n reduce(s &) {\n}", &["L5"]);
     body_breaks("parallel i in 0 .. n reduce(s + with n) {\n}", &["L5"]);
     body_breaks("z[n, n].re *= s", &["L5"]);
