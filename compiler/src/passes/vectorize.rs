@@ -430,7 +430,7 @@ mod tests {
     fn short_sums_side_by_side_and_long_ones_in_partial_results() {
         let text = |bound: &str| {
             format!(
-                "entry func f(a: f64[:, ::1] read, x: f64[::1] read, y: f64[::1], n: i64) -> i64 fastmath(reassoc) {{\n  var t: f64\n  var d: f64\n  for i in 0 .. dim(y, 0) {{\n    t = 0.0\n    for j in 0 .. {bound} reduce(t +) {{\n      d = a[i, j] - x[j]\n      t = t + d * d\n    }}\n    y[i] = t\n  }}\n  return n\n}}\n"
+                "entry func f(a: f64[:, ::1] read, x: f64[::1] read, y: f64[::1], n: i64) -> i64 fastmath(reassoc) {{\n  var t: f64\n  var d: f64\n  for i in 0 .. dim(y, 0) {{\n    t = 0.0\n    for j in 0 .. {bound} reduce(t +) {{\n      d = a[i, j] - x[j]\n      t = t + abs(d * d)\n    }}\n    y[i] = t\n  }}\n  return n\n}}\n"
             )
         };
         let of = |bound: &str| {
