@@ -59,7 +59,7 @@ impl Native {
 /// Does a value of the type hold memory of its own?
 fn has_memory(ty: &Ty) -> bool {
     match ty {
-        Ty::None | Ty::Str(_) | Ty::Scalar(_) => false,
+        Ty::None | Ty::Str(_) | Ty::Scalar(_) | Ty::Event => false,
         Ty::Array(_) | Ty::Rng => true,
         Ty::Tuple(items) => items.iter().any(has_memory),
     }
