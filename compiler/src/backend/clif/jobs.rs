@@ -53,7 +53,7 @@ pub(super) enum Code {
     Function {
         id: Option<FuncId>,
         func: Box<Function>,
-        compiled: CompiledCode,
+        compiled: Box<CompiledCode>,
         is_entry: bool,
     },
     /// Of the strip of this number, with what is to be said of it.
@@ -184,5 +184,5 @@ fn function(
     let compiled = context.take_compiled_code().ok_or("no code")?;
     std::mem::swap(&mut context.func, &mut *func);
     scratch.context = Some(context);
-    Ok(Code::Function { id, func, compiled, is_entry })
+    Ok(Code::Function { id, func, compiled: Box::new(compiled), is_entry })
 }

@@ -13,6 +13,9 @@ pub(super) fn pow<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
 
 /// What `pow` computes of its base alone, for processors with AVX2 and FMA: most of the work, and worth keeping where many powers
 /// have one base.
+///
+/// # Safety
+/// Code without these features may call it only on a processor that has them; code with them needs no `unsafe`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 #[inline]
@@ -21,6 +24,9 @@ pub fn log_of_base(x: f64) -> (f64, f64) {
 }
 
 /// `x^y`, given [`log_of_base`] of `x`: the bits of `pow`.
+///
+/// # Safety
+/// As for [`log_of_base`].
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 #[inline]

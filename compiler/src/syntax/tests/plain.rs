@@ -100,7 +100,7 @@ fn without_decorators_every_function_is_meant_to_be_compiled() {
             assert!(codes.contains(&code), "{code} is not in {codes:?}");
         }
         let lines: Vec<usize> =
-            diagnostics.iter().map(|found| found.primary.span.line_column(&source).0 as usize).collect();
+            diagnostics.iter().map(|found| found.primary.span.line_column(&source).0).collect();
         assert!(lines.is_sorted(), "{lines:?}");
     }
 }
