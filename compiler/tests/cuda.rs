@@ -65,22 +65,23 @@ fn library() {
     println!("{mapped} loops mapped; on the processor:\n{}", refused.join("\n"));
 }
 
-/// Read by eye: a fast copy behind one condition, a checked copy behind `else`.
+/// Read by eye: a fast copy behind one condition, in tiles and what is left of them, a checked copy behind `else`.
 #[test]
 fn a_loop_with_checks() {
     let source = "import numpy as np\nfrom kjit import f64, prange\n\n\ndef scale(a: f64[:], b: f64[:], s: f64):\n    \
                   for i in prange(a.shape[0]):\n        a[i] = s * b[i]\n";
     let text = annotated(source, "scale").source;
     let kernel = text.split_once("// Line 6: for i in prange(a.shape[0]):\n").expect("a head").1;
-    let fast = "// One iteration per thread.\n\
+    let fast = "// One iteration per thread; many in tiles of 2048, 8 per thread.\n\
                 extern \"C\" __global__ void __launch_bounds__(256) scale_loop0(\n    ErrorRecord* error,\n    \
-                index_t trip,\n    f64 s,\n    f64* RESTRICT a,\n";
+                index_t trip,\n    index_t tiles,\n    f64 s,\n    f64* RESTRICT a,\n";
     assert!(kernel.starts_with(fast), "{kernel}");
-    assert!(
-        kernel
-            .contains("b_dim0 >= trip) {\n        for (index_t i = first_x(); i < trip; i += step_x()) {\n"),
-        "{kernel}"
-    );
+    let tiles = "b_dim0 >= trip) {\n        for (index_t tile = (index_t)blockIdx.x; tile < tiles; tile += (index_t)gridDim.x) {\n";
+    let rest = "        #pragma unroll 1\n        for (index_t i = tiles * 2048 + first_x(); i < trip; i += step_x()) {\n";
+    let checked = "    } else {\n        // 6: for i in prange(a.shape[0]):\n        for (index_t i = first_x(); i < trip; i += step_x()) {\n";
+    for part in [tiles, rest, checked] {
+        assert!(kernel.contains(part), "{kernel}");
+    }
     assert_eq!(kernel.matches("// IndexError\n").count(), 1, "{kernel}");
     assert!(!text.contains("#include"));
 }
