@@ -328,18 +328,7 @@ pub(super) fn instead(builtin: Builtin) -> &'static str {
     match builtin {
         Builtin::Print => "store what is to be shown into an array, and print that on the host",
         Builtin::Load | Builtin::Save => "load and save on the host, and pass arrays to the kernel",
-        Builtin::RandomSeed
-        | Builtin::Random
-        | Builtin::RandomUniform
-        | Builtin::RandomNormal
-        | Builtin::RandomStandardNormal
-        | Builtin::RandomInt
-        | Builtin::DefaultRng
-        | Builtin::GeneratorRandom
-        | Builtin::GeneratorUniform
-        | Builtin::GeneratorNormal
-        | Builtin::GeneratorStandardNormal
-        | Builtin::GeneratorIntegers => {
+        _ if builtin.is_random() => {
             "draw in a `prange` loop, which runs on the GPU too, or pass an array of numbers"
         }
         _ => {

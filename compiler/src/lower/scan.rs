@@ -402,15 +402,7 @@ fn draws_in(shared: &mut Shared<'_>, ast: &Ast, instance: &Instance, block: &Blo
     let mut found = false;
     let mut callees = Vec::new();
     for_each_expr_in(ast, block, &mut |id| match instance.exprs.get(&id).map(|info| &info.resolution) {
-        Some(Resolution::Builtin(
-            Builtin::RandomSeed
-            | Builtin::Random
-            | Builtin::RandomUniform
-            | Builtin::RandomNormal
-            | Builtin::RandomStandardNormal
-            | Builtin::RandomInt,
-            _,
-        )) => found = true,
+        Some(Resolution::Builtin(builtin, _)) => found |= builtin.uses_stream(),
         Some(Resolution::User(callee, _)) => callees.push(*callee),
         _ => {}
     });

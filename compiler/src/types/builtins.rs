@@ -392,18 +392,35 @@ impl Builtin {
                 | Builtin::Print
                 | Builtin::Load
                 | Builtin::Save
-                | Builtin::RandomSeed
-                | Builtin::Random
-                | Builtin::RandomUniform
-                | Builtin::RandomNormal
-                | Builtin::RandomStandardNormal
-                | Builtin::RandomInt
-                | Builtin::DefaultRng
+        ) || self.is_random()
+    }
+
+    /// Is it of `np.random`: of the call's own stream, or of a generator?
+    #[must_use]
+    pub fn is_random(self) -> bool {
+        let is_of_generator = matches!(
+            self,
+            Builtin::DefaultRng
                 | Builtin::GeneratorRandom
                 | Builtin::GeneratorUniform
                 | Builtin::GeneratorNormal
                 | Builtin::GeneratorStandardNormal
                 | Builtin::GeneratorIntegers
+        );
+        is_of_generator || self.uses_stream()
+    }
+
+    /// Does it use the call's own stream of random numbers (in a `prange`: the iteration's)?
+    #[must_use]
+    pub fn uses_stream(self) -> bool {
+        matches!(
+            self,
+            Builtin::RandomSeed
+                | Builtin::Random
+                | Builtin::RandomUniform
+                | Builtin::RandomNormal
+                | Builtin::RandomStandardNormal
+                | Builtin::RandomInt
         )
     }
 }

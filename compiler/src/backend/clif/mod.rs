@@ -60,7 +60,11 @@ pub struct CodegenOptions {
 pub struct Scratch {
     context: Option<Box<cranelift_codegen::Context>>,
     builder: FunctionBuilderContext,
-    /// Functions to write the next ones into.
+    /// Functions to write the next ones into. They go to a job and come back in their boxes.
+    #[expect(
+        clippy::vec_box,
+        reason = "a `Function` is large, and the same allocation goes on to the next job"
+    )]
     functions: Vec<Box<Function>>,
     strips: kjit_strip::Scratch,
     isa: Option<(Target, bool, OwnedTargetIsa)>,
