@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::case::{Action, Case, Line, parse_cases};
 use crate::generate::{Focus, Program, generate, minimise};
-use crate::run::{
-    Outcome, REFERENCE, SCALAR_CODE, STRIPS, Setup, Transcript, VECTOR_CODE, differences, transcript,
-};
+use crate::run::{Outcome, Transcript, transcript};
+use crate::setup::{REFERENCE, SCALAR_CODE, STRIPS, Setup, VECTOR_CODE};
+use crate::verdict::differences;
 
 /// What came of one program.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,7 +6,9 @@
 //! literal.rs   `[1, 2]:f32`           -> values of the language
 //! memory.rs    a size                -> room in which it is noticed if a kernel leaves its arrays
 //! buffer.rs    values                 -> arrays in memory, in several layouts
-//! run.rs       a test, every engine   -> what differs from what is expected, and from each other
+//! setup.rs                            -> the ways to run a kernel: back end, threads, cache, layout
+//! run.rs       a test, one way to run -> what every call gave
+//! verdict.rs   a test, every way      -> what differs from what is expected, and from each other
 //! differ.rs    a program            -> where the engines differ
 //! generate/    a seed                 -> a well-typed program with its calls
 //! ```
@@ -21,3 +23,5 @@ pub mod gpu;
 pub mod literal;
 pub mod memory;
 pub mod run;
+pub mod setup;
+pub mod verdict;

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use kjit_tests::case::{case_files, parse_cases};
 use kjit_tests::gpu;
-use kjit_tests::run::{Edit, apply_edits, run_case, skipped};
+use kjit_tests::setup::skipped;
+use kjit_tests::verdict::{Edit, apply_edits, run_case};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 type Edits = Arc<Mutex<BTreeMap<PathBuf, Vec<Edit>>>>;

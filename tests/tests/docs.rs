@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use kjit::{Arg, CacheDir, Code, Config, Engine, EngineKind, Error, Module};
 use kjit_compiler::types::builtins;
 use kjit_tests::case::parse_cases;
-use kjit_tests::run::{apply_edits, run_case};
+use kjit_tests::verdict::{apply_edits, run_case};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {

@@ -9,7 +9,7 @@ use kjit::{CacheDir, Code, Config, Engine, Error, Module};
 use kjit_compiler::base::Diagnostic;
 use kjit_compiler::infer::annotated_signature;
 use kjit_tests::case::{Block, Case, parse_cases};
-use kjit_tests::run::run_case;
+use kjit_tests::verdict::run_case;
 
 /// Codes that no program can show: they are about directories, files, our own bugs, or limits that a page cannot hold.
 const WITHOUT_PROGRAM: &[Code] = &[

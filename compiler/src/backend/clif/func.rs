@@ -31,7 +31,7 @@ use super::facts::{Binding, Facts};
 use super::image::Unit;
 use crate::base::Span;
 use crate::ir::abi::{self, context, status, table};
-use crate::ir::{ArrayId, ExprId, Func, FuncId, LocalId, Ownership, Param, Program, Ret, TrapId, walk};
+use crate::ir::{ArrayId, ExprId, Func, FuncId, LocalId, Ownership, Param, Program, Ret, TrapId};
 use crate::types::{ArrayTy, DType, Layout};
 
 /// How a function is entered.
@@ -71,7 +71,7 @@ pub(super) struct Wrapped {
 #[derive(Clone, Copy)]
 pub(super) struct TrapBlock {
     pub block: Block,
-    is_new: bool,
+    pub is_new: bool,
 }
 
 /// The state of one function while its code is made.
@@ -86,7 +86,7 @@ pub(super) struct Emitter<'a> {
     /// The context pointer.
     pub ctx: Value,
     /// Where results go, unless the one scalar result travels in a register.
-    ret_area: Option<Value>,
+    pub ret_area: Option<Value>,
     /// Locals that are one value: loop variables, unassigned parameters, and what `known` lists.
     pub values: SecondaryMap<LocalId, PackedOption<Value>>,
     /// Locals with one assignment whose value is known until the end of the block it stands in.
@@ -99,13 +99,13 @@ pub(super) struct Emitter<'a> {
     /// Number of branches around the current statement.
     pub branch_depth: u32,
     /// Trap blocks without arguments, by trap.
-    shared_traps: SmallVec<[(TrapId, Block); 8]>,
-    fail_block: Option<Block>,
-    exit_block: Option<Block>,
+    pub shared_traps: SmallVec<[(TrapId, Block); 8]>,
+    pub fail_block: Option<Block>,
+    pub exit_block: Option<Block>,
     /// The register result on its way to the shared exit.
-    result: Option<Variable>,
+    pub result: Option<Variable>,
     /// Depth of recursion before this call.
-    depth: Option<Value>,
+    pub depth: Option<Value>,
     /// Two areas for words on their way into or out of calls; their sizes grow until the end.
     pub slots: [Option<(StackSlot, u32)>; 2],
     /// The frame of strips, as large as the largest.
@@ -149,7 +149,7 @@ pub(super) fn machine_type(dtype: DType) -> Type {
 }
 
 /// Does this function hand its one scalar result back in a register?
-fn register_result(func: &Func) -> Option<DType> {
+pub(super) fn register_result(func: &Func) -> Option<DType> {
     match func.rets.as_slice() {
         [Ret::Scalar(dtype)] => Some(*dtype),
         _ => None,
@@ -405,7 +405,7 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
-    fn return_status(&mut self, status: Value) {
+    pub(super) fn return_status(&mut self, status: Value) {
         if self.shape == Shape::Internal
             && let Some(dtype) = register_result(self.func)
         {
@@ -440,185 +440,6 @@ impl<'a> Emitter<'a> {
         self.known_int(value) == Some(0)
     }
 
-    // Exits.
-
-    /// Where errors end: returns its parameter.
-    pub(super) fn fail_block(&mut self) -> Block {
-        if let Some(block) = self.fail_block {
-            return block;
-        }
-        let block = self.b.create_block();
-        self.b.append_block_param(block, clif::I32);
-        self.b.set_cold_block(block);
-        self.fail_block = Some(block);
-        block
-    }
-
-    /// Returns the status if it is not 0; goes on in a new block.
-    pub(super) fn propagate(&mut self, status: Value) {
-        let (fail, next) = (self.fail_block(), self.b.create_block());
-        self.b.ins().brif(status, fail, &[status.into()], next, &[]);
-        self.b.switch_to_block(next);
-        self.b.seal_block(next);
-    }
-
-    fn fail_if(&mut self, cond: Value, status: i32) {
-        let (fail, next) = (self.fail_block(), self.b.create_block());
-        let status = self.b.ins().iconst(clif::I32, i64::from(status as u32));
-        self.b.ins().brif(cond, fail, &[status.into()], next, &[]);
-        self.b.switch_to_block(next);
-        self.b.seal_block(next);
-    }
-
-    /// Where a failed check goes: name the block in a branch, then call [`Emitter::fill_trap`]. Errors without
-    /// arguments share a block.
-    pub(super) fn trap_block(&mut self, trap: TrapId, args: &[ExprId]) -> TrapBlock {
-        if args.is_empty()
-            && let Some((_, block)) = self.shared_traps.iter().find(|(shared, _)| *shared == trap)
-        {
-            return TrapBlock { block: *block, is_new: false };
-        }
-        let block = self.b.create_block();
-        self.b.set_cold_block(block);
-        if args.is_empty() {
-            self.shared_traps.push((trap, block));
-        }
-        TrapBlock { block, is_new: true }
-    }
-
-    /// The contents of a trap block, after the branch to it.
-    pub(super) fn fill_trap(&mut self, target: TrapBlock, trap: TrapId, args: &[ExprId]) {
-        if !target.is_new {
-            return;
-        }
-        self.b.switch_to_block(target.block);
-        if !args.is_empty() {
-            self.b.seal_block(target.block);
-        }
-        self.emit_raise(trap, args);
-    }
-
-    /// The same for an index that was wrapped in vain. The message has the index as it was; it is computed anew, so that
-    /// until here the index and the wrapped index may share a register.
-    pub(super) fn fill_index_trap(
-        &mut self,
-        target: TrapBlock,
-        trap: TrapId,
-        args: &[ExprId],
-        index: ExprId,
-        from_end: Value,
-        dim: Value,
-    ) {
-        if !target.is_new || args.is_empty() {
-            self.fill_trap(target, trap, args);
-            return;
-        }
-        self.b.switch_to_block(target.block);
-        self.b.seal_block(target.block);
-        // Cranelift would see that a difference is the index, and keep it.
-        let before = self.b.ins().usub_overflow(from_end, dim).0;
-        self.emit_raise_with(trap, args, Some((index, before)));
-    }
-
-    /// Ends the current block with this error.
-    pub(super) fn emit_raise(&mut self, trap: TrapId, args: &[ExprId]) {
-        self.emit_raise_with(trap, args, None);
-    }
-
-    /// An expression among the arguments may be known as a value.
-    fn emit_raise_with(&mut self, trap: TrapId, args: &[ExprId], known: Option<(ExprId, Value)>) {
-        for (k, &arg) in args.iter().take(crate::ir::trap::MAX_TRAP_ARGS).enumerate() {
-            let dtype = self.func.exprs[arg].ty;
-            let value = match known {
-                Some((expr, value)) if walk::same_expr(&self.func.exprs, expr, arg) => value,
-                _ => self.expr(arg),
-            };
-            self.store_word(dtype, value, self.ctx, context::TRAP_ARGS + 8 * k as i32);
-        }
-        let fail = self.fail_block();
-        let status = self.b.ins().iconst(clif::I32, i64::from(trap.as_u32()) + 1);
-        self.b.ins().jump(fail, &[status.into()]);
-    }
-
-    /// Ends the function with an error if the condition is true; goes on in a new block.
-    pub(super) fn trap_if(&mut self, cond: Value, trap: TrapId, args: &[ExprId]) {
-        let next = self.b.create_block();
-        let target = self.trap_block(trap, args);
-        self.b.ins().brif(cond, target.block, &[], next, &[]);
-        self.fill_trap(target, trap, args);
-        self.b.switch_to_block(next);
-        self.b.seal_block(next);
-    }
-
-    /// `return values`, with everything that a regular exit does.
-    pub(super) fn emit_return(&mut self, values: &[crate::ir::Operand]) {
-        use crate::ir::Operand;
-        let func = self.func;
-        let mut moved: SmallVec<[ArrayId; 4]> = SmallVec::new();
-        let in_register = if self.shape == Shape::Internal { register_result(func) } else { None };
-        let mut results: SmallVec<[(DType, Value); 8]> = SmallVec::new();
-        for value in values {
-            match *value {
-                Operand::Scalar(expr) => {
-                    let value = self.expr(expr);
-                    results.push((func.exprs[expr].ty, value));
-                }
-                Operand::Array(array) => {
-                    let owner = self.word(self.arrays[array.as_u32() as usize].owner);
-                    if func.arrays[array].ownership == Ownership::Owned && !moved.contains(&array) {
-                        moved.push(array);
-                    } else {
-                        self.retain(owner);
-                    }
-                    let words = self.array_words(array);
-                    results.extend(words.into_iter().map(|word| (DType::I64, word)));
-                }
-            }
-        }
-        for array in moved {
-            self.set_owner_zero(array);
-        }
-        let mut register = None;
-        if in_register.is_some() {
-            register = results.first().map(|(_, value)| *value);
-        } else if let Some(area) = self.ret_area {
-            for (k, (dtype, value)) in results.into_iter().enumerate() {
-                self.store_word(dtype, value, area, 8 * k as i32);
-            }
-        }
-        let owns = func.arrays.values().any(|array| array.ownership == Ownership::Owned);
-        if owns && self.facts.returns > 1 {
-            if let Some(value) = register {
-                let ty = self.b.func.dfg.value_type(value);
-                let var = *self.result.get_or_insert_with(|| self.b.declare_var(ty));
-                self.b.def_var(var, value);
-            }
-            let exit = *self.exit_block.get_or_insert_with(|| self.b.create_block());
-            self.b.ins().jump(exit, &[]);
-            return;
-        }
-        if owns {
-            self.release_owned();
-        }
-        self.leave_with(register);
-    }
-
-    fn leave(&mut self) {
-        let register = self.result.map(|var| self.b.use_var(var));
-        self.leave_with(register);
-    }
-
-    fn leave_with(&mut self, register: Option<Value>) {
-        if let Some(depth) = self.depth {
-            self.b.ins().store(self.words, depth, self.ctx, context::DEPTH);
-        }
-        let ok = self.int(clif::I32, 0);
-        match register {
-            Some(value) => self.b.ins().return_(&[ok, value]),
-            None => self.b.ins().return_(&[ok]),
-        };
-    }
-
     // Words in memory.
 
     /// Loads a scalar from a word.
@@ -634,7 +455,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The bits of a scalar as a word of 64 bits.
-    fn word_of(&mut self, dtype: DType, value: Value) -> Value {
+    pub(super) fn word_of(&mut self, dtype: DType, value: Value) -> Value {
         match dtype {
             DType::Bool => self.b.ins().uextend(clif::I64, value),
             DType::F32 => {

@@ -5,11 +5,13 @@
 //! ([`crate::ir::abi`]). The code never traps, never unwinds and reads no memory but arrays, context and its own
 //! constants. Reads nothing of the machine it runs on: the processor is a value.
 //!
-//! `func` holds the state of one function and its frame, `stmt` and `expr` walk the tree, `arrays`, `calls` and
-//! `parallel` are what their names say; what takes long is done in `jobs`, and `image` puts the functions together.
+//! `func` holds the state of one function and its frame, `exits` the ways out of it; `stmt`, `expr` and `operators` walk the
+//! tree; `arrays`, `calls` and `parallel` are what their names say. What takes long is done in `jobs`, and `image` puts the
+//! functions together.
 
 mod arrays;
 mod calls;
+mod exits;
 mod expr;
 mod facts;
 mod func;
@@ -18,6 +20,7 @@ mod image;
 mod ints;
 mod isa;
 mod jobs;
+mod operators;
 mod parallel;
 mod partials;
 mod stmt;

@@ -16,6 +16,7 @@
 //! can call itself counts one, and the one that would make more than that number fails with the function's trap. Only expressions
 //! nest on the stack of the caller, as deep as they do in the source.
 
+mod arrays;
 mod code;
 mod fork;
 mod grid;
