@@ -6,7 +6,7 @@ use super::function::{FnCtx, Val};
 use super::{
     ArgSource, CallPlan, ConstValue, Resolution, annotations, constants, device, device_host, messages,
 };
-use crate::base::{Code, Diagnostic, Symbol};
+use crate::base::{Code, Diagnostic, Span, Symbol};
 use crate::syntax::ast::{ExprId, ExprKind, Name};
 use crate::types::builtins::{self, Builtin};
 use crate::types::{DType, Ty};
@@ -107,17 +107,8 @@ impl FnCtx<'_, '_> {
                     };
                 }
                 let Some(path) = self.ctx.path(callee) else { return Val::ERROR };
-                if let Some(rest) = device::cuda_path(&path) {
-                    return match self.cuda_call(site, rest) {
-                        Some(val) => val,
-                        None => {
-                            self.untyped_args(site);
-                            self.report(device_host::unknown(callee_span, rest))
-                        }
-                    };
-                }
-                if let Some(builtin) = builtins::lookup(&path) {
-                    return self.builtin(site, builtin);
+                if let Some(val) = self.call_of_path(site, callee_span, &path) {
+                    return val;
                 }
                 self.untyped_args(site);
                 let diag = if let Some(diag) = messages::known_python(callee_span, &path) {
@@ -131,17 +122,8 @@ impl FnCtx<'_, '_> {
             }
             ExprKind::Attribute { base, name: method } => {
                 if let Some(path) = self.path(callee) {
-                    if let Some(rest) = device::cuda_path(&path) {
-                        return match self.cuda_call(site, rest) {
-                            Some(val) => val,
-                            None => {
-                                self.untyped_args(site);
-                                self.report(device_host::unknown(callee_span, rest))
-                            }
-                        };
-                    }
-                    if let Some(builtin) = builtins::lookup(&path) {
-                        return self.builtin(site, builtin);
+                    if let Some(val) = self.call_of_path(site, callee_span, &path) {
+                        return val;
                     }
                     if self.is_module_root(callee) {
                         self.untyped_args(site);
@@ -206,6 +188,17 @@ impl FnCtx<'_, '_> {
                 })
             }
         }
+    }
+
+    /// A call of what a path from the imports names, if kjit knows it: `cuda.grid`, `np.sqrt`.
+    fn call_of_path(&mut self, site: CallSite<'_>, callee: Span, path: &str) -> Option<Val> {
+        if let Some(rest) = device::cuda_path(path) {
+            return Some(self.cuda_call(site, rest).unwrap_or_else(|| {
+                self.untyped_args(site);
+                self.report(device_host::unknown(callee, rest))
+            }));
+        }
+        builtins::lookup(path).map(|builtin| self.builtin(site, builtin))
     }
 
     /// Types the arguments of a call that has an error, for errors of their own.

@@ -80,7 +80,7 @@ pub(super) fn cast(value: &ConstValue, to: DType) -> Option<ConstValue> {
 /// `-x`, `+x`, `~x`, `not x`.
 pub(super) fn unary(op: UnaryOp, value: &ConstValue) -> Option<ConstValue> {
     Some(match (op, value) {
-        (UnaryOp::Not, _) => ConstValue::Bool(!super::function::FnCtx::truth(value)),
+        (UnaryOp::Not, _) => ConstValue::Bool(!value.truth()),
         (UnaryOp::Neg, ConstValue::Int(v, dtype)) if dtype.size_bytes() == 8 => {
             ConstValue::Int(v.wrapping_neg(), if *v == i64::MIN { DType::I64 } else { *dtype })
         }
@@ -283,7 +283,7 @@ impl Ctx<'_> {
             }
             ExprKind::IfElse { cond, body, orelse } => {
                 let cond = self.eval_constant(*cond)?;
-                let live = if super::function::FnCtx::truth(&cond.value) { *body } else { *orelse };
+                let live = if cond.value.truth() { *body } else { *orelse };
                 self.eval_constant(live)
             }
             ExprKind::Tuple(items) | ExprKind::List(items) => {

@@ -173,7 +173,7 @@ impl<'a> FnCtx<'_, 'a> {
             (Some(Ty::None), _) => self.is_quiet(id).then_some(false),
             (Some(Ty::Scalar(_) | Ty::Str(_)), Some(value)) => {
                 self.settle(id, value);
-                Some(FnCtx::truth(value))
+                Some(value.truth())
             }
             (Some(Ty::Scalar(_)), None) => None,
             (Some(Ty::Str(text)), None) => Some(!text.is_empty()),
@@ -266,7 +266,7 @@ impl<'a> FnCtx<'_, 'a> {
             let known = match (&val.konst, ty) {
                 (Some(value), _) => {
                     self.settle(value_id, value);
-                    Some(FnCtx::truth(value))
+                    Some(value.truth())
                 }
                 (None, Ty::None) => self.is_quiet(value_id).then_some(false),
                 (None, Ty::Tuple(items)) => Some(!items.is_empty()),

@@ -124,7 +124,7 @@ impl FnCtx<'_, '_> {
         };
         let is_division = matches!(op, BinaryOp::Div | BinaryOp::FloorDiv | BinaryOp::Mod);
         if is_division
-            && right.konst.as_ref().is_some_and(|value| !FnCtx::truth(value))
+            && right.konst.as_ref().is_some_and(|value| !value.truth())
             && self.options.error_model == crate::base::ErrorModel::Python
         {
             self.diags.push(

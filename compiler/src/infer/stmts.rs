@@ -599,20 +599,6 @@ impl<'a> FnCtx<'_, 'a> {
     pub(super) fn is_none_literal(&self, id: ExprId) -> bool {
         matches!(self.ast.exprs[id].kind, ExprKind::Literal(Literal::None))
     }
-
-    /// The truth value of a constant.
-    pub(super) fn truth(value: &ConstValue) -> bool {
-        match value {
-            ConstValue::None => false,
-            ConstValue::Bool(value) => *value,
-            ConstValue::Int(value, _) => *value != 0,
-            ConstValue::Float(value, _) => *value != 0.0,
-            ConstValue::Complex(re, im, _) => *re != 0.0 || *im != 0.0,
-            ConstValue::Str(text) => !text.is_empty(),
-            ConstValue::DType(_) => true,
-            ConstValue::Tuple(items) => !items.is_empty(),
-        }
-    }
 }
 
 /// Exceptions that kernels may raise.

@@ -152,6 +152,23 @@ pub enum ConstValue {
     Tuple(Vec<ConstValue>),
 }
 
+impl ConstValue {
+    /// Its truth value, as in Python.
+    #[must_use]
+    pub fn truth(&self) -> bool {
+        match self {
+            ConstValue::None => false,
+            ConstValue::Bool(value) => *value,
+            ConstValue::Int(value, _) => *value != 0,
+            ConstValue::Float(value, _) => *value != 0.0,
+            ConstValue::Complex(re, im, _) => *re != 0.0 || *im != 0.0,
+            ConstValue::Str(text) => !text.is_empty(),
+            ConstValue::DType(_) => true,
+            ConstValue::Tuple(items) => !items.is_empty(),
+        }
+    }
+}
+
 /// What is known of a statement where control flow joins.
 #[derive(Clone, Debug, Default)]
 pub struct StmtInfo {

@@ -36,52 +36,37 @@ pub fn unary(op: UnaryOp, ty: DType, a: u64) -> u64 {
     }
 }
 
+/// `a op b` for the words of floats of one width.
+macro_rules! float_binary {
+    ($op:ident, $a:ident, $b:ident, $float_of:path, $word_of:path, $floordiv:path, $mod:path) => {{
+        let (x, y) = ($float_of($a), $float_of($b));
+        match $op {
+            BinaryOp::Add => $word_of(x + y),
+            BinaryOp::Sub => $word_of(x - y),
+            BinaryOp::Mul => $word_of(x * y),
+            BinaryOp::Div => $word_of(x / y),
+            BinaryOp::FloorDiv => $word_of($floordiv(x, y)),
+            BinaryOp::Mod => $word_of($mod(x, y)),
+            BinaryOp::Min if y < x => $b,
+            BinaryOp::Max if y > x => $b,
+            BinaryOp::Min | BinaryOp::Max => $a,
+            BinaryOp::IntPow
+            | BinaryOp::MulHigh
+            | BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::Xor
+            | BinaryOp::Shl
+            | BinaryOp::Shr => 0,
+        }
+    }};
+}
+
 /// `a op b` at that type (the type of `a`; a shift's `b` is an `i64`).
 #[must_use]
 pub fn binary(op: BinaryOp, ty: DType, a: u64, b: u64) -> u64 {
     match ty {
-        DType::F64 => {
-            let (x, y) = (f64_of(a), f64_of(b));
-            let value = match op {
-                BinaryOp::Add => x + y,
-                BinaryOp::Sub => x - y,
-                BinaryOp::Mul => x * y,
-                BinaryOp::Div => x / y,
-                BinaryOp::FloorDiv => float::floordiv_f64(x, y),
-                BinaryOp::Mod => float::mod_f64(x, y),
-                BinaryOp::Min => return if y < x { b } else { a },
-                BinaryOp::Max => return if y > x { b } else { a },
-                BinaryOp::IntPow
-                | BinaryOp::MulHigh
-                | BinaryOp::And
-                | BinaryOp::Or
-                | BinaryOp::Xor
-                | BinaryOp::Shl
-                | BinaryOp::Shr => return 0,
-            };
-            value.to_bits()
-        }
-        DType::F32 => {
-            let (x, y) = (f32_of(a), f32_of(b));
-            let value = match op {
-                BinaryOp::Add => x + y,
-                BinaryOp::Sub => x - y,
-                BinaryOp::Mul => x * y,
-                BinaryOp::Div => x / y,
-                BinaryOp::FloorDiv => float::floordiv_f32(x, y),
-                BinaryOp::Mod => float::mod_f32(x, y),
-                BinaryOp::Min => return if y < x { b } else { a },
-                BinaryOp::Max => return if y > x { b } else { a },
-                BinaryOp::IntPow
-                | BinaryOp::MulHigh
-                | BinaryOp::And
-                | BinaryOp::Or
-                | BinaryOp::Xor
-                | BinaryOp::Shl
-                | BinaryOp::Shr => return 0,
-            };
-            f32_bits(value)
-        }
+        DType::F64 => float_binary!(op, a, b, f64_of, f64::to_bits, float::floordiv_f64, float::mod_f64),
+        DType::F32 => float_binary!(op, a, b, f32_of, f32_bits, float::floordiv_f32, float::mod_f32),
         DType::U64 => match op {
             BinaryOp::Add => a.wrapping_add(b),
             BinaryOp::Sub => a.wrapping_sub(b),

@@ -322,6 +322,31 @@ pub struct Loop {
 }
 
 impl Loop {
+    /// A loop as the program writes it: its iterations combine nothing, and it has no strip.
+    #[must_use]
+    pub fn new(
+        id: LoopId,
+        kind: LoopKind,
+        var: LocalId,
+        [lo, hi]: [ExprId; 2],
+        step: i64,
+        body: Block,
+    ) -> Loop {
+        Loop {
+            id,
+            kind,
+            var,
+            lo,
+            hi,
+            step,
+            reductions: Vec::new(),
+            array_reductions: Vec::new(),
+            last_values: Vec::new(),
+            body,
+            strip: None,
+        }
+    }
+
     /// Number of iterations, if its bounds are constants.
     #[must_use]
     pub fn constant_trip(&self, exprs: &Exprs) -> Option<u64> {

@@ -23,19 +23,7 @@ impl Context<'_, '_> {
         let var = self.temp("k", DType::I64);
         let (body, ()) = self.block(|cx| build(cx, var))?;
         self.effects += 1;
-        self.emit(Stmt::Loop(Box::new(Loop {
-            id,
-            kind: LoopKind::Serial,
-            var,
-            lo,
-            hi,
-            step: 1,
-            reductions: Vec::new(),
-            array_reductions: Vec::new(),
-            last_values: Vec::new(),
-            body,
-            strip: None,
-        })));
+        self.emit(Stmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, var, [lo, hi], 1, body))));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use super::context::{Context, Res};
 use super::value::{Slot, Value};
-use crate::infer::{ConstValue, Resolution};
+use crate::infer::Resolution;
 use crate::ir::{ArrayId, ArrayValue, BinaryOp, Const, ExprId, ExprKind, Stmt, UnaryOp, walk};
 use crate::numerics::math::MathFn1;
 use crate::syntax::ast::{self, BoolOp, ExprId as AstId, ExprKind as AstKind, Literal};
@@ -126,16 +126,7 @@ impl Context<'_, '_> {
     pub(super) fn known_truth(&self, expr: AstId) -> Option<bool> {
         let info = self.instance.exprs.get(&expr)?;
         match &info.resolution {
-            Resolution::Constant(value) => Some(match value {
-                ConstValue::None => false,
-                ConstValue::Bool(value) => *value,
-                ConstValue::Int(value, _) => *value != 0,
-                ConstValue::Float(value, _) => *value != 0.0,
-                ConstValue::Complex(re, im, _) => *re != 0.0 || *im != 0.0,
-                ConstValue::Str(text) => !text.is_empty(),
-                ConstValue::DType(_) => true,
-                ConstValue::Tuple(items) => !items.is_empty(),
-            }),
+            Resolution::Constant(value) => Some(value.truth()),
             _ => match (&info.ty, &self.ast.exprs[expr].kind) {
                 (Ty::None, AstKind::Name(_) | AstKind::Literal(_)) => Some(false),
                 (Ty::Str(text), AstKind::Name(_) | AstKind::Literal(_)) => Some(!text.is_empty()),

@@ -153,19 +153,14 @@ impl Context<'_, '_> {
             self.parallel_depth -= 1;
         }
         self.span = stmt.span;
-        self.emit(IrStmt::Loop(Box::new(Loop {
+        self.emit(IrStmt::Loop(Box::new(Loop::new(
             id,
-            kind: if is_parallel { LoopKind::Parallel } else { LoopKind::Serial },
+            if is_parallel { LoopKind::Parallel } else { LoopKind::Serial },
             var,
-            lo,
-            hi,
+            [lo, hi],
             step,
-            reductions: Vec::new(),
-            array_reductions: Vec::new(),
-            last_values: Vec::new(),
-            body: block,
-            strip: None,
-        })));
+            block,
+        ))));
         if draws {
             let key = self.expr(crate::ir::ExprKind::Const(crate::ir::Const(key)), DType::U64);
             let args = vec![Operand::Scalar(key)];
@@ -292,19 +287,7 @@ impl Context<'_, '_> {
                 };
                 let (block, body_falls) = self.block(build)?;
                 falls = body_falls;
-                self.emit(IrStmt::Loop(Box::new(Loop {
-                    id,
-                    kind: LoopKind::Serial,
-                    var,
-                    lo,
-                    hi,
-                    step: 1,
-                    reductions: Vec::new(),
-                    array_reductions: Vec::new(),
-                    last_values: Vec::new(),
-                    body: block,
-                    strip: None,
-                })));
+                self.emit(IrStmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, var, [lo, hi], 1, block))));
             } else {
                 falls = build(self)?;
             }

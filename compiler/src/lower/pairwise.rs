@@ -219,19 +219,7 @@ impl Helper {
             origin: LoopOrigin::Internal,
             is_slow_copy: false,
         });
-        Stmt::Loop(Box::new(Loop {
-            id,
-            kind: LoopKind::Serial,
-            var,
-            lo,
-            hi,
-            step,
-            reductions: Vec::new(),
-            array_reductions: Vec::new(),
-            last_values: Vec::new(),
-            body,
-            strip: None,
-        }))
+        Stmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, var, [lo, hi], step, body)))
     }
 
     /// `for k in from .. to: total += x[lo + k]`.

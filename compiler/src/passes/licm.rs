@@ -164,28 +164,15 @@ impl Mover {
     }
 
     fn is_invariant(&self, func: &Func, root: ExprId, may_load: bool, region: &Region) -> bool {
-        !walk::any_expr(&func.exprs, root, &mut |expr| match &expr.kind {
-            ExprKind::Local(local) => region.locals.contains(*local),
-            ExprKind::Dim { array, .. } | ExprKind::Stride { array, .. } | ExprKind::Base { array } => {
-                region.arrays.contains(*array)
-            }
-            ExprKind::Overlaps { a, b } => region.arrays.contains(*a) || region.arrays.contains(*b),
-            ExprKind::Load { array, .. } => {
-                !may_load
-                    || region.arrays.contains(*array)
-                    || region.stored.iter().any(|stored| self.aliases.may_alias(stored, *array))
-            }
-            ExprKind::Interrupted => true,
-            ExprKind::Const(_)
-            | ExprKind::Unary { .. }
-            | ExprKind::Binary { .. }
-            | ExprKind::Compare { .. }
-            | ExprKind::Select { .. }
-            | ExprKind::Cast { .. }
-            | ExprKind::Wrap { .. }
-            | ExprKind::Math1 { .. }
-            | ExprKind::Math2 { .. }
-            | ExprKind::Fma { .. } => false,
+        !walk::any_expr(&func.exprs, root, &mut |expr| {
+            let changes = match &expr.kind {
+                ExprKind::Load { array, .. } => {
+                    !may_load || region.stored.iter().any(|stored| self.aliases.may_alias(stored, *array))
+                }
+                ExprKind::Interrupted => true,
+                _ => false,
+            };
+            changes || walk::names_any(&expr.kind, &region.locals, &region.arrays)
         })
     }
 }

@@ -41,23 +41,9 @@ impl Changes {
 
     /// Has the expression the same value in every iteration? Loads are taken not to.
     pub(super) fn is_invariant(&self, func: &Func, root: ExprId) -> bool {
-        !walk::any_expr(&func.exprs, root, &mut |expr| match &expr.kind {
-            ExprKind::Local(local) => self.locals.contains(*local),
-            ExprKind::Dim { array, .. } | ExprKind::Stride { array, .. } | ExprKind::Base { array } => {
-                self.arrays.contains(*array)
-            }
-            ExprKind::Overlaps { a, b } => self.arrays.contains(*a) || self.arrays.contains(*b),
-            ExprKind::Load { .. } | ExprKind::Interrupted => true,
-            ExprKind::Const(_)
-            | ExprKind::Unary { .. }
-            | ExprKind::Binary { .. }
-            | ExprKind::Compare { .. }
-            | ExprKind::Select { .. }
-            | ExprKind::Cast { .. }
-            | ExprKind::Wrap { .. }
-            | ExprKind::Math1 { .. }
-            | ExprKind::Math2 { .. }
-            | ExprKind::Fma { .. } => false,
+        !walk::any_expr(&func.exprs, root, &mut |expr| {
+            matches!(expr.kind, ExprKind::Load { .. } | ExprKind::Interrupted)
+                || walk::names_any(&expr.kind, &self.locals, &self.arrays)
         })
     }
 }

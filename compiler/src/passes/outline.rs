@@ -228,19 +228,7 @@ fn outlined(
         })
         .collect();
     body.body.extend([
-        Stmt::Loop(Box::new(Loop {
-            id: inner_id,
-            kind: LoopKind::Serial,
-            var,
-            lo: from,
-            hi: to,
-            step: l.step,
-            reductions: Vec::new(),
-            array_reductions: Vec::new(),
-            last_values: Vec::new(),
-            body: statements,
-            strip: None,
-        })),
+        Stmt::Loop(Box::new(Loop::new(inner_id, LoopKind::Serial, var, [from, to], l.step, statements))),
         Stmt::Return { values: returned },
     ]);
 

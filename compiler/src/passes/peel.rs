@@ -164,19 +164,7 @@ fn in_parts(func: &mut Func, stmt: &mut Stmt, ring: &Ring) -> Stmt {
     let id = func.loops.push(LoopInfo { span, origin: LoopOrigin::Internal, is_slow_copy: false });
     let lo = func.int(0, span);
     let body: Block = vec![Stmt::If { cond, then: vec![Stmt::Loop(middle)], orelse: ends }];
-    Stmt::Loop(Box::new(Loop {
-        id,
-        kind: LoopKind::Serial,
-        var: part,
-        lo,
-        hi,
-        step: 1,
-        reductions: Vec::new(),
-        array_reductions: Vec::new(),
-        last_values: Vec::new(),
-        body,
-        strip: None,
-    }))
+    Stmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, part, [lo, hi], 1, body)))
 }
 
 fn less_one(func: &mut Func, bound: ExprId, span: Span) -> ExprId {

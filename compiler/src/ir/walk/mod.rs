@@ -20,7 +20,7 @@ pub use exprs::{
 };
 pub use names::{
     assigned_arrays, assigned_locals, for_each_array_mut, for_each_array_of_expr, for_each_array_of_expr_mut,
-    for_each_local_mut, for_each_local_written, read_locals, stored_arrays, used_arrays,
+    for_each_local_mut, for_each_local_written, names_any, read_locals, stored_arrays, used_arrays,
 };
 pub use stmts::{
     Exits, contains_exit, exits, find_loop, find_loop_mut, for_each_block, for_each_block_mut, for_each_stmt,

@@ -232,6 +232,14 @@ pub fn for_each_array_mut(stmt: &mut Stmt, visit: &mut dyn FnMut(&mut ArrayId)) 
     }
 }
 
+/// Does the expression itself (not its operands) name one of these variables?
+#[must_use]
+pub fn names_any(kind: &ExprKind, locals: &LocalSet, arrays: &ArraySet) -> bool {
+    let mut is_found = matches!(kind, ExprKind::Local(local) if locals.contains(*local));
+    for_each_array_of_expr(kind, &mut |array| is_found |= arrays.contains(array));
+    is_found
+}
+
 /// Calls `visit` on every array variable that the expression itself names (not its operands).
 pub fn for_each_array_of_expr(kind: &ExprKind, visit: &mut dyn FnMut(ArrayId)) {
     match kind {
