@@ -62,13 +62,9 @@ def numba_programs(n):
         if 0 < i < u.shape[0] - 1 and 0 < j < u.shape[1] - 1:
             v[i, j] = 0.5 * u[i, j] + 0.125 * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1])
 
-    @cuda.jit
-    def sums(x, out):
-        s = cuda.shared.array(BLOCK, float64)
-        t = cuda.threadIdx.x
-        total = 0.0
-        for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
-            total += x[i]
+    @cuda.jit(device=True)
+    def fold(s, t, total):
+        """Leaves the sum of the block's numbers in `s[0]`."""
         s[t] = total
         cuda.syncthreads()
         d = BLOCK // 2
@@ -77,6 +73,15 @@ def numba_programs(n):
                 s[t] += s[t + d]
             cuda.syncthreads()
             d //= 2
+
+    @cuda.jit
+    def sums(x, out):
+        s = cuda.shared.array(BLOCK, float64)
+        t = cuda.threadIdx.x
+        total = 0.0
+        for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
+            total += x[i]
+        fold(s, t, total)
         if t == 0:
             out[cuda.blockIdx.x] = s[0]
 
@@ -87,14 +92,7 @@ def numba_programs(n):
         total = 0.0
         for i in range(cuda.grid(1), x.size, cuda.gridsize(1)):
             total += x[i] * y[i]
-        s[t] = total
-        cuda.syncthreads()
-        d = BLOCK // 2
-        while d > 0:
-            if t < d:
-                s[t] += s[t + d]
-            cuda.syncthreads()
-            d //= 2
+        fold(s, t, total)
         if t == 0:
             out[cuda.blockIdx.x] = s[0]
 
@@ -124,14 +122,7 @@ def numba_programs(n):
         total = 0.0
         for j in range(t, x.shape[1], cuda.blockDim.x):
             total += x[i, j]
-        s[t] = total
-        cuda.syncthreads()
-        d = BLOCK // 2
-        while d > 0:
-            if t < d:
-                s[t] += s[t + d]
-            cuda.syncthreads()
-            d //= 2
+        fold(s, t, total)
         if t == 0:
             y[i] = s[0]
 
