@@ -101,9 +101,11 @@ class PreparedNumba(Prepared):
         function(*small)
         self.compile_s = time.perf_counter() - began
         names = ", ".join(f"a{at}" for at in range(len(self.args)))
-        source = f"def drive(count, {names}):\n    last = function({names})\n    for _ in range(count - 1):\n        last = function({names})\n"
-        # The last result leaves the loop, so that a call without other effects is not dropped.
-        source += "    return last\n"
+        # Every result counts: if only the last one left the loop, LLVM would inline calls that do nothing else and drop parts of the
+        # others (a sum of 16000 numbers in 0.066 ns each, where the cache gives 0.1).
+        gather = "+=" if definition.get("returns") in ("f64", "i64") else "="
+        source = f"def drive(count, {names}):\n    result = function({names})\n    for _ in range(count - 1):\n"
+        source += f"        result {gather} function({names})\n    return result\n"
         namespace = {"function": function}
         exec(source, namespace)
         self.drive = numba.njit(namespace["drive"])
