@@ -125,6 +125,43 @@ fn random_strips_on_this_host() {
     assert!(refused.values().sum::<u64>() * 2 <= total, "{refused:?} of {total}");
 }
 
+/// Lanes of 8 and 16 bits.
+#[test]
+fn small_lanes() {
+    let Some(target) = target() else {
+        eprintln!("skipped: this host has no SSE 4.2");
+        return;
+    };
+    host::report_crashes();
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("KJIT_STRIP_SEED").unwrap_or(0);
+    let mut slots = host::Slots::new(64);
+    let mut small = 0;
+    for seed in first..first + number("KJIT_STRIP_CASES").unwrap_or(400) {
+        let mut rng = Rng::new(seed);
+        let mut case = random::small::small_case(&mut rng);
+        let wide = case.strip.clone();
+        case.strip = kjit_strip::narrow_most(&wide);
+        small += u32::from(case.strip.small_bytes() > 0);
+        let Some((code, lanes)) = code_of(&case, &target) else { continue };
+        host::name_current(seed);
+        for _ in 0..3 {
+            let n = rng.below(5 * lanes as usize + 2) as u64;
+            let fault = (n > 0 && rng.one_in(2)).then(|| rng.below(n as usize) as u64);
+            let instance = case.instance(&mut rng, n, fault);
+            let places = some_places(&instance, &mut rng);
+            let found = run(&case, &instance, &code, &mut slots, &places);
+            let text = print_strip(&wide);
+            // What the strip was before it became narrow.
+            let narrow = std::mem::replace(&mut case.strip, wide.clone());
+            let expected = expected(&case, &instance, lanes);
+            case.strip = narrow;
+            assert_eq!(found, expected, "seed {seed}, n {n}, fault {fault:?}, {lanes} lanes\n{text}");
+        }
+    }
+    assert!(small > 100, "only {small} strips have small lanes");
+}
+
 /// A fault in every iteration, for strips that have faults.
 #[test]
 fn faults_in_every_lane() {

@@ -300,9 +300,30 @@ impl<'a> Builder<'a> {
                 let zero = self.graph.int(0);
                 Val::Test(self.graph.define(Ty::Test, Op::IntCompare(Compare::Ne, word, zero)))
             }
-            _ => Val::Int(Linear::int(self.word(Arg::Local(local)))),
+            dtype => {
+                let word = self.word(Arg::Local(local));
+                Val::Int(Linear::int(self.within(dtype, word)))
+            }
         };
         Ok(value)
+    }
+
+    /// A word with a number of that type. Of 8 and 16 bits the strip says so itself, for the sake of narrow lanes.
+    fn within(&mut self, dtype: DType, word: Value) -> Value {
+        let (bits, is_signed) = match dtype {
+            DType::U8 => (8, false),
+            DType::U16 => (16, false),
+            DType::I8 => (8, true),
+            DType::I16 => (16, true),
+            _ => return word,
+        };
+        if !is_signed {
+            let most = self.graph.int((1 << bits) - 1);
+            return self.graph.define(Ty::Int, Op::IntBinary(IntOp::And, word, most));
+        }
+        let count = self.graph.int(64 - bits);
+        let left = self.graph.define(Ty::Int, Op::IntBinary(IntOp::Shl, word, count));
+        self.graph.define(Ty::Int, Op::IntBinary(IntOp::Sar, left, count))
     }
 
     fn word_lanes(&mut self, local: LocalId, ty: Ty) -> Value {

@@ -33,6 +33,8 @@
 //! - S3 no fault comes after a store, in the order of the text, and none stands in a loop that also stores.
 //! - S4 `setup` has no `Active`, no `First`, no `Any`, no loads (not of an `Int` either: nothing is read if `n` is 0), no stores, no
 //!   faults, no control flow.
+//! - S5 a strip with lanes of `I16` or `I8` has no other lanes but masks; nothing is carried, only `Line` elements of at most that size
+//!   with [`Step::One`] are loaded and stored, without masks, and there are no loops and branches.
 //!
 //! Which NaN an operation gives (sign and payload) is not said, and differs between tiers.
 
@@ -63,6 +65,10 @@ pub enum Ty {
     I64,
     /// A 32-bit integer per lane.
     I32,
+    /// A 16-bit integer per lane (S5).
+    I16,
+    /// An 8-bit integer per lane (S5).
+    I8,
     /// A truth value per lane.
     Mask,
 }
@@ -182,7 +188,7 @@ pub enum Inst {
         elem: Elem,
         /// Where to.
         place: Place,
-        /// `F64`/`F32` for the same element, `I64` for integers, `I32` for those of at most 4 bytes, `Mask` for `Bool`.
+        /// `F64`/`F32` for the same element, `I64` for integers, `I32`, `I16` and `I8` for those of at most that size, `Mask` for `Bool`.
         value: Value,
         /// Which lanes; all active ones if there is none.
         mask: Option<Value>,
@@ -300,9 +306,9 @@ pub enum Op {
     // One value per lane.
     /// A constant, as the bits of the value's type (zero-extended; `Mask`: 0 or 1).
     Const(u64),
-    /// A word of the frame in every lane: `F64`, `F32` (low half), `I64`, `I32` (low half).
+    /// A word of the frame in every lane: `F64`, `F32` (low half), `I64`, and the low bits for smaller integers.
     WordLanes(u32),
-    /// An `Int` in every lane: `I64`.
+    /// An `Int` in every lane: `I64`, or its low bits as `I16` or `I8`.
     Broadcast(Value),
     /// A `Test` in every lane: `Mask`.
     TestLanes(Value),
@@ -311,7 +317,7 @@ pub enum Op {
     /// Which lanes are active: `Mask`.
     Active,
     /// Elements; lanes that are not active (or not in the mask) read no memory and give 0. The result is `F64`/`F32` for the same element,
-    /// `I64` for integers (extended), `I32` for those of at most 4 bytes (extended; the bits of a `U32`), `Mask` for `Bool` (is the byte not 0?).
+    /// `I64` for integers (extended), `I32`, `I16`, `I8` for those of at most that size (extended; the bits of a `U32`), `Mask` for `Bool` (is the byte not 0?).
     Load {
         /// Element type.
         elem: Elem,
@@ -420,6 +426,12 @@ pub enum Binary {
     Shr,
     /// Arithmetic right; integers; a count outside `0 .. width` gives the sign.
     Sar,
+    /// The high half of the product of unsigned numbers; `I16`.
+    MulHigh,
+    /// The smaller one as unsigned numbers; `I16` and `I8`.
+    MinUnsigned,
+    /// The larger one as unsigned numbers; `I16` and `I8`.
+    MaxUnsigned,
 }
 
 /// Shifts by a constant.
@@ -479,7 +491,7 @@ pub enum Convert {
     Truncate,
     /// Bits of a float as an integer of its width, and back.
     Bits,
-    /// `Mask` to `I64` or `I32`: 0 or 1.
+    /// `Mask` to integers: 0 or 1.
     MaskToInt,
 }
 
@@ -496,7 +508,25 @@ impl Elem {
     }
 }
 
+impl Ty {
+    /// Bytes of a lane of 8 or 16 bits; 0 for other types.
+    #[must_use]
+    pub const fn small_bytes(self) -> u8 {
+        match self {
+            Ty::I16 => 2,
+            Ty::I8 => 1,
+            Ty::Int | Ty::Test | Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Mask => 0,
+        }
+    }
+}
+
 impl Strip {
+    /// Bytes of its lanes if those have 8 or 16 bits (S5), else 0.
+    #[must_use]
+    pub fn small_bytes(&self) -> u8 {
+        self.values.values().map(|ty| ty.small_bytes()).max().unwrap_or(0)
+    }
+
     /// An empty strip.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Strip {

@@ -1,5 +1,6 @@
-//! Checks the invariants S1 to S4 of [`ir`](crate::ir). Reads, never edits.
+//! Checks the invariants S1 to S5 of [`ir`](crate::ir). Reads, never edits.
 
+mod small;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -74,6 +75,9 @@ impl Checker<'_> {
             if words.is_empty() {
                 self.fail("S2", format!("{table} is empty"));
             }
+        }
+        if strip.small_bytes() > 0 {
+            self.small();
         }
         self.setup();
         self.region(&strip.setup);

@@ -6,7 +6,7 @@ mod support;
 use kjit_strip::interp::Settings;
 use kjit_strip::ir::{Inst, Op, Ty};
 use kjit_strip::text::{parse_strip, print_strip};
-use kjit_strip::{narrow, verify, walk};
+use kjit_strip::{narrow, narrow_most, verify, walk};
 use std::collections::BTreeSet;
 use support::oracle::{far_addresses, interpret};
 use support::random;
@@ -93,6 +93,36 @@ fn narrowed_strips_do_the_same() {
         assert_eq!(found, expected, "seed {seed}\n{before}\n{after}");
     }
     assert!(changed > 50, "only {changed} strips have narrower lanes");
+}
+
+/// So do strips with lanes of 8 and 16 bits, and their text is what they are.
+#[test]
+fn small_strips_do_the_same() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let first = number("KJIT_STRIP_SEED").unwrap_or(0);
+    let mut sizes = [0; 3];
+    for seed in first..first + number("KJIT_STRIP_CASES").unwrap_or(6 * CASES) {
+        let mut rng = Rng::new(seed);
+        let mut case = random::small::small_case(&mut rng);
+        let before = print_strip(&case.strip);
+        assert_eq!(verify(&case.strip), Ok(()), "seed {seed}\n{before}");
+        let narrowed = narrow_most(&case.strip);
+        let after = print_strip(&narrowed);
+        assert_eq!(verify(&narrowed), Ok(()), "seed {seed}\n{before}\n{after}");
+        let parsed = parse_strip(&after).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{after}"));
+        assert_eq!(print_strip(&parsed), after, "seed {seed}");
+        sizes[usize::from(narrowed.small_bytes())] += 1;
+        let n = rng.below(71) as u64;
+        let fault = rng.one_in(2).then(|| rng.below(80) as u64);
+        let instance = case.instance(&mut rng, n, fault);
+        let addresses = far_addresses(&case, &instance);
+        let settings = Settings { lanes: rng.pick(&[1, 8, 16]), ..Settings::default() };
+        let expected = interpret(&case, &instance, &addresses, n, &settings);
+        case.strip = narrowed;
+        let found = interpret(&case, &instance, &addresses, n, &settings);
+        assert_eq!(found, expected, "seed {seed}\n{before}\n{after}");
+    }
+    assert!(sizes.iter().all(|&count| count > 100), "{sizes:?} strips with lanes of other, 8 and 16 bits");
 }
 
 /// Every operation occurs.

@@ -145,7 +145,7 @@ impl Emitter<'_> {
                 Ok(StripSource::Wide { strip: plan.strip.clone(), tier: *tier, first_store })
             }
             Vectors::Narrow(features) => {
-                let mut strip = kjit_strip::narrow(&plan.strip);
+                let mut strip = kjit_strip::narrow_most(&plan.strip);
                 for carried in strip.carried.iter_mut().filter(|c| plan.totals.contains(&c.word)) {
                     carried.combine = Combine::Each;
                 }

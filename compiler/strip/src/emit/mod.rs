@@ -102,13 +102,13 @@ pub fn emit(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
 /// # Errors
 /// As there.
 pub fn emit_with(strip: &Strip, tier: Tier, scratch: &mut Scratch) -> Result<Code, Unsupported> {
-    emit_as_it_is(&crate::narrow::narrow(strip), tier, Stages::WhereGood, scratch)
+    emit_as_it_is(&crate::narrow::narrow_most(strip), tier, Stages::WhereGood, scratch)
 }
 
 /// The same in two stages wherever that is possible: for tests.
 #[doc(hidden)]
 pub fn emit_in_stages(strip: &Strip, tier: Tier) -> Result<Code, Unsupported> {
-    emit_as_it_is(&crate::narrow::narrow(strip), tier, Stages::WherePossible, &mut Scratch::default())
+    emit_as_it_is(&crate::narrow::narrow_most(strip), tier, Stages::WherePossible, &mut Scratch::default())
 }
 
 /// The same without narrower lanes where they would do.

@@ -120,7 +120,7 @@ pub(super) fn latency(inst: &Inst) -> u32 {
             F::Vsqrtpd => 20,
             F::Vsqrtps => 14,
             F::Vroundpd | F::Vroundps | F::Vrndscalepd | F::Vrndscaleps => 3,
-            F::Vpmuludq | F::Vpmulld | F::Vpmullq => 3,
+            F::Vpmuludq | F::Vpmulld | F::Vpmullq | F::Vpmullw | F::Vpmulhuw => 3,
             F::Vcvtps2pd
             | F::Vcvtpd2ps
             | F::Vcvtdq2pd
@@ -148,7 +148,7 @@ pub(super) fn port_of(code: Code) -> Port {
     match code {
         Code::V(f, _) => match f {
             F::Vaddpd | F::Vaddps | F::Vsubpd | F::Vsubps => Port::Add,
-            F::Vmulpd | F::Vmulps | F::Vpmuludq | F::Vpmulld => Port::Multiply,
+            F::Vmulpd | F::Vmulps | F::Vpmuludq | F::Vpmulld | F::Vpmullw | F::Vpmulhuw => Port::Multiply,
             F::Vdivpd | F::Vdivps | F::Vsqrtpd | F::Vsqrtps => Port::Divide,
             _ if f.form().shape == Shape::Fma => Port::Multiply,
             _ => Port::Any,

@@ -14,14 +14,22 @@ fn bits_of_f32(value: f32) -> u64 {
     u64::from(value.to_bits())
 }
 
-fn bits_of_i32(value: i32) -> u64 {
-    u64::from(value as u32)
+/// The bits of an integer type as a number.
+fn signed(ty: Ty, bits: u64) -> i64 {
+    match ty {
+        Ty::I32 => i64::from(bits as i32),
+        Ty::I16 => i64::from(bits as i16),
+        Ty::I8 => i64::from(bits as i8),
+        Ty::Int | Ty::Test | Ty::F64 | Ty::F32 | Ty::I64 | Ty::Mask => bits as i64,
+    }
 }
 
-/// The low half, for types that have no more.
+/// The low bits, for types that have no more.
 pub(super) fn low(ty: Ty, word: u64) -> u64 {
     match ty {
         Ty::F32 | Ty::I32 => word & u64::from(u32::MAX),
+        Ty::I16 => word & u64::from(u16::MAX),
+        Ty::I8 => word & u64::from(u8::MAX),
         Ty::Int | Ty::Test | Ty::F64 | Ty::I64 | Ty::Mask => word,
     }
 }
@@ -68,8 +76,9 @@ pub(super) fn compare(op: Compare, ty: Ty, a: u64, b: u64) -> bool {
     match ty {
         Ty::F64 => ordered(op, f64_of(a), f64_of(b)),
         Ty::F32 => ordered(op, f32_of(a), f32_of(b)),
-        Ty::I32 => ordered(op, a as i32, b as i32),
-        Ty::Int | Ty::I64 | Ty::Test | Ty::Mask => ordered(op, a as i64, b as i64),
+        Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::I64 | Ty::Test | Ty::Mask => {
+            ordered(op, signed(ty, a), signed(ty, b))
+        }
     }
 }
 
@@ -78,12 +87,10 @@ pub(super) fn unary(op: Unary, ty: Ty, a: u64) -> u64 {
     match (op, ty) {
         (Unary::Neg, Ty::F64) => a ^ (1 << 63),
         (Unary::Neg, Ty::F32) => a ^ (1 << 31),
-        (Unary::Neg, Ty::I32) => bits_of_i32((a as i32).wrapping_neg()),
-        (Unary::Neg, _) => a.wrapping_neg(),
+        (Unary::Neg, _) => low(ty, a.wrapping_neg()),
         (Unary::Abs, Ty::F64) => a & !(1 << 63),
         (Unary::Abs, Ty::F32) => a & !(1 << 31),
-        (Unary::Abs, Ty::I32) => bits_of_i32((a as i32).wrapping_abs()),
-        (Unary::Abs, _) => (a as i64).wrapping_abs() as u64,
+        (Unary::Abs, _) => low(ty, signed(ty, a).wrapping_abs() as u64),
         (Unary::Not, Ty::Mask) => a ^ 1,
         (Unary::Not, _) => low(ty, !a),
         (Unary::Sqrt, Ty::F32) => bits_of_f32(single.sqrt()),
@@ -103,7 +110,9 @@ pub(super) fn binary(op: Binary, ty: Ty, a: u64, b: u64) -> u64 {
     match ty {
         Ty::F64 => float_binary(op, f64_of(a), f64_of(b)).map_or(0, f64::to_bits),
         Ty::F32 => float_binary(op, f32_of(a), f32_of(b)).map_or(0, bits_of_f32),
-        Ty::I32 => low(ty, int_lanes(op, i64::from(a as i32), i64::from(b as i32), 32)),
+        Ty::I32 => low(ty, int_lanes(op, signed(ty, a), signed(ty, b), 32)),
+        Ty::I16 => low(ty, int_lanes(op, signed(ty, a), signed(ty, b), 16)),
+        Ty::I8 => low(ty, int_lanes(op, signed(ty, a), signed(ty, b), 8)),
         Ty::Mask => int_lanes(op, a as i64, b as i64, 64),
         Ty::Int | Ty::Test | Ty::I64 => int_lanes(op, a as i64, b as i64, 64),
     }
@@ -126,9 +135,16 @@ where
         Binary::Div => Some(a / b),
         Binary::Min => Some(if a < b { a } else { b }),
         Binary::Max => Some(if a > b { a } else { b }),
-        Binary::And | Binary::Or | Binary::Xor | Binary::AndNot | Binary::Shl | Binary::Shr | Binary::Sar => {
-            None
-        }
+        Binary::And
+        | Binary::Or
+        | Binary::Xor
+        | Binary::AndNot
+        | Binary::Shl
+        | Binary::Shr
+        | Binary::Sar
+        | Binary::MulHigh
+        | Binary::MinUnsigned
+        | Binary::MaxUnsigned => None,
     }
 }
 
@@ -136,7 +152,8 @@ where
 fn int_lanes(op: Binary, a: i64, b: i64, width: u32) -> u64 {
     // A negative count is outside too: as an unsigned number it is large.
     let count = u32::try_from(b).ok().filter(|&count| count < width);
-    let unsigned = if width == 32 { u64::from(a as u32) } else { a as u64 };
+    let (unsigned, other) =
+        ((a as u64) << (64 - width) >> (64 - width), (b as u64) << (64 - width) >> (64 - width));
     match op {
         Binary::Add => a.wrapping_add(b) as u64,
         Binary::Sub => a.wrapping_sub(b) as u64,
@@ -151,6 +168,10 @@ fn int_lanes(op: Binary, a: i64, b: i64, width: u32) -> u64 {
         Binary::Shl => count.map_or(0, |count| (a as u64) << count),
         Binary::Shr => count.map_or(0, |count| unsigned >> count),
         Binary::Sar => (a >> count.unwrap_or(63)) as u64,
+        // Of 64 bits there is none.
+        Binary::MulHigh => unsigned.wrapping_mul(other) >> (width % 64),
+        Binary::MinUnsigned => unsigned.min(other),
+        Binary::MaxUnsigned => unsigned.max(other),
     }
 }
 

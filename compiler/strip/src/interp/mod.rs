@@ -340,7 +340,7 @@ impl Machine<'_> {
             Op::IntCompare(op, a, b) => u64::from(eval::compare(op, Ty::I64, self.int(a), self.int(b))),
             Op::First => self.first,
             Op::Const(bits) => bits,
-            Op::Broadcast(a) | Op::TestLanes(a) => self.int(a),
+            Op::Broadcast(a) | Op::TestLanes(a) => eval::low(ty, self.int(a)),
             Op::LaneNumber => lane as u64,
             Op::Active => u64::from(lane < self.count),
             Op::Unary(op, a) => eval::unary(op, ty, get(a)),

@@ -194,7 +194,7 @@ impl Lower<'_> {
         let parts = match ty {
             Ty::F64 | Ty::I64 => parts,
             Ty::F32 | Ty::I32 => self.widen_lanes(F::Vpmovzxdq, &parts),
-            Ty::Mask | Ty::Int | Ty::Test => {
+            Ty::Mask | Ty::Int | Ty::Test | Ty::I16 | Ty::I8 => {
                 self.fail("lanes that do not leave one by one");
                 return;
             }
@@ -221,7 +221,7 @@ impl Lower<'_> {
                 let bit = self.func.g_ri(G::AndI, int, 1);
                 self.func.g_store(G::MovSt, bit, to);
             }
-            Ty::Int | Ty::Test => self.fail("an output that is not of lanes"),
+            Ty::Int | Ty::Test | Ty::I16 | Ty::I8 => self.fail("an output that is not of lanes"),
         }
         debug_assert!(lane.class() == VEC);
     }

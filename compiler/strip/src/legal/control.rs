@@ -69,6 +69,10 @@ impl Lower<'_> {
             self.unmasked(n, limit, check, check_first, &check_carried, masked, exit);
         }
 
+        if self.only_full() {
+            self.finish(exit);
+            return head;
+        }
         self.func.begin(masked);
         self.lanes = self.plan.masked_lanes;
         let mut nexts = self.body(masked_first, 0, &masked_carried, exit, (!repeatable).then_some(stop));
@@ -242,11 +246,21 @@ impl Lower<'_> {
             self.func.begin(last);
             (last_first, last_carried) = (first, carried);
         }
+        if self.only_full() {
+            self.func.jump(exit, with(last_first, &last_carried, None));
+            return;
+        }
         let (at, stop) = self.last_block(n, last_first);
         self.func.g_flags(G::Cmp, last_first, n);
         let to_masked = (masked, with(at, &last_carried, Some(stop)));
         let to_exit = (exit, with(n, &last_carried, None));
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
+    }
+
+    /// Is there no block that does fewer iterations than a register has lanes? There are no masks for lanes of 8 and 16 bits; the scalar loop
+    /// does the rest.
+    fn only_full(&self) -> bool {
+        self.plan.small > 0 && !self.strip.repeatable
     }
 
     /// Where the masked block goes on from `first`, and where it stops. One that may do iterations again does a whole register of
@@ -577,7 +591,10 @@ impl Lower<'_> {
             Op::WordLanes(word) => self.word_lanes(value, *word),
             Op::Broadcast(int) => {
                 let int = self.int(*int);
-                Rep::Uniform(self.broadcast_int(int))
+                Rep::Uniform(match size_of(self.ty(value)) {
+                    8 => self.broadcast_int(int),
+                    size => self.broadcast_low(int, size),
+                })
             }
             Op::TestLanes(test) => self.test_lanes(*test),
             Op::LaneNumber => Rep::Number,
@@ -602,8 +619,15 @@ impl Lower<'_> {
     fn word_lanes(&mut self, value: Value, word: u32) -> Rep {
         let width = self.full_width();
         let addr = Addr::reg(self.frame).plus(word as i32 * 8);
-        let f = if size_of(self.ty(value)) == 8 { F::Vpbroadcastq } else { F::Vpbroadcastd };
+        let f = broadcast_form(size_of(self.ty(value)));
         Rep::Uniform(self.func.rm(f, width, Src::Mem(addr)))
+    }
+
+    /// The low bytes of a general register in every lane of that size.
+    pub(super) fn broadcast_low(&mut self, int: VReg, size: u8) -> VReg {
+        let low = self.func.rm(F::VmovdG, Width::X, int);
+        let width = self.full_width();
+        self.func.rm(broadcast_form(size), width, low)
     }
 
     /// A general register in every lane of 8 bytes.
@@ -614,6 +638,16 @@ impl Lower<'_> {
         }
         let low = self.func.rm(F::VmovqG, Width::X, int);
         self.func.rm(F::Vpbroadcastq, width, low)
+    }
+}
+
+/// The instruction that puts the lowest lane of that size, or an element, in all lanes.
+pub(super) fn broadcast_form(size: u8) -> F {
+    match size {
+        8 => F::Vpbroadcastq,
+        2 => F::Vpbroadcastw,
+        1 => F::Vpbroadcastb,
+        _ => F::Vpbroadcastd,
     }
 }
 

@@ -61,11 +61,8 @@ impl Lower<'_> {
             Convert::FloatToInt => self.same_size(a, Self::double_to_long),
             Convert::MaskToInt => {
                 let size = size_of(to);
-                let width = self.width(size);
                 let parts = self.mask_parts(a, size);
-                let vectors = self.mask_vectors(&parts, size);
-                let (f, count) = if size == 8 { (F::Vpsrlq, 63) } else { (F::Vpsrld, 31) };
-                Rep::Lanes(vectors.iter().map(|&x| self.func.rmi(f, width, x, count)).collect())
+                Rep::Lanes(self.ones(&parts, size))
             }
         }
     }

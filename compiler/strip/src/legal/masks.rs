@@ -417,8 +417,12 @@ impl Lower<'_> {
                 self.func.rvm_k(f, width, x, y, Some(predicate), None)
             }
             _ => {
-                let (equal, greater) =
-                    if size == 8 { (F::Vpcmpeqq, F::Vpcmpgtq) } else { (F::Vpcmpeqd, F::Vpcmpgtd) };
+                let (equal, greater) = match size {
+                    8 => (F::Vpcmpeqq, F::Vpcmpgtq),
+                    2 => (F::Vpcmpeqw, F::Vpcmpgtw),
+                    1 => (F::Vpcmpeqb, F::Vpcmpgtb),
+                    _ => (F::Vpcmpeqd, F::Vpcmpgtd),
+                };
                 let (f, a, b, negate) = match op {
                     Compare::Eq => (equal, a, b, false),
                     Compare::Ne => (equal, a, b, true),
@@ -433,6 +437,22 @@ impl Lower<'_> {
                 if negate != not { self.logic_not(result) } else { result }
             }
         }
+    }
+
+    /// The lanes of a mask as 0 or 1.
+    pub(super) fn ones(&mut self, masks: &Parts, size: u8) -> Parts {
+        let vectors = self.mask_vectors(masks, size);
+        let width = self.width(size);
+        let (f, count) = match size {
+            8 => (F::Vpsrlq, 63),
+            2 => (F::Vpsrlw, 15),
+            1 => {
+                let one = self.const_src(1, 1);
+                return vectors.iter().map(|&x| self.func.rvm(F::Vpand, width, x, one)).collect();
+            }
+            _ => (F::Vpsrld, 31),
+        };
+        vectors.iter().map(|&x| self.func.rmi(f, width, x, count)).collect()
     }
 
     /// The lanes of a mask as general registers' bits (AVX-512) or lanes of ones (AVX2): a vector of 0 and all ones of that size.

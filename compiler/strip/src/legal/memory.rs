@@ -113,7 +113,20 @@ impl Lower<'_> {
             let f = if size == 8 { F::VptestmqK } else { F::VptestmdK };
             return parts.iter().map(|&x| self.func.rvm_k(f, width, x, x, None, None)).collect();
         }
-        let f = if size == 8 { F::Vpcmpgtq } else { F::Vpcmpgtd };
+        if size == 1 {
+            // Whole bytes have signs.
+            let (zero, ones) = (self.const_reg(0, 1), self.const_src(0xff, 1));
+            let not = |lower: &mut Self, &x: &VReg| {
+                let equal = lower.func.rvm(F::Vpcmpeqb, width, x, zero);
+                lower.func.rvm(F::Vpxor, width, equal, ones)
+            };
+            return parts.iter().map(|x| not(self, x)).collect();
+        }
+        let f = match size {
+            8 => F::Vpcmpgtq,
+            2 => F::Vpcmpgtw,
+            _ => F::Vpcmpgtd,
+        };
         let zero = self.const_reg(0, size);
         parts.iter().map(|&x| self.func.rvm(f, width, x, zero)).collect()
     }
@@ -403,10 +416,7 @@ impl Lower<'_> {
         let size = self.memory_lane(ty);
         let parts = if ty == Ty::Mask {
             let masks = self.mask_parts(value, size);
-            let vectors = self.mask_vectors(&masks, size);
-            let width = self.width(size);
-            let (f, count) = if size == 8 { (F::Vpsrlq, 63) } else { (F::Vpsrld, 31) };
-            vectors.iter().map(|&x| self.func.rmi(f, width, x, count)).collect()
+            self.ones(&masks, size)
         } else {
             let parts = self.parts(value);
             if let Rep::Pending(_) = self.reps[value] {
@@ -420,7 +430,12 @@ impl Lower<'_> {
             Place::Line { address, disp, step: Step::One } if touched.is_none() || self.evex || same => {
                 let addr = self.address(address, disp);
                 self.flush_pending();
-                self.store_line(elem, size, &parts, addr, touched.as_ref());
+                if size == 2 && elem.bytes() == 1 {
+                    let is_byte = ty == Ty::Mask || self.bytes.contains(value);
+                    self.store_pairs(&parts, addr, is_byte);
+                } else {
+                    self.store_line(elem, size, &parts, addr, touched.as_ref());
+                }
             }
             _ => {
                 let addrs = self.lane_addresses(place, elem, touched, size, true);
@@ -513,6 +528,29 @@ impl Lower<'_> {
         }
     }
 
+    /// Registers of 16-bit lanes as bytes, two as one. The instruction packs each half for itself, and turns what is no byte into the nearest.
+    fn store_pairs(&mut self, parts: &Parts, addr: Addr, are_bytes: bool) {
+        let width = self.width(2);
+        for (number, pair) in parts.chunks(2).enumerate() {
+            let addr = addr.plus(number as i32 * 32);
+            let bytes: Parts = pair
+                .iter()
+                .map(|&part| {
+                    if are_bytes {
+                        return part;
+                    }
+                    let low = self.const_src(0xff, 2);
+                    self.func.rvm(F::Vpand, width, part, low)
+                })
+                .collect();
+            let packed = self.func.rvm(F::Vpackuswb, width, bytes[0], bytes[bytes.len() - 1]);
+            let ordered =
+                self.func.rmi(F::Vpermq, Width::Y, packed, if bytes.len() == 2 { 0xD8 } else { 0x08 });
+            let width = if bytes.len() == 2 { Width::Y } else { Width::X };
+            self.func.store(F::VmovupsSt, width, ordered, addr, None, None);
+        }
+    }
+
     /// Several registers of 32-bit lanes as one of bytes (four of them, or two) or of pairs of bytes (two).
     fn store_group(&mut self, step: u8, group: &[VReg], addr: Addr) {
         let mut all = None;
@@ -588,6 +626,9 @@ fn direct(elem: Elem, size: u8) -> bool {
 /// The instruction that loads elements into lanes of a size.
 pub(super) fn load_form(elem: Elem, size: u8) -> F {
     match (elem, size) {
+        (Elem::Bool | Elem::U8, 2) => F::Vpmovzxbw,
+        (Elem::I8, 2) => F::Vpmovsxbw,
+        (Elem::I16 | Elem::U16, 2) | (Elem::Bool | Elem::I8 | Elem::U8, 1) => F::Vmovups,
         (Elem::Bool | Elem::U8, 8) => F::Vpmovzxbq,
         (Elem::Bool | Elem::U8, _) => F::Vpmovzxbd,
         (Elem::I8, 8) => F::Vpmovsxbq,

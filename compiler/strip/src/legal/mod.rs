@@ -25,7 +25,7 @@ mod plan;
 mod reps;
 mod stages;
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntitySet, SecondaryMap};
 use regalloc2::VReg;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -70,20 +70,20 @@ pub(crate) struct Lowered {
 
 /// Lowers; at most so many lanes go through the body at once.
 pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> Result<Lowered, Unsupported> {
-    let reg_bytes = match tier {
-        Tier::Avx2 => 32,
-        Tier::Avx512 => 64,
-    };
+    // Lanes of 8 and 16 bits are code of AVX2 everywhere.
+    let small = strip.small_bytes();
+    let evex = tier == Tier::Avx512 && small == 0;
+    let reg_bytes = if evex { 64 } else { 32 };
     let plan = plan::plan(strip, reg_bytes, at_most, stages);
     if plan.lanes > 128 {
         return Err(Unsupported::new("more than 128 lanes"));
     }
     let mut lower = Lower {
         strip,
-        evex: tier == Tier::Avx512,
+        evex,
         reg_bytes,
         lanes: plan.lanes,
-        func: Func::new(tier == Tier::Avx512),
+        func: Func::new(evex),
         reps: SecondaryMap::new(),
         linear: SecondaryMap::new(),
         in_setup: SecondaryMap::new(),
@@ -95,7 +95,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         defs: SecondaryMap::new(),
         origins: vec![],
         offset_uses: SecondaryMap::new(),
-        mask_grain: if plan.wide { 8 } else { 4 },
+        mask_grain: plan.grain(),
+        bytes: if small == 2 { crate::narrow::bytes(strip) } else { EntitySet::new() },
         hoisted: FxHashMap::default(),
         consts: FxHashMap::default(),
         active: None,
@@ -109,9 +110,14 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
     if let Some(reason) = lower.failed {
         return Err(Unsupported::new(reason));
     }
-    let unit = if lower.plan.wide { reg_bytes / 8 } else { reg_bytes / 4 };
+    let unit = reg_bytes / u32::from(lower.plan.grain());
     let at_once = lower.plan.full_lanes;
-    let smallest = reg_bytes / if lower.plan.narrow { 4 } else { 8 };
+    let smallest = reg_bytes
+        / match small {
+            0 if lower.plan.narrow => 4,
+            0 => 8,
+            small => u32::from(small),
+        };
     Ok(Lowered {
         func: lower.func,
         lanes: lower.plan.lanes,
@@ -130,7 +136,7 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
 /// The type of lane that decides how many there are.
 fn widest(strip: &Strip) -> Ty {
     let has = |wanted| strip.values.values().any(|&ty| ty == wanted);
-    [Ty::F64, Ty::I64, Ty::F32].into_iter().find(|&ty| has(ty)).unwrap_or(Ty::I32)
+    [Ty::F64, Ty::I64, Ty::F32, Ty::I16, Ty::I8].into_iter().find(|&ty| has(ty)).unwrap_or(Ty::I32)
 }
 
 /// The masks of the lanes that are active, by size of lane.
@@ -182,6 +188,8 @@ struct Lower<'a> {
     offset_uses: SecondaryMap<Value, u32>,
     /// Lane size of masks that nothing else decides.
     mask_grain: u8,
+    /// Values of 16-bit lanes from 0 to 255.
+    bytes: EntitySet<Value>,
     /// Sums of what does not change, computed in the entry.
     hoisted: FxHashMap<ints::Sum, VReg>,
     /// Constants in registers, defined in the entry.

@@ -55,8 +55,16 @@ impl Lower<'_> {
             }
             (Unary::Neg, _) => {
                 let zero = self.const_reg(0, size);
-                self.func.rvm(if size == 8 { F::Vpsubq } else { F::Vpsubd }, width, zero, a)
+                let f = match size {
+                    8 => F::Vpsubq,
+                    2 => F::Vpsubw,
+                    1 => F::Vpsubb,
+                    _ => F::Vpsubd,
+                };
+                self.func.rvm(f, width, zero, a)
             }
+            (Unary::Abs, Ty::I16) => self.func.rm(F::Vpabsw, width, a),
+            (Unary::Abs, Ty::I8) => self.func.rm(F::Vpabsb, width, a),
             (Unary::Abs, Ty::I32) => self.func.rm(F::Vpabsd, width, a),
             (Unary::Abs, _) if self.evex => self.func.rm(F::Vpabsq, width, a),
             (Unary::Abs, _) => {
@@ -157,9 +165,23 @@ impl Lower<'_> {
             (Binary::Shl, Ty::I32) => F::Vpsllvd,
             (Binary::Shr, Ty::I32) => F::Vpsrlvd,
             (Binary::Sar, Ty::I32) => F::Vpsravd,
-            (Binary::And, Ty::I64 | Ty::I32) => self.logical(Logic::And, size_of(ty)),
-            (Binary::Or, Ty::I64 | Ty::I32) => self.logical(Logic::Or, size_of(ty)),
-            (Binary::Xor, Ty::I64 | Ty::I32) => self.logical(Logic::Xor, size_of(ty)),
+            (Binary::Add, Ty::I16) => F::Vpaddw,
+            (Binary::Sub, Ty::I16) => F::Vpsubw,
+            (Binary::Mul, Ty::I16) => F::Vpmullw,
+            (Binary::MulHigh, Ty::I16) => F::Vpmulhuw,
+            (Binary::Min, Ty::I16) => F::Vpminsw,
+            (Binary::Max, Ty::I16) => F::Vpmaxsw,
+            (Binary::MinUnsigned, Ty::I16) => F::Vpminuw,
+            (Binary::MaxUnsigned, Ty::I16) => F::Vpmaxuw,
+            (Binary::Add, Ty::I8) => F::Vpaddb,
+            (Binary::Sub, Ty::I8) => F::Vpsubb,
+            (Binary::Min, Ty::I8) => F::Vpminsb,
+            (Binary::Max, Ty::I8) => F::Vpmaxsb,
+            (Binary::MinUnsigned, Ty::I8) => F::Vpminub,
+            (Binary::MaxUnsigned, Ty::I8) => F::Vpmaxub,
+            (Binary::And, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::And, size_of(ty)),
+            (Binary::Or, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::Or, size_of(ty)),
+            (Binary::Xor, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::Xor, size_of(ty)),
             _ => return None,
         };
         Some(f)
@@ -175,7 +197,8 @@ impl Lower<'_> {
         let width = self.width(size);
         let commutes = match op {
             Binary::Add | Binary::Mul | Binary::And | Binary::Or | Binary::Xor => true,
-            Binary::Min | Binary::Max => matches!(ty, Ty::I64 | Ty::I32),
+            Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned => true,
+            Binary::Min | Binary::Max => !matches!(ty, Ty::F64 | Ty::F32),
             Binary::Sub | Binary::Div | Binary::AndNot | Binary::Shl | Binary::Shr | Binary::Sar => false,
         };
         // A memory operand can only be the second; a constant is the better second one.
@@ -292,7 +315,13 @@ impl Lower<'_> {
         }
         self.each_part(&[a], size, |lower, part| {
             let x = lower.reg(a, part);
+            if size == 1 {
+                return lower.shift_bytes(op, width, x, count);
+            }
             let f = match (op, size) {
+                (Shift::Shl, 2) => F::Vpsllw,
+                (Shift::Shr, 2) => F::Vpsrlw,
+                (Shift::Sar, 2) => F::Vpsraw,
                 (Shift::Shl, 8) => F::Vpsllq,
                 (Shift::Shr, 8) => F::Vpsrlq,
                 (Shift::Sar, 8) if lower.evex => F::Vpsraq,
@@ -309,6 +338,23 @@ impl Lower<'_> {
             };
             lower.func.rmi(f, width, x, count)
         })
+    }
+
+    /// A shift of bytes, by one of pairs: what comes in from the other byte is cleared.
+    fn shift_bytes(&mut self, op: Shift, width: Width, x: VReg, count: u8) -> VReg {
+        let (f, kept) = match op {
+            Shift::Shl => (F::Vpsllw, 0xffu8 << count),
+            Shift::Shr | Shift::Sar => (F::Vpsrlw, 0xffu8 >> count),
+        };
+        let shifted = self.func.rmi(f, width, x, count);
+        let kept = self.const_src(u64::from(kept), 1);
+        let shifted = self.func.rvm(F::Vpand, width, shifted, kept);
+        if op != Shift::Sar {
+            return shifted;
+        }
+        let bit = self.const_src(0x80 >> count, 1);
+        let flipped = self.func.rvm(F::Vpxor, width, shifted, bit);
+        self.func.rvm(F::Vpsubb, width, flipped, bit)
     }
 
     /// A fused multiply-add. Which of the three forms depends on what is in memory and which register is free afterwards.
@@ -423,6 +469,7 @@ impl Lower<'_> {
         let width = self.width(size);
         let f = match (self.evex, size) {
             (false, 8) => F::Vblendvpd,
+            (false, 1 | 2) => F::Vpblendvb,
             (false, _) => F::Vblendvps,
             (true, 8) => F::Vblendmpd,
             (true, _) => F::Vblendmps,

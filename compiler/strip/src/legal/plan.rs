@@ -35,6 +35,19 @@ pub(crate) struct Plan {
     pub(crate) narrow: bool,
     /// Lanes of 8 bytes appear.
     pub(crate) wide: bool,
+    /// Bytes of lanes of 8 or 16 bits, which are then the only ones, or 0.
+    pub(crate) small: u8,
+}
+
+impl Plan {
+    /// Bytes of a lane of the widest type.
+    pub(crate) fn grain(&self) -> u8 {
+        match self.small {
+            0 if self.wide => 8,
+            0 => 4,
+            small => small,
+        }
+    }
 }
 
 /// A body of so many operations is not cut in two.
@@ -83,6 +96,8 @@ pub(crate) fn lane_bytes(ty: Ty, mask: u8) -> u8 {
     match ty {
         Ty::F64 | Ty::I64 => 8,
         Ty::F32 | Ty::I32 => 4,
+        Ty::I16 => 2,
+        Ty::I8 => 1,
         Ty::Mask => mask,
         Ty::Int | Ty::Test => 0,
     }
@@ -96,7 +111,8 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         narrow |= matches!(ty, Ty::F32 | Ty::I32);
         wide |= matches!(ty, Ty::F64 | Ty::I64);
     }
-    if !narrow && !wide {
+    let small = strip.small_bytes();
+    if !narrow && !wide && small == 0 {
         narrow = true;
     }
     let mut scan = Scan {
@@ -115,6 +131,7 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         mask_bytes: match (evex, wide) {
             (true, _) => 0,
             (false, true) => 8,
+            (false, false) if small > 0 => small,
             (false, false) => 4,
         },
     };
@@ -131,7 +148,11 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     let registers: f32 = if evex { 32.0 } else { 16.0 };
     let peak = scan.peak().max(0.25);
     let double_lanes = reg_bytes / 8;
-    let unit = if wide { double_lanes } else { double_lanes * 2 };
+    let unit = match small {
+        0 if wide => double_lanes,
+        0 => double_lanes * 2,
+        small => reg_bytes / u32::from(small),
+    };
     let per_unit = peak * unit as f32 / double_lanes as f32;
     let free = registers - 1.0 - scan.uniform as f32;
     let streaming = !scan.has_loop && scan.ops <= 3 * scan.memory.max(1) + 8;
@@ -152,8 +173,9 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     if stages == Stages::WherePossible {
         unroll = 1;
     }
-    let unit = if narrow { double_lanes * 2 } else { double_lanes };
-    let wanted = (if wide { double_lanes } else { double_lanes * 2 } * unroll).min(at_most).max(unit);
+    let wanted = unit * unroll;
+    let unit = if narrow { double_lanes * 2 } else { unit };
+    let wanted = wanted.min(at_most).max(unit);
     // A strip that pins its lanes may still go through the body in pieces: lanes do not know of each other.
     let lanes = strip.lanes.unwrap_or(wanted);
     let full_lanes = wanted.min(lanes);
@@ -172,12 +194,14 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         }
         Stages::WherePossible | Stages::WhereGood => None,
     };
-    let single = alone && scan.ops > 120 || cut.is_some();
+    // Small lanes have no masked blocks: full ones, registers of the rest, and the scalar loop does what is left.
+    let only_full = small > 0 && !strip.repeatable;
+    let single = alone && scan.ops > 120 && !only_full || cut.is_some();
     let rest = strip.lanes.is_none()
         && !strip.repeatable
         && masked_lanes < lanes
         && !scan.has_loop
-        && scan.ops <= 40;
+        && (scan.ops <= 40 || only_full);
     Plan {
         single,
         cut,
@@ -190,6 +214,7 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         resident,
         narrow,
         wide,
+        small,
     }
 }
 

@@ -82,7 +82,11 @@ impl Lower<'_> {
             Rep::Pending(waiting) => waiting.is_operand(size_of(self.ty(value))),
             Rep::Number => true,
             Rep::Const(bits) => {
-                *bits != 0 && !self.plan.resident.contains(&(*bits, size_of(self.ty(value)).max(4)))
+                let size = match size_of(self.ty(value)) {
+                    0 => 4,
+                    size => size,
+                };
+                *bits != 0 && !self.plan.resident.contains(&(*bits, size))
             }
             Rep::None
             | Rep::Lanes(_)
@@ -245,7 +249,7 @@ impl Lower<'_> {
     /// The registers that carry a value through a parameter of a block.
     pub(super) fn carry(&mut self, value: Value) -> Vec<VReg> {
         match self.ty(value) {
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => self.parts(value).to_vec(),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => self.parts(value).to_vec(),
             Ty::Mask => self.mask_parts(value, self.mask_grain).to_vec(),
             Ty::Int => vec![self.int(value)],
             Ty::Test => vec![self.test_reg(value)],
@@ -255,7 +259,7 @@ impl Lower<'_> {
     /// Parameters of a block for a value of that type.
     pub(super) fn params(&mut self, block: BlockId, ty: Ty) -> Vec<VReg> {
         let (class, count) = match ty {
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => (VEC, self.count(size_of(ty))),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => (VEC, self.count(size_of(ty))),
             Ty::Mask => (self.mask_class(), self.count(self.mask_grain)),
             Ty::Int | Ty::Test => (RegClass::Int, 1),
         };
@@ -266,7 +270,7 @@ impl Lower<'_> {
     pub(super) fn bind(&mut self, value: Value, regs: &[VReg]) {
         self.depth_of[value] = self.depth;
         self.reps[value] = match self.ty(value) {
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => {
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => {
                 Rep::Lanes(regs[..self.count(size_of(self.ty(value)))].iter().copied().collect())
             }
             Ty::Mask => {

@@ -114,7 +114,7 @@ pub(crate) fn cut(strip: &Strip, shorter: u32) -> Option<Cut> {
                     // Computed again.
                     Ty::Int => allowed &= matches!(strip.body[def as usize - 1], Inst::Let { .. }),
                     Ty::Test => allowed = false,
-                    Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Mask => across += 1,
+                    Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Mask => across += 1,
                 }
             }
         }

@@ -6,7 +6,7 @@
 use cranelift_entity::{EntitySet, SecondaryMap};
 use rustc_hash::FxHashSet;
 
-use super::divide::{Way, way};
+use super::divide::{Quotient, Way, quotient, way};
 use super::facts::Fact;
 use crate::Strip;
 use crate::ir::{Binary, Convert, Elem, Inst, Op, Place, Region, Shift, Ty, Unary, Value};
@@ -190,7 +190,7 @@ impl<'a> Graph<'a> {
                     | Binary::Or
                     | Binary::Xor
                     | Binary::AndNot => true,
-                    Binary::Div => false,
+                    Binary::Div | Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned => false,
                 },
                 Op::Shift(op, a, count) => match op {
                     Shift::Shl => count < 32,
@@ -247,9 +247,14 @@ impl<'a> Graph<'a> {
                         | Binary::Xor
                         | Binary::AndNot => (Need::Low, Need::Low),
                         Binary::Shl => (Need::Low, Need::Number),
-                        Binary::Min | Binary::Max | Binary::Shr | Binary::Sar | Binary::Div => {
-                            (Need::Number, Need::Number)
-                        }
+                        Binary::Min
+                        | Binary::Max
+                        | Binary::Shr
+                        | Binary::Sar
+                        | Binary::Div
+                        | Binary::MulHigh
+                        | Binary::MinUnsigned
+                        | Binary::MaxUnsigned => (Need::Number, Need::Number),
                     };
                     f(a, left);
                     f(b, right);
@@ -275,31 +280,9 @@ impl<'a> Graph<'a> {
 
     /// A whole double that is a quotient or remainder of a small integer by a constant.
     fn division(&self, whole: Value) -> Option<Division> {
-        let (quotient, remainder_of) = match *self.op(whole)? {
-            Op::Unary(Unary::Floor, _) => (whole, None),
-            Op::Binary(Binary::Sub, x, product) => match *self.op(product)? {
-                Op::Binary(Binary::Mul, quotient, divisor) => (quotient, Some((x, divisor))),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        let &Op::Unary(Unary::Floor, ratio) = self.op(quotient)? else { return None };
-        let &Op::Binary(Binary::Div, real, by) = self.op(ratio)? else { return None };
-        if remainder_of.is_some_and(|known| known != (real, by)) {
-            return None;
-        }
-        let &Op::Convert(Convert::SmallToFloat | Convert::IntToFloat, x) = self.op(real)? else {
-            return None;
-        };
-        let &Op::Const(bits) = self.op(by)? else { return None };
-        let divisor = f64::from_bits(bits);
-        let is_whole = divisor.fract() == 0.0 && (1.0..=16_777_216.0).contains(&divisor);
-        if !is_whole || !self.is_wide(x) || self.strip.values[by] != Ty::F64 {
-            return None;
-        }
+        let Quotient { x, divisor, is_remainder } = quotient(self.strip, &|value| self.op(value), whole)?;
         let (lo, hi) = self.range(x)?;
-        let divisor = divisor as i64;
-        Some(Division { x, divisor, way: way(lo, hi, divisor)?, remainder: remainder_of.is_some() })
+        Some(Division { x, divisor, way: way(lo, hi, divisor)?, remainder: is_remainder })
     }
 
     /// Finds the readers of every value.

@@ -25,6 +25,74 @@ pub(super) enum Way {
     Single,
 }
 
+/// A division by a constant.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Quotient {
+    pub(super) x: Value,
+    pub(super) divisor: i64,
+    /// The remainder is wanted.
+    pub(super) is_remainder: bool,
+}
+
+/// A whole double that is the quotient or remainder of an `I64` by a constant.
+pub(super) fn quotient<'a>(
+    strip: &Strip,
+    op: &dyn Fn(Value) -> Option<&'a Op>,
+    whole: Value,
+) -> Option<Quotient> {
+    let (quotient, remainder_of) = match *op(whole)? {
+        Op::Unary(Unary::Floor, _) => (whole, None),
+        Op::Binary(Binary::Sub, x, product) => match *op(product)? {
+            Op::Binary(Binary::Mul, quotient, divisor) => (quotient, Some((x, divisor))),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let &Op::Unary(Unary::Floor, ratio) = op(quotient)? else { return None };
+    let &Op::Binary(Binary::Div, real, by) = op(ratio)? else { return None };
+    if remainder_of.is_some_and(|known| known != (real, by)) {
+        return None;
+    }
+    let &Op::Convert(Convert::SmallToFloat | Convert::IntToFloat, x) = op(real)? else {
+        return None;
+    };
+    let &Op::Const(bits) = op(by)? else { return None };
+    let divisor = f64::from_bits(bits);
+    let is_whole = divisor.fract() == 0.0 && (1.0..=16_777_216.0).contains(&divisor);
+    if !is_whole || strip.values[x] != Ty::I64 || strip.values[by] != Ty::F64 {
+        return None;
+    }
+    Some(Quotient { x, divisor: divisor as i64, is_remainder: remainder_of.is_some() })
+}
+
+/// `(((x + divisor * bias) * factor >> 16) >> shift) - bias` with lanes of 16 bits, whose products keep their high half.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct HalvesWay {
+    /// Times the divisor; makes the sum non-negative.
+    pub(super) bias: i64,
+    /// Just above `2^(16 + shift) / divisor`.
+    pub(super) factor: i64,
+    /// Right, after the product.
+    pub(super) shift: u8,
+}
+
+/// How to divide numbers from `lo` to `hi` in lanes of 16 bits, if there is a way.
+pub(super) fn way_of_halves(lo: i64, hi: i64, divisor: i64) -> Option<HalvesWay> {
+    if divisor < 2 || lo > hi || lo < -(1 << 16) || hi >= 1 << 16 || divisor >= 1 << 16 {
+        return None;
+    }
+    let bias = if lo < 0 { (-lo + divisor - 1) / divisor } else { 0 };
+    let most = hi.max(0) + bias * divisor;
+    // As in `way`: the error of the factor must stay below the distance to the next whole number.
+    (most < 1 << 16).then_some(())?;
+    (0..16u8).find_map(|shift| {
+        let power = 1i64 << (16 + shift);
+        let factor = (power + divisor - 1) / divisor;
+        let error = factor * divisor - power;
+        (factor < 1 << 16 && most * error < power).then_some(HalvesWay { bias, factor, shift })
+    })
+}
+
 /// How to divide numbers from `lo` to `hi`, if there is a way.
 pub(super) fn way(lo: i64, hi: i64, divisor: i64) -> Option<Way> {
     if divisor < 1 || lo > hi || lo < -(1 << 24) || hi > 1 << 24 || divisor > 1 << 24 {
@@ -141,6 +209,21 @@ mod tests {
             }
         }
         assert!(singles > 5, "singles are not tested");
+        for divisor in 2..2000 {
+            for (lo, hi) in [(0, 255), (0, 2295), (-128, 127), (-20_000, 20_000), (0, 65535), (-40_000, -100)]
+            {
+                let Some(HalvesWay { bias, factor, shift }) = way_of_halves(lo, hi, divisor) else {
+                    continue;
+                };
+                for x in (lo..=hi).step_by(if divisor < 20 { 1 } else { 7 }).chain([hi]) {
+                    let y = u16::try_from(x + bias * divisor).unwrap();
+                    let found = (i64::from(y) * factor >> 16 >> shift) - bias;
+                    assert_eq!(found, x.div_euclid(divisor), "{x} // {divisor} of {lo}..{hi}");
+                }
+            }
+        }
+        assert_eq!(way_of_halves(0, 2295, 9), Some(HalvesWay { bias: 0, factor: 7282, shift: 0 }));
+        assert_eq!(way_of_halves(0, 65536, 9), None);
         assert_eq!(way(0, 2295, 9), Some(Way::Multiply { bias: 0, factor: 1821, shift: 14 }));
         assert_eq!(way(0, 1 << 24, 9), None);
         assert_eq!(way(0, 9, 0), None);

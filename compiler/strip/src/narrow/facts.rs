@@ -64,6 +64,8 @@ fn whole_type(ty: Ty) -> Fact {
     match ty {
         Ty::Int | Ty::I64 => Fact::Ints(i64::MIN, i64::MAX),
         Ty::I32 => Fact::Ints(i64::from(i32::MIN), i64::from(i32::MAX)),
+        Ty::I16 => Fact::Ints(i64::from(i16::MIN), i64::from(i16::MAX)),
+        Ty::I8 => Fact::Ints(i64::from(i8::MIN), i64::from(i8::MAX)),
         Ty::Test | Ty::Mask => Fact::Ints(0, 1),
         Ty::F64 | Ty::F32 => Fact::Any,
     }
@@ -228,6 +230,8 @@ impl Run<'_> {
             Op::Any(mask) => Fact::Ints(0, self.ints(mask).1),
             Op::Const(bits) => match ty {
                 Ty::I32 => Fact::Ints(i64::from(bits as i32), i64::from(bits as i32)),
+                Ty::I16 => Fact::Ints(i64::from(bits as i16), i64::from(bits as i16)),
+                Ty::I8 => Fact::Ints(i64::from(bits as i8), i64::from(bits as i8)),
                 Ty::F64 => real(f64::from_bits(bits), f64::from_bits(bits), true),
                 Ty::F32 => Fact::Any,
                 Ty::Int | Ty::Test | Ty::I64 | Ty::Mask => Fact::Ints(bits as i64, bits as i64),
@@ -236,7 +240,7 @@ impl Run<'_> {
             // More lanes than any tier has.
             Op::LaneNumber => Fact::Ints(0, 0xffff),
             Op::Load { elem, .. } => match ty {
-                Ty::I64 | Ty::I32 | Ty::Mask => element(elem),
+                Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Mask => element(elem),
                 Ty::F64 | Ty::F32 | Ty::Int | Ty::Test => return whole,
             },
             Op::Lookup { table, .. } => {
@@ -247,6 +251,10 @@ impl Run<'_> {
                 }
             }
             Op::Unary(op, a) => unary(op, self.get(a), ty),
+            Op::Binary(Binary::MulHigh, a, b) => {
+                let ((a, b), (c, d)) = (unsigned(self.ints(a)), unsigned(self.ints(b)));
+                Fact::Ints((a * c) >> 16, (b * d) >> 16)
+            }
             Op::Binary(op, a, b) => match (self.get(a), self.get(b)) {
                 (Fact::Ints(a, b), Fact::Ints(c, d)) => binary(op, (a, b), (c, d)),
                 (Fact::Reals(a, b, w), Fact::Reals(c, d, x)) if ty == Ty::F64 => {
@@ -258,6 +266,10 @@ impl Run<'_> {
                 let count = (i64::from(count), i64::from(count));
                 match op {
                     Shift::Shl => binary(Binary::Shl, self.ints(a), count),
+                    Shift::Shr if ty.small_bytes() == 2 => {
+                        let (lo, hi) = unsigned(self.ints(a));
+                        binary(Binary::Shr, (lo, hi), count)
+                    }
                     Shift::Shr => binary(Binary::Shr, self.ints(a), count),
                     Shift::Sar => binary(Binary::Sar, self.ints(a), count),
                 }
@@ -333,6 +345,15 @@ impl Run<'_> {
     }
 }
 
+/// What a 16-bit lane of a range can be without a sign.
+fn unsigned((lo, hi): (i64, i64)) -> (i64, i64) {
+    match (lo >= 0, hi < 0) {
+        (true, _) => (lo.min(0xffff), hi.min(0xffff)),
+        (false, true) => ((lo + 0x1_0000).max(0), (hi + 0x1_0000).max(0)),
+        (false, false) => (0, 0xffff),
+    }
+}
+
 /// The limit of the small conversions.
 const SMALL: i64 = 1 << 51;
 
@@ -403,7 +424,15 @@ fn binary(op: Binary, a: (i64, i64), b: (i64, i64)) -> Fact {
             Fact::Ints((a.0 >> b.0).min(a.0 >> b.1), (a.1 >> b.0).max(a.1 >> b.1))
         }
         Binary::Shr if a.0 >= 0 && b.0 >= 0 && b.1 <= 63 => Fact::Ints(a.0 >> b.1, a.1 >> b.0),
-        Binary::Shl | Binary::Sar | Binary::Shr | Binary::Div => FULL,
+        Binary::MinUnsigned if a.0 >= 0 && b.0 >= 0 => Fact::Ints(a.0.min(b.0), a.1.min(b.1)),
+        Binary::MaxUnsigned if a.0 >= 0 && b.0 >= 0 => Fact::Ints(a.0.max(b.0), a.1.max(b.1)),
+        Binary::Shl
+        | Binary::Sar
+        | Binary::Shr
+        | Binary::Div
+        | Binary::MulHigh
+        | Binary::MinUnsigned
+        | Binary::MaxUnsigned => FULL,
     }
 }
 
@@ -488,6 +517,9 @@ fn real_binary(op: Binary, a: (f64, f64), b: (f64, f64), whole: bool) -> Fact {
         | Binary::AndNot
         | Binary::Shl
         | Binary::Shr
-        | Binary::Sar => Fact::Any,
+        | Binary::Sar
+        | Binary::MulHigh
+        | Binary::MinUnsigned
+        | Binary::MaxUnsigned => Fact::Any,
     }
 }

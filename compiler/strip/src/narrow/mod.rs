@@ -12,25 +12,49 @@
 //! ```
 //!
 //! In and out: verified strips that do the same, bit for bit. Phases: ranges of all values (`facts`), small loops as straight code
-//! (`unroll`), what ranges make superfluous (`simplify`), the choice (`choose`), the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
+//! (`unroll`), what ranges make superfluous (`simplify`), lanes of 16 or 8 bits for the whole strip (`small`), else the choice of 32-bit ones
+//! (`choose`) and the rewriting (here). Never changes what goes from block to block, nor the number of lanes.
 
 mod choose;
 mod divide;
 mod facts;
 mod simplify;
+mod small;
 #[cfg(test)]
 mod tests;
 mod unroll;
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntitySet, SecondaryMap};
 
 use crate::Strip;
 use crate::ir::{Binary, Convert, Inst, Op, Region, Shift, Ty, Value};
 use choose::{Chosen, Division};
+use facts::Fact;
 
-/// Narrows.
+/// Narrows, to lanes of 32 bits at least.
 #[must_use]
 pub fn narrow(strip: &Strip) -> Strip {
+    with_facts(strip, |_, _| None)
+}
+
+/// Narrows, to lanes of 16 or 8 bits if all lanes can be such.
+#[must_use]
+pub fn narrow_most(strip: &Strip) -> Strip {
+    with_facts(strip, small::small)
+}
+
+/// The values of a strip of 16-bit lanes that are bytes: from 0 to 255.
+pub(crate) fn bytes(strip: &Strip) -> EntitySet<Value> {
+    let mut all = EntitySet::new();
+    if let Some((facts, _)) = facts::facts(strip) {
+        all.extend(strip.values.keys().filter(|&v| matches!(facts[v], Some(Fact::Ints(0.., ..=255)))));
+    }
+    all
+}
+
+type Facts = SecondaryMap<Value, Option<Fact>>;
+
+fn with_facts(strip: &Strip, smaller: impl FnOnce(&Strip, &Facts) -> Option<Strip>) -> Strip {
     let mut simple = strip.clone();
     let has_loop = strip.body.iter().any(|inst| matches!(inst, Inst::Loop(_)));
     if !has_loop && !strip.values.values().any(|&ty| ty == Ty::I64) {
@@ -45,6 +69,9 @@ pub fn narrow(strip: &Strip) -> Strip {
     }
     simplify::simplify(&mut simple, &facts);
     simplify::drop_dead(&mut simple);
+    if let Some(small) = smaller(&simple, &facts) {
+        return small;
+    }
     let chosen = choose::choose(&simple, &facts);
     let mut rewrite = Rewrite {
         strip: Strip { setup: Region::new(), body: Region::new(), ..simple.clone() },

@@ -183,3 +183,106 @@ fn what_is_read_in_64_bits_stays() {
     );
     assert_eq!(found[0], "v4: i64 = load i32 [v1]");
 }
+
+/// The body with lanes of 8 or 16 bits.
+fn small_body(text: &str) -> Vec<String> {
+    let narrowed = super::narrow_most(&well_formed(text));
+    let after = print_strip(&narrowed);
+    assert_eq!(verify(&narrowed), Ok(()), "{after}");
+    let lines = after.lines().map(str::trim).skip_while(|&line| line != "body {").skip(1);
+    lines.take_while(|&line| line != "}").map(str::to_owned).collect()
+}
+
+/// `out[i] = (x[i] OP y[i]) ...` over bytes, with the constants 8, 255, 9.0 and -5000.
+fn of_bytes(lines: &str, result: &str) -> String {
+    format!(
+        r#"strip "bytes" words 4 repeatable {{
+  setup {{
+    v0: int = word 0
+    v1: int = word 1
+    v2: int = word 2
+    v3: i64 = 255
+    v4: f64 = 9.0
+    v5: i64 = -5000
+    v6: int = word 3
+    v7: i64 = broadcast(v6)
+  }}
+  body {{
+    v10: int = first
+    v11: int = v0 + v10
+    v12: i64 = load u8 [v11]
+    v13: int = v1 + v10
+    v14: i64 = load u8 [v13]
+{lines}
+    v60: int = v2 + v10
+    store u8 [v60] = {result}
+  }}
+}}
+"#
+    )
+}
+
+#[test]
+fn means_of_bytes_are_high_halves_of_products() {
+    let text = of_bytes(
+        "v20: i64 = v12 + v14\nv21: f64 = small_to_float(v20)\nv22: f64 = v21 / v4\nv23: f64 = floor(v22)\nv24: i64 = whole_to_int(v23)",
+        "v24",
+    );
+    let found = small_body(&text);
+    assert_eq!(
+        found[1..5],
+        [
+            "v11: int = v0 + v10",
+            "v12: i16 = load u8 [v11]",
+            "v13: int = v1 + v10",
+            "v14: i16 = load u8 [v13]"
+        ]
+    );
+    assert!(found.iter().any(|line| line.starts_with("v24: i16 = mul_high(v20, ")), "{found:#?}");
+    // Negative numbers are moved up before and down after.
+    let text = of_bytes(
+        "v20: i64 = v12 + v5\nv21: f64 = small_to_float(v20)\nv22: f64 = v21 / v4\nv23: f64 = floor(v22)\nv24: i64 = whole_to_int(v23)",
+        "v24",
+    );
+    let found = small_body(&text);
+    assert!(found.iter().any(|line| line.contains("v24: i16 = v") && line.contains(" - v")), "{found:#?}");
+}
+
+#[test]
+fn bytes_stay_bytes_where_eight_bits_do() {
+    let found =
+        small_body(&of_bytes("v20: i64 = v12 & v14\nv21: i64 = v20 ^ v3\nv22: i64 = max(v21, v12)", "v22"));
+    assert!(found.contains(&"v22: i8 = max_unsigned(v21, v12)".to_owned()), "{found:#?}");
+    // Sums of which only the low bits are stored do, too.
+    let found = small_body(&of_bytes("v20: i64 = v12 + v14\nv21: i64 = v20 & v3", "v21"));
+    assert!(found.contains(&"v20: i8 = v12 + v14".to_owned()), "{found:#?}");
+    // As a number the sum takes nine bits.
+    let found = small_body(&of_bytes("v20: i64 = v12 + v14\nv21: i64 = min(v20, v3)", "v21"));
+    assert!(found.contains(&"v21: i16 = min(v20, v3)".to_owned()), "{found:#?}");
+    let found = small_body(&of_bytes("v20: mask = v12 > v14\nv21: i64 = select(v20, v12, v14)", "v21"));
+    assert!(found.iter().any(|line| line.ends_with("^ v61") || line.contains(": i8 = v12 ^ ")), "{found:#?}");
+}
+
+#[test]
+fn limits_from_outside_are_brought_near() {
+    let found = small_body(&of_bytes("v20: mask = v12 > v7\nv21: i64 = select(v20, v12, v14)", "v21"));
+    assert!(found.iter().any(|line| line.starts_with("v20: mask = v12 > ")), "{found:#?}");
+    assert!(found.contains(&"v21: i16 = select(v20, v12, v14)".to_owned()), "{found:#?}");
+    // Their sum with something may be anything.
+    let found = small_body(&of_bytes("v20: i64 = v12 + v7\nv21: i64 = min(v20, v3)", "v21"));
+    assert!(found.contains(&"v21: i64 = min(v20, v3)".to_owned()), "{found:#?}");
+}
+
+#[test]
+fn numbers_that_just_fit_and_just_do_not() {
+    // 255 * 255 = 65025 fits without a sign.
+    let products =
+        |more: &str| of_bytes(&format!("v20: i64 = v12 * v14\n{more}\nv29: i64 = v28 >> 8"), "v29");
+    let found = small_body(&products("v28: i64 = v20 + v12"));
+    assert!(found.contains(&"v29: i16 = v28 >>> 8".to_owned()), "{found:#?}");
+    let found = small_body(&products("v21: i64 = v20 + v12\nv22: i64 = v21 + v12\nv28: i64 = v22 + v14"));
+    assert!(found.contains(&"v29: i32 = v28 >> 8".to_owned()), "{found:#?}");
+    // With a sign it does not.
+    let found = small_body(&products("v28: i64 = v20 + v5"));
+    assert!(found.contains(&"v29: i32 = v28 >> 8".to_owned()), "{found:#?}");
+}

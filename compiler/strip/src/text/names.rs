@@ -9,6 +9,8 @@ pub(super) const TYPES: &[(Ty, &str)] = &[
     (Ty::F32, "f32"),
     (Ty::I64, "i64"),
     (Ty::I32, "i32"),
+    (Ty::I16, "i16"),
+    (Ty::I8, "i8"),
     (Ty::Mask, "mask"),
 ];
 
@@ -55,6 +57,9 @@ pub(super) const BINARIES: &[(Binary, &str)] = &[
     (Binary::Shl, "<<"),
     (Binary::Shr, ">>>"),
     (Binary::Sar, ">>"),
+    (Binary::MulHigh, "mul_high"),
+    (Binary::MinUnsigned, "min_unsigned"),
+    (Binary::MaxUnsigned, "max_unsigned"),
 ];
 
 pub(super) const SHIFTS: &[(Shift, &str)] = &[(Shift::Shl, "<<"), (Shift::Shr, ">>>"), (Shift::Sar, ">>")];

@@ -450,6 +450,16 @@ impl<'a> Parser<'a> {
                 .ok()
                 .map(|value| Op::Const(u64::from(value as u32)))
                 .or(raw.map(Op::Const)),
+            Ty::I16 => signed
+                .parse::<i16>()
+                .ok()
+                .map(|value| Op::Const(u64::from(value as u16)))
+                .or(raw.map(Op::Const)),
+            Ty::I8 => signed
+                .parse::<i8>()
+                .ok()
+                .map(|value| Op::Const(u64::from(value as u8)))
+                .or(raw.map(Op::Const)),
             Ty::F64 => raw.or(signed.parse::<f64>().ok().map(f64::to_bits)).map(Op::Const),
             Ty::F32 => {
                 raw.or(signed.parse::<f32>().ok().map(|value| u64::from(value.to_bits()))).map(Op::Const)
@@ -511,7 +521,7 @@ impl<'a> Parser<'a> {
             Ty::Int => named(INT_OPS, punct).map(|op| Op::IntBinary(op, a, b)),
             Ty::Test => named(COMPARES, punct).map(|op| Op::IntCompare(op, a, b)),
             Ty::Mask if let Some(op) = named(COMPARES, punct) => Some(Op::Compare(op, a, b)),
-            Ty::Mask | Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => {
+            Ty::Mask | Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => {
                 named(BINARIES, punct).map(|op| Op::Binary(op, a, b))
             }
         };

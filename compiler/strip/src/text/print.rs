@@ -205,12 +205,16 @@ fn const_text(bits: u64, ty: Ty) -> String {
         Ty::Mask if bits <= 1 => (bits == 1).to_string(),
         Ty::I64 => (bits as i64).to_string(),
         Ty::I32 if bits <= u64::from(u32::MAX) => (bits as u32 as i32).to_string(),
+        Ty::I16 if bits <= u64::from(u16::MAX) => (bits as u16 as i16).to_string(),
+        Ty::I8 if bits <= u64::from(u8::MAX) => (bits as u8 as i8).to_string(),
         Ty::F64 if !f64::from_bits(bits).is_nan() => format!("{:?}", f64::from_bits(bits)),
         Ty::F32 if bits <= u64::from(u32::MAX) && !f32::from_bits(bits as u32).is_nan() => {
             format!("{:?}", f32::from_bits(bits as u32))
         }
         Ty::F64 if bits == f64::NAN.to_bits() => "nan".to_owned(),
         Ty::F32 if bits == u64::from(f32::NAN.to_bits()) => "nan".to_owned(),
-        Ty::Int | Ty::Test | Ty::Mask | Ty::I32 | Ty::F64 | Ty::F32 => format!("{bits:#x}"),
+        Ty::Int | Ty::Test | Ty::Mask | Ty::I32 | Ty::I16 | Ty::I8 | Ty::F64 | Ty::F32 => {
+            format!("{bits:#x}")
+        }
     }
 }

@@ -118,3 +118,27 @@ fn s4_setup() {
         "S4 a store in the setup\nS3 the fault of v11 comes after a store"
     );
 }
+
+#[test]
+fn s5_small_lanes() {
+    let text = |carried: &str, line: &str| {
+        let text = format!(
+            "strip \"small\" words 3 {{\n setup {{\n v0: int = word 0\n v1: i16 = 7\n }}\n{carried} body {{\n v3: i16 = load u8 [v0]\n{line}\n store u8 [v0] = v3\n }}\n}}\n"
+        );
+        let strip = parse_strip(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let found = verify(&strip).map_or_else(|found| found, |()| vec![]);
+        found.iter().map(|v| format!("{} {}", v.rule, v.text)).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(text("", " v4: i16 = v3 * v1"), "");
+    assert_eq!(text("", " v4: f64 = 1.0"), "S5 v4 is F64, with lanes of 2 bytes");
+    assert_eq!(
+        text("", " v4: i16 = load i16 [v0 step 0]").split(',').next(),
+        Some("S5 an access to Line { address: v0")
+    );
+    assert_eq!(
+        text(" carried {\n v2: i16 = v1 next v3 max word 1\n }\n", ""),
+        "S5 carried values or pinned lanes, with lanes of 2 bytes"
+    );
+    assert_eq!(text("", " v4: i16 = v3 << v1"), "S2 v4 = Binary(Shl, v3, v1): it can't be I16");
+    assert_eq!(text("", " v4: i16 = v3 << 16"), "S2 v4 = Shift(Shl, v3, 16): it can't be I16");
+}

@@ -7,6 +7,11 @@ pub(super) fn is_float(ty: Ty) -> bool {
 }
 
 pub(super) fn is_integer(ty: Ty) -> bool {
+    matches!(ty, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8)
+}
+
+/// Integers that convert to floats and back.
+fn is_large(ty: Ty) -> bool {
     matches!(ty, Ty::I64 | Ty::I32)
 }
 
@@ -17,7 +22,7 @@ pub(super) fn is_number(ty: Ty) -> bool {
 fn is_lanes(ty: Ty) -> bool {
     match ty {
         Ty::Int | Ty::Test => false,
-        Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Mask => true,
+        Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Mask => true,
     }
 }
 
@@ -25,7 +30,9 @@ fn is_lanes(ty: Ty) -> bool {
 pub(super) fn elem_suits(elem: Elem, ty: Ty) -> bool {
     match elem {
         Elem::Bool => ty == Ty::Mask,
-        Elem::I8 | Elem::U8 | Elem::I16 | Elem::U16 | Elem::I32 | Elem::U32 => is_integer(ty),
+        Elem::I8 | Elem::U8 => is_integer(ty),
+        Elem::I16 | Elem::U16 => is_integer(ty) && ty != Ty::I8,
+        Elem::I32 | Elem::U32 => is_large(ty),
         Elem::I64 | Elem::U64 => ty == Ty::I64,
         Elem::F32 => ty == Ty::F32,
         Elem::F64 => ty == Ty::F64,
@@ -80,14 +87,16 @@ pub(super) fn check(strip: &Strip, value: Value, op: &Op) -> Result<(), String> 
                 Ty::Int | Ty::Test => false,
                 Ty::F64 | Ty::I64 => true,
                 Ty::F32 | Ty::I32 => bits <= u64::from(u32::MAX),
+                Ty::I16 => bits <= u64::from(u16::MAX),
+                Ty::I8 => bits <= u64::from(u8::MAX),
                 Ty::Mask => bits <= 1,
             };
             result(fits)
         }
         Op::WordLanes(word) => word_exists(strip, word).and(result(is_number(ty))),
-        Op::Broadcast(a) => is(strip, a, Ty::Int).and(result(ty == Ty::I64)),
+        Op::Broadcast(a) => is(strip, a, Ty::Int).and(result(ty == Ty::I64 || ty.small_bytes() > 0)),
         Op::TestLanes(a) => is(strip, a, Ty::Test).and(result(ty == Ty::Mask)),
-        Op::LaneNumber => result(is_integer(ty)),
+        Op::LaneNumber => result(is_large(ty)),
         Op::Active => result(ty == Ty::Mask),
         Op::Load { elem, ref place, mask } => {
             let mask_holds = mask.map_or(Ok(()), |mask| is(strip, mask, Ty::Mask));
@@ -107,15 +116,23 @@ pub(super) fn check(strip: &Strip, value: Value, op: &Op) -> Result<(), String> 
         }
         Op::Binary(op, a, b) => {
             let suits = match op {
-                Binary::Add | Binary::Sub | Binary::Mul | Binary::Min | Binary::Max => is_number(ty),
+                Binary::Add | Binary::Sub | Binary::Min | Binary::Max => is_number(ty),
+                Binary::Mul => is_number(ty) && ty != Ty::I8,
                 Binary::Div => is_float(ty),
                 Binary::And | Binary::Or | Binary::Xor | Binary::AndNot => is_integer(ty) || ty == Ty::Mask,
-                Binary::Shl | Binary::Shr | Binary::Sar => is_integer(ty),
+                Binary::Shl | Binary::Shr | Binary::Sar => is_large(ty),
+                Binary::MulHigh => ty == Ty::I16,
+                Binary::MinUnsigned | Binary::MaxUnsigned => ty.small_bytes() > 0,
             };
             is(strip, a, ty).and(is(strip, b, ty)).and(result(suits))
         }
         Op::Shift(_, a, count) => {
-            let width = if ty == Ty::I64 { 64 } else { 32 };
+            let width = match ty {
+                Ty::I64 => 64,
+                Ty::I16 => 16,
+                Ty::I8 => 8,
+                _ => 32,
+            };
             is(strip, a, ty).and(result(is_integer(ty) && count < width))
         }
         Op::Fma(_, a, b, c) => {
@@ -150,7 +167,7 @@ fn converts(convert: Convert, from: Ty, to: Ty) -> bool {
     match convert {
         Convert::Widen => (from, to) == (Ty::F32, Ty::F64),
         Convert::Narrow => (from, to) == (Ty::F64, Ty::F32),
-        Convert::IntToFloat => is_integer(from) && is_float(to),
+        Convert::IntToFloat => is_large(from) && is_float(to),
         Convert::SmallToFloat => (from, to) == (Ty::I64, Ty::F64),
         Convert::FloatToInt => is_float(from) && to == Ty::I64,
         Convert::WholeToInt => (from, to) == (Ty::F64, Ty::I64),

@@ -7,6 +7,7 @@
 mod carried;
 mod memory;
 mod ops;
+pub mod small;
 
 use super::rng::Rng;
 use kjit_strip::build::Builder;
@@ -339,6 +340,10 @@ impl Generator<'_> {
                 let bits = bits(self.rng, if ty == Ty::F64 { Elem::F64 } else { Elem::I64 });
                 self.b.bits(ty, bits)
             }
+            Ty::I16 | Ty::I8 => {
+                let bits = bits(self.rng, Elem::U8);
+                self.b.bits(ty, bits & 0xff)
+            }
             Ty::F32 | Ty::I32 => {
                 let bits = bits(self.rng, if ty == Ty::F32 { Elem::F32 } else { Elem::U32 });
                 self.b.bits(ty, bits & 0xffff_ffff)
@@ -509,7 +514,7 @@ pub fn copies(elem: Elem, ty: Ty) -> Case {
     let value = b.load(ty, elem, place);
     let value = match ty {
         Ty::Mask => b.not(value),
-        Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Int | Ty::Test => b.add(value, value),
+        Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test => b.add(value, value),
     };
     let place = b.element_of_block(elem, to);
     b.store(elem, place, value);

@@ -147,7 +147,7 @@ fn edit_at(
                 Ty::Test => return false,
                 Ty::F64 => Op::Const(one * 1.0_f64.to_bits()),
                 Ty::F32 => Op::Const(one * u64::from(1.0_f32.to_bits())),
-                Ty::I64 | Ty::I32 | Ty::Mask => Op::Const(one),
+                Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Mask => Op::Const(one),
             };
             if *op == new || matches!(op, Op::Const(_) | Op::Int(_) | Op::Word(_)) {
                 return false;

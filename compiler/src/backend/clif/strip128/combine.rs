@@ -68,7 +68,9 @@ impl Lower<'_> {
     fn scalar_compare(&mut self, op: Compare, ty: Ty, a: Value, b: Value) -> Value {
         match ty {
             Ty::F64 | Ty::F32 => self.b.ins().fcmp(float_condition(op), a, b),
-            Ty::I64 | Ty::I32 | Ty::Int | Ty::Test | Ty::Mask => self.b.ins().icmp(int_condition(op), a, b),
+            Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test | Ty::Mask => {
+                self.b.ins().icmp(int_condition(op), a, b)
+            }
         }
     }
 
@@ -104,7 +106,7 @@ impl Lower<'_> {
         let lane = match ty {
             Ty::F32 => self.b.ins().bitcast(clif::I32, little(), lane),
             Ty::Mask => self.b.ins().band_imm_u(lane, 1),
-            Ty::F64 | Ty::I64 | Ty::I32 | Ty::Int | Ty::Test => lane,
+            Ty::F64 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test => lane,
         };
         let lane = if self.b.func.dfg.value_type(lane) == clif::I32 {
             self.b.ins().uextend(clif::I64, lane)

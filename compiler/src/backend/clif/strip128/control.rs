@@ -55,7 +55,7 @@ impl Lower<'_> {
         match self.ty(value) {
             Ty::Int | Ty::Test => Parts::from_slice(&[self.one(value)]),
             Ty::Mask => self.mask(value, self.grain),
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => self.parts(value),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => self.parts(value),
         }
     }
 
@@ -66,13 +66,13 @@ impl Lower<'_> {
             Ty::Int => (clif::I64, 1),
             Ty::Test => (clif::I8, 1),
             Ty::Mask => (int_vector(self.grain), self.count(self.grain)),
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => (vector(ty), self.count(size_of(ty))),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => (vector(ty), self.count(size_of(ty))),
         };
         let parts: Parts = (0..count).map(|_| self.b.append_block_param(block, of)).collect();
         self.reps[value] = Some(match ty {
             Ty::Int | Ty::Test => Rep::One(parts[0]),
             Ty::Mask => Rep::Mask(self.grain, parts),
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 => Rep::Lanes(parts),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => Rep::Lanes(parts),
         });
     }
 

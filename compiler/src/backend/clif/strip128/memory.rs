@@ -23,7 +23,7 @@ fn stored_type(elem: Elem) -> (Type, bool) {
 impl Lower<'_> {
     /// A whole vector, from anywhere. As bytes first: Cranelift folds a load into a comparison of floats although SSE wants that operand
     /// aligned, whatever the flags of the load say; it does not look through the cast.
-    fn unaligned(&mut self, ty: Ty, address: Value, disp: i32) -> Value {
+    pub(super) fn unaligned(&mut self, ty: Ty, address: Value, disp: i32) -> Value {
         let bytes = self.b.ins().load(clif::I8X16, anywhere(), address, disp);
         self.b.ins().bitcast(vector(ty), little(), bytes)
     }
@@ -121,6 +121,9 @@ impl Lower<'_> {
             let parts = (0..count).map(|part| self.unaligned(ty, address, disp + 16 * part));
             return Rep::Lanes(parts.collect());
         }
+        if self.grain <= 2 {
+            return self.load_small(ty, elem, place);
+        }
         let addresses = self.addresses(elem, place, mask, self.zeros);
         if ty == Ty::Mask {
             let grain = self.grain;
@@ -148,13 +151,16 @@ impl Lower<'_> {
             }
             return;
         }
+        if self.grain <= 2 {
+            return self.store_small(place, value);
+        }
         let (scalars, is_mask) = match ty {
             Ty::Mask => {
                 let grain = self.grain_of(value);
                 let parts = self.mask(value, grain);
                 (self.scalars(&parts, grain), true)
             }
-            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::Int | Ty::Test => {
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test => {
                 let parts = self.parts(value);
                 (self.scalars(&parts, size_of(ty)), false)
             }

@@ -15,6 +15,7 @@ mod combine;
 mod control;
 mod memory;
 mod ops;
+mod small;
 
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
@@ -69,7 +70,12 @@ pub(super) fn lanes(strip: &Strip, abilities: &Abilities, features: &[String]) -
             }
         });
     }
-    let usual = if count <= 40 { 8 } else { 4 };
+    let usual = match strip.small_bytes() {
+        // A vector of bytes.
+        1 | 2 => 16,
+        _ if count <= 40 => 8,
+        _ => 4,
+    };
     let lanes = strip.lanes.unwrap_or(usual);
     (!is_refused && lanes <= 64).then_some(lanes)
 }
@@ -112,7 +118,11 @@ fn lower(
     let mut lower = Lower {
         strip,
         lanes,
-        grain: if has_wide { 8 } else { 4 },
+        grain: match strip.small_bytes() {
+            0 if has_wide => 8,
+            0 => 4,
+            small => small,
+        },
         frame,
         first: frame,
         exit: entry,
@@ -167,13 +177,20 @@ fn size_of(ty: Ty) -> u8 {
     match ty {
         Ty::F64 | Ty::I64 | Ty::Int => 8,
         Ty::F32 | Ty::I32 => 4,
+        Ty::I16 => 2,
+        Ty::I8 => 1,
         Ty::Mask | Ty::Test => 0,
     }
 }
 
 /// Integers of that many bytes.
 fn int_vector(size: u8) -> Type {
-    if size == 8 { clif::I64X2 } else { clif::I32X4 }
+    match size {
+        8 => clif::I64X2,
+        2 => clif::I16X8,
+        1 => clif::I8X16,
+        _ => clif::I32X4,
+    }
 }
 
 fn vector(ty: Ty) -> Type {
@@ -181,6 +198,8 @@ fn vector(ty: Ty) -> Type {
         Ty::F64 => clif::F64X2,
         Ty::F32 => clif::F32X4,
         Ty::I32 => clif::I32X4,
+        Ty::I16 => clif::I16X8,
+        Ty::I8 => clif::I8X16,
         Ty::I64 | Ty::Mask | Ty::Int | Ty::Test => clif::I64X2,
     }
 }

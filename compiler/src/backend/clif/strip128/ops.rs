@@ -63,8 +63,12 @@ impl Lower<'_> {
                 self.same_parts(ty, part)
             }
             Op::Broadcast(a) => {
-                let a = self.one(a);
-                let part = self.b.ins().splat(clif::I64X2, a);
+                let mut a = self.one(a);
+                let of = vector(ty);
+                if of != clif::I64X2 {
+                    a = self.b.ins().ireduce(of.lane_type(), a);
+                }
+                let part = self.b.ins().splat(of, a);
                 self.same_parts(ty, part)
             }
             Op::TestLanes(a) => {
@@ -214,7 +218,10 @@ impl Lower<'_> {
             | Binary::Max
             | Binary::Shl
             | Binary::Shr
-            | Binary::Sar => self.fail("no logic"),
+            | Binary::Sar
+            | Binary::MulHigh
+            | Binary::MinUnsigned
+            | Binary::MaxUnsigned => self.fail("no logic"),
         }
     }
 
@@ -270,6 +277,9 @@ impl Lower<'_> {
             }
             Binary::And | Binary::Or | Binary::Xor | Binary::AndNot => self.logic(op, a, b),
             Binary::Shl | Binary::Shr | Binary::Sar => self.fail("a shift by lane"),
+            Binary::MulHigh => self.mul_high(a, b),
+            Binary::MinUnsigned => self.b.ins().umin(a, b),
+            Binary::MaxUnsigned => self.b.ins().umax(a, b),
         }
     }
 

@@ -13,7 +13,7 @@ impl Generator<'_> {
             self.outputs.push((word, ty));
             let combine = match ty {
                 Ty::Mask => self.rng.pick(&[Combine::And, Combine::Or, Combine::Xor]),
-                Ty::I64 | Ty::I32 => self.rng.pick(&[
+                Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => self.rng.pick(&[
                     Combine::Add,
                     Combine::Mul,
                     Combine::Min,

@@ -18,6 +18,8 @@ impl Generator<'_> {
             Ty::Mask => Elem::Bool,
             Ty::I32 => self.rng.pick(&INT_ELEMS[..6]),
             Ty::I64 if self.small => self.rng.pick(&INT_ELEMS[..6]),
+            Ty::I16 => self.rng.pick(&INT_ELEMS[..4]),
+            Ty::I8 => self.rng.pick(&INT_ELEMS[..2]),
             Ty::I64 | Ty::Int | Ty::Test => self.rng.pick(&INT_ELEMS),
         }
     }

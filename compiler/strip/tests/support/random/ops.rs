@@ -54,7 +54,7 @@ impl Generator<'_> {
     pub(super) fn op(&mut self, ty: Ty) -> Value {
         match ty {
             Ty::F64 | Ty::F32 => self.float_op(ty),
-            Ty::I64 | Ty::I32 => self.int_op(ty),
+            Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => self.int_op(ty),
             Ty::Mask => self.mask_op(),
             Ty::Int => {
                 if self.rng.one_in(4) {
