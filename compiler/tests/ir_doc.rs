@@ -73,15 +73,24 @@ fn run(program: &Program, call: &str) -> (Outcome, Vec<String>) {
             Param::Scalar(local) => Value::Scalar(number(arg, func.locals[local].dtype)),
             Param::Array(array) => {
                 let ty = func.arrays[array].ty;
-                let items = split(arg.strip_prefix('[').unwrap().strip_suffix(']').unwrap());
+                let list = |text: &str| {
+                    text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap().to_owned()
+                };
+                let rows = list(arg);
+                let mut shape = vec![split(&rows).len() as i64];
+                let items = match ty.rank {
+                    1 => rows,
+                    _ => split(&rows).into_iter().map(list).collect::<Vec<_>>().join(", "),
+                };
+                let items = split(&items);
                 buffers.push(items.iter().flat_map(|item| number(item, ty.dtype).to_le_bytes()).collect());
                 let buffer = BufferId(buffers.len() as u32 - 1);
-                Value::Array(ArrayArg {
-                    buffer,
-                    offset: 0,
-                    shape: vec![items.len() as i64],
-                    strides: vec![8],
-                })
+                let mut strides = vec![8];
+                if ty.rank == 2 {
+                    shape.push(items.len() as i64 / shape[0]);
+                    strides.insert(0, 8 * shape[1]);
+                }
+                Value::Array(ArrayArg { buffer, offset: 0, shape, strides })
             }
         });
     }

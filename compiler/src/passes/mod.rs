@@ -17,6 +17,7 @@ pub mod draws;
 pub mod eager;
 pub mod guard;
 pub mod inline;
+pub mod jam;
 pub mod licm;
 mod linear;
 mod numbering;
@@ -88,6 +89,7 @@ pub const PASSES: &[Pass] = &[
         line: "checks that were made before are not made again",
         run: repeated::repeated,
     },
+    Pass { name: "jam", line: "iterations of an outer loop share an inner one", run: jam::jam },
     Pass { name: "eager", line: "cheap conditions are computed without a branch", run: eager::eager },
     Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
     Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },

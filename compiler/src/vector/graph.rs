@@ -108,6 +108,12 @@ impl Graph {
         value
     }
 
+    /// What was loaded and still holds.
+    pub(super) fn loaded(&self, ty: Ty, op: Op) -> Option<Value> {
+        let key = (ty, op);
+        self.loads.iter().rev().find_map(|scope| scope.get(&key)).copied()
+    }
+
     /// Memory changes: what was loaded has to be loaded again.
     pub(super) fn forget_loads(&mut self) {
         self.loads.iter_mut().for_each(FxHashMap::clear);

@@ -227,7 +227,8 @@ impl Gen {
             list(self, count)
         } else {
             let most = if length.is_some() { 20 } else { 4 };
-            let (rows, columns) = (1 + self.rng.below(4), 1 + self.rng.below(most));
+            let most_rows = if length.is_some() { 11 } else { 4 };
+            let (rows, columns) = (1 + self.rng.below(most_rows), 1 + self.rng.below(most));
             let rows: Vec<String> = (0..rows).map(|_| list(self, columns)).collect();
             format!("[{}]", rows.join(", "))
         };

@@ -141,6 +141,8 @@ impl Gen {
         let is_parallel = self.rng.percent(if self.draws { 70 } else { 18 });
         if self.rng.percent(18) && self.arrays.iter().any(|arr| arr.rank == 2) {
             self.grid_loop(is_parallel, nodes);
+        } else if self.rng.percent(30) && self.arrays.iter().any(|arr| arr.rank == 2) {
+            self.row_loop(is_parallel, nodes);
         } else {
             self.line_loop(is_parallel, nodes);
         }
@@ -191,6 +193,81 @@ impl Gen {
             if swaps && !is_parallel { ((j, 1), (i, 0)) } else { ((i, 0), (j, 1)) };
         let inner = Node::Compound(vec![(format!("for {inner} in range{}:", range(b)), body)]);
         nodes.push(Node::Compound(vec![(format!("for {outer} in {keyword}{}:", range(a)), vec![inner])]));
+    }
+
+    /// Rows of a matrix added up, or a row taken from all of them: with a factor per row, over some rows only, in arrays that may be parts of
+    /// one another, and at times with something else in between.
+    fn row_loop(&mut self, is_parallel: bool, nodes: &mut Vec<Node>) {
+        let is_number = |arr: &Arr| !matches!(arr.elem, Elem::Bool | Elem::C128);
+        let Some(grid) = self.array(|arr| arr.rank == 2 && is_number(arr)) else { return };
+        let (i, j, factor) = (self.fresh("i"), self.fresh("i"), self.fresh("v"));
+        let m = &grid.name;
+        let is_float = grid.elem.ty() == Ty::Float || grid.elem.ty() == Ty::Single;
+        let place = |arr: &Arr, row: &str| match arr.rank {
+            1 => format!("{}[{j}]", arr.name),
+            _ => format!("{}[{row}, {j}]", arr.name),
+        };
+        let other = self.array(|arr| arr.elem == grid.elem).unwrap_or_else(|| grid.clone());
+        let row = format!("{} % {}.shape[0]", self.rng.below(5), other.name);
+        let row = if self.rng.percent(70) { row } else { self.rng.below(3).to_string() };
+        let (here, there) = (place(&grid, &i), place(&other, &row));
+        // What every iteration changes, and what it reads.
+        let is_sum = !is_parallel && self.rng.percent(55);
+        let (to, from) = if is_sum { (there, here) } else { (here, there) };
+        let mut term = match self.rng.below(4) {
+            0 => from,
+            1 if is_float => format!("{from} * 0.5"),
+            2 => format!("{from} * {from}"),
+            _ => format!("{factor} * {from}"),
+        };
+        if self.rng.percent(15) && other.rank == 1 {
+            term = format!("{term} + {m}[{i}, {j}]");
+        }
+        let line = match self.rng.below(10) {
+            0..=4 => format!("{to} {} {term}", self.rng.pick(&["+=", "-="])),
+            5 => format!("{to} = {}({to}, {term})", self.rng.pick(&["min", "max"])),
+            6 => format!("{to} = {to} * 3 - {term}"),
+            7 => format!("{to} = {term}"),
+            _ => format!("{to} += {term}"),
+        };
+        let mut inner = vec![Node::Line(line.clone())];
+        if self.rng.percent(20) {
+            inner = vec![guarded(&format!("{to} < {term}"), &line)];
+        }
+        let lane = Lane { names: vec![i.clone(), j.clone()], slack: 0, own: Vec::new() };
+        if !is_parallel && self.rng.percent(15) {
+            self.lane = Some(lane);
+            inner.extend(self.lane_store().map(Node::Line));
+        }
+        let mut body = vec![Node::Line(match self.rng.below(4) {
+            0 => format!("{factor} = {m}[{i}, 0]"),
+            1 => format!("{factor} = {m}[{i}, {} % {m}.shape[1]]", self.rng.below(9)),
+            2 if is_float => format!("{factor} = 1.0 / ({m}[{i}, 0] + 3.5)"),
+            _ => format!("{factor} = {m}[{i}, 0] + {m}[{i}, 0]"),
+        })];
+        if self.rng.percent(12) {
+            body.push(Node::Line(format!("{m}[{i}, 0] = {m}[{i}, 0] * 2")));
+        }
+        if self.rng.percent(8) {
+            body.push(guarded(&format!("{i} == {}", self.rng.below(9)), "raise ValueError(\"row\")"));
+        }
+        let width = match (other.rank, self.rng.below(4)) {
+            (1, 0) => format!("min({m}.shape[1], len({}))", other.name),
+            (_, 1) => format!("min({m}.shape[1], {}.shape[{}])", other.name, other.rank - 1),
+            _ => format!("{m}.shape[1]"),
+        };
+        let start = if self.rng.percent(20) { "1, " } else { "" };
+        body.push(Node::Compound(vec![(format!("for {j} in range({start}{width}):"), inner)]));
+        let has_q = self.vars.iter().any(|v| v.name == "q");
+        let rows = match self.rng.below(8) {
+            0 => "1, ".to_owned() + m + ".shape[0]",
+            1 if has_q => format!("q, {m}.shape[0]"),
+            2 => format!("min(n, {m}.shape[0])"),
+            3 => format!("-2, {m}.shape[0] - 2"),
+            _ => format!("{m}.shape[0]"),
+        };
+        let keyword = if is_parallel { "prange" } else { "range" };
+        nodes.push(Node::Compound(vec![(format!("for {i} in {keyword}({rows}):"), body)]));
     }
 
     /// The body of an innermost loop.

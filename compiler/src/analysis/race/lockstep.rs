@@ -37,6 +37,8 @@ pub(crate) struct Search {
     wanted: FxHashSet<(FuncId, LoopId)>,
     /// Statement by statement, or in any order at all?
     is_lockstep: bool,
+    /// Do second copies of loops not matter?
+    skips_copies: bool,
     /// Functions that others call, so that all they do counts.
     called: FxHashSet<FuncId>,
     found: FxHashMap<(FuncId, LoopId), Lockstep>,
@@ -48,7 +50,7 @@ pub fn lockstep(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    search(program, wanted, true)
+    search(program, wanted, true, true)
 }
 
 /// Looks at serial loops of the program: might their iterations run in any order, as those of a `prange`?
@@ -57,16 +59,26 @@ pub fn independent(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    search(program, wanted, false)
+    search(program, wanted, false, false)
+}
+
+/// The same of loops none of which is in a second copy of a loop.
+#[must_use]
+pub fn independent_in_first_copies(
+    program: &Program,
+    wanted: FxHashSet<(FuncId, LoopId)>,
+) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+    search(program, wanted, false, true)
 }
 
 fn search(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
     is_lockstep: bool,
+    skips_copies: bool,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
     let (needed, called) = needed(program, &wanted);
-    let mut search = Search { wanted, is_lockstep, called, found: FxHashMap::default() };
+    let mut search = Search { wanted, is_lockstep, skips_copies, called, found: FxHashMap::default() };
     super::walk_functions(program, &mut RaceReport::default(), Some(&mut search), &|func| {
         needed.contains(&func)
     });
@@ -112,7 +124,7 @@ impl<'a> Walker<'a, '_> {
     /// does, unless a caller asks.
     pub(super) fn is_likely_enough(&self, then: &[Stmt], orelse: &[Stmt]) -> bool {
         self.parallel_depth == 0
-            && self.lockstep.as_ref().is_some_and(|s| s.is_lockstep && !s.called.contains(&self.func))
+            && self.lockstep.as_ref().is_some_and(|s| s.skips_copies && !s.called.contains(&self.func))
             && is_second_copy(self.values.func, then, orelse)
     }
 
