@@ -5,8 +5,9 @@
 //! RUSTFLAGS="-C target-feature=+fma" cargo run --release -p kjit-compiler --example math_points -- f32 exp
 //! ```
 //!
-//! The first form writes triples of `f64` (x, y, result) for `tests/oracle/math_ulp.c`. The second compares all 2^32
-//! arguments of an `f32` function with the `f64` function of the crate `libm`.
+//! The first form writes triples of `f64` (x, y, result) for `tests/oracle/math_ulp.c`; with two more numbers (`exp 1000000 0.4 0.6`)
+//! the arguments lie evenly between those. The second compares all 2^32 arguments of an `f32` function with the `f64` function of the
+//! crate `libm`.
 
 // A tool, not a part of the compiler: it has a command line.
 #![allow(clippy::disallowed_methods)]
@@ -21,12 +22,16 @@ fn main() -> std::io::Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match words[..] {
         ["f32", name] => writeln!(out, "{}", all_narrow(name)),
-        [name, count] => {
+        [name, count, ref interval @ ..] if matches!(interval, [] | [_, _]) => {
             let count: u64 = count.parse().expect("a count");
+            let interval: Vec<f64> = interval.iter().map(|end| end.parse().expect("a number")).collect();
             let mut random = Random(0x9e37_79b9_7f4a_7c15);
             for _ in 0..count {
                 let (x, y, value) = if let Some(function) = MathFn1::from_name(name) {
-                    let x = random.argument(name);
+                    let x = match interval[..] {
+                        [low, high] => random.between(low, high),
+                        _ => random.argument(name),
+                    };
                     (x, 0.0, function.eval_f64(x))
                 } else {
                     let (x, y) = random.pair(name);
@@ -38,7 +43,7 @@ fn main() -> std::io::Result<()> {
             }
             Ok(())
         }
-        _ => panic!("usage: math_points NAME COUNT, or math_points f32 NAME"),
+        _ => panic!("usage: math_points NAME COUNT [LOW HIGH], or math_points f32 NAME"),
     }
 }
 
