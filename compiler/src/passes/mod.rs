@@ -70,71 +70,70 @@ impl PassReport {
     }
 }
 
+const ADDRESSES: Pass = Pass {
+    name: "addresses",
+    line: "rows are found before the loops along them, columns step by step",
+    run: addresses::addresses,
+};
+const BRANCHLESS: Pass = Pass {
+    name: "branchless",
+    line: "the better of two values is kept without a branch",
+    run: branchless::branchless,
+};
+const CARRY: Pass = Pass {
+    name: "carry",
+    line: "what an iteration stores for the next one stays in a variable",
+    run: carry::carry,
+};
+const CSE: Pass = Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse };
+const DEAD: Pass = Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead };
+const DRAWS: Pass = Pass {
+    name: "draws",
+    line: "random numbers of a parallel loop are computed where they are drawn",
+    run: draws::draws,
+};
+const EAGER: Pass =
+    Pass { name: "eager", line: "cheap conditions are computed without a branch", run: eager::eager };
+const GUARD: Pass =
+    Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard };
+const INLINE: Pass =
+    Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline };
+const JAM: Pass = Pass { name: "jam", line: "iterations of an outer loop share an inner one", run: jam::jam };
+const LICM: Pass =
+    Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm };
+const PEEL: Pass =
+    Pass { name: "peel", line: "on a ring, the first and the last element are apart", run: peel::peel };
+const POLLS: Pass = Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls };
+const PROPAGATE: Pass =
+    Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate };
+const REPEATED: Pass = Pass {
+    name: "repeated",
+    line: "checks that were made before are not made again",
+    run: repeated::repeated,
+};
+const SIMPLIFY: Pass =
+    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify };
+const STRENGTH: Pass = Pass {
+    name: "strength",
+    line: "a product with a loop's variable becomes a sum that goes on",
+    run: strength::strength,
+};
+const UNROLL: Pass =
+    Pass { name: "unroll", line: "small loops of constant length are written out", run: unroll::unroll };
+const VECTORIZE: Pass =
+    Pass { name: "vectorize", line: "independent iterations run many at a time", run: vectorize::vectorize };
+const WRAPAROUND: Pass =
+    Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound };
+
 /// Every pass, in order.
 pub const PASSES: &[Pass] = &[
-    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
-    Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
-    Pass { name: "unroll", line: "small loops of constant length are written out", run: unroll::unroll },
-    Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
-    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
-    Pass {
-        name: "draws",
-        line: "random numbers of a parallel loop are computed where they are drawn",
-        run: draws::draws,
-    },
-    Pass { name: "peel", line: "on a ring, the first and the last element are apart", run: peel::peel },
-    Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
-    Pass {
-        name: "repeated",
-        line: "checks that were made before are not made again",
-        run: repeated::repeated,
-    },
-    Pass { name: "jam", line: "iterations of an outer loop share an inner one", run: jam::jam },
-    Pass { name: "eager", line: "cheap conditions are computed without a branch", run: eager::eager },
-    Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
-    Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse },
-    Pass { name: "licm", line: "what does not change in a loop is computed before it", run: licm::licm },
-    Pass { name: "vectorize", line: "independent iterations run many at a time", run: vectorize::vectorize },
-    Pass {
-        name: "branchless",
-        line: "the better of two values is kept without a branch",
-        run: branchless::branchless,
-    },
-    Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
-    Pass {
-        name: "carry",
-        line: "what an iteration stores for the next one stays in a variable",
-        run: carry::carry,
-    },
-    Pass {
-        name: "strength",
-        line: "a product with a loop's variable becomes a sum that goes on",
-        run: strength::strength,
-    },
-    Pass {
-        name: "addresses",
-        line: "rows are found before the loops along them, columns step by step",
-        run: addresses::addresses,
-    },
-    Pass { name: "polls", line: "long loops can be interrupted", run: polls::polls },
+    SIMPLIFY, INLINE, UNROLL, PROPAGATE, SIMPLIFY, DRAWS, PEEL, GUARD, REPEATED, JAM, EAGER, WRAPAROUND, CSE,
+    LICM, VECTORIZE, BRANCHLESS, DEAD, CARRY, STRENGTH, ADDRESSES, POLLS,
 ];
 
 /// The passes before kernels are written for a device: what threads do is to be read by people, and its compiler does the rest.
-pub const GRID_PASSES: &[Pass] = &[
-    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
-    Pass { name: "inline", line: "small functions disappear into their callers", run: inline::inline },
-    Pass { name: "propagate", line: "copies are read at their source", run: propagate::propagate },
-    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
-    Pass { name: "guard", line: "index checks of a loop become one test before it", run: guard::guard },
-    Pass {
-        name: "repeated",
-        line: "checks that were made before are not made again",
-        run: repeated::repeated,
-    },
-    Pass { name: "wraparound", line: "neighbours on a ring need no division", run: wraparound::wraparound },
-    Pass { name: "simplify", line: "constants are folded, algebraic rules applied", run: simplify::simplify },
-    Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead },
-];
+pub const GRID_PASSES: &[Pass] =
+    &[SIMPLIFY, INLINE, PROPAGATE, SIMPLIFY, GUARD, REPEATED, WRAPAROUND, SIMPLIFY, DEAD];
 
 /// Runs the list, up to and including the pass named `after` (its last occurrence). With `verify_each` the verifier runs after every pass, and the
 /// first violation ends the run.
