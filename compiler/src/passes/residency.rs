@@ -11,7 +11,7 @@
 //!
 //! Only for programs whose loops run on a device; before the optimising passes. Each statement that starts no parallel loop,
 //! however deep, says at once what it touches, so loops that compute are left alone. Functions that start none say nothing:
-//! their callers do. What loops themselves touch, new arrays and the end of the call are the runtime's business.
+//! their callers do, also of arrays that they give. What loops themselves touch, new arrays and the end of the call are the runtime's business.
 
 use rustc_hash::FxHashMap;
 
@@ -158,7 +158,44 @@ fn say(func: &mut Func, launching: &EntitySet<FuncId>, block: &mut Block) {
         for array in walk::assigned_arrays(std::slice::from_ref(&stmt)).iter() {
             said.remove(&array);
         }
+        let made = if is_launching { Vec::new() } else { results_of(&stmt) };
+        if !is_launching {
+            for inner in stmt.blocks_mut() {
+                say_made(func, inner);
+            }
+        }
         result.push(stmt);
+        for array in made {
+            result.push(host_access(func, array, Access::Write));
+            said.insert(array, Access::Write);
+        }
+    }
+    *block = result;
+}
+
+/// Arrays that a function without launches gives: it has filled them, and has said nothing.
+fn results_of(stmt: &Stmt) -> Vec<ArrayId> {
+    let (Stmt::Call { results, .. } | Stmt::Runtime { results, .. }) = stmt else { return Vec::new() };
+    let array = |target: &Target| match target {
+        Target::Array(array) => Some(*array),
+        Target::Local(_) => None,
+    };
+    results.iter().filter_map(array).collect()
+}
+
+/// The same for what is made within a statement that starts no loop, where the host may fill it before anything else is said.
+fn say_made(func: &mut Func, block: &mut Block) {
+    let mut result = Block::with_capacity(block.len());
+    for mut stmt in block.drain(..) {
+        for inner in stmt.blocks_mut() {
+            say_made(func, inner);
+        }
+        let made = match &stmt {
+            Stmt::SetArray { array, value: ArrayValue::Alloc { .. } } => vec![*array],
+            stmt => results_of(stmt),
+        };
+        result.push(stmt);
+        result.extend(made.into_iter().map(|array| host_access(func, array, Access::Write)));
     }
     *block = result;
 }
@@ -310,6 +347,22 @@ mod tests {
             "  s: f64 = 0.0\n  for i in 0 .. n {\n    row: f64[:] borrowed = view v[i, :]\n    row[0] = 1.0\n  }\n",
         );
         assert!(text.contains("  runtime host_access(3, 10, 2, v)\n  for i"), "{text}");
+    }
+
+    #[test]
+    fn what_a_function_or_a_branch_has_made_and_filled_is_told() {
+        let make = "func make(n: i64) -> f64[::1] {\n  a: f64[::1] owned = alloc[n] else trap0\n  fill a = 1.0\n  return a\n}\n\n";
+        let trap = "trap0 = K704 MemoryError \"out of memory\"\n\n";
+        let text = format!(
+            "{trap}{BODY}{make}entry func f(n: i64) {{\n  u: f64[::1] owned = call make(n)\n  {FORK}  \
+             if n > 0 {{\n    v: f64[::1] owned = alloc[n] else trap0\n    fill v = 2.0\n  }}\n}}\n"
+        );
+        let mut program = parse_program(&text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert!(residency(&mut program));
+        assert_eq!(verify(&program), Ok(()));
+        let printed = print_program(&program);
+        assert!(printed.contains("= call make(n)\n  runtime host_access(3, 10, 1, u)\n  fork"), "{printed}");
+        assert!(printed.contains("trap0\n    runtime host_access(3, 10, 1, v)\n    fill v"), "{printed}");
     }
 
     #[test]
