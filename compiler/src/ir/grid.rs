@@ -10,8 +10,8 @@
 //! 1. [`GridLaunch::is_launchable`] says whether the arrays are such that the kernel may run at all; if not, the loop runs
 //!    on the processor.
 //! 2. [`GridLaunch::variant`] picks one of four ways to compile [`GridProgram::source`]; they differ in macros only.
-//! 3. The kernel is launched with [`GridLaunch::geometry`], which [`GridLaunch::tiles`] has a part in; none if there is nothing
-//!    to do.
+//! 3. The kernel is launched with [`GridLaunch::geometry`], which [`GridLaunch::tiles`] and [`GridLaunch::chunks`] have a part in; none if there is nothing
+//!    to do. If it has [`GridOrdered`] arrays, a kernel runs before it and one after it.
 //! 4. If it has a [`GridFinish`], that kernel runs after it, one block.
 //! 5. If [`GridLaunch::can_fail`], the error record tells which iteration failed; its `code` is a trap number plus 1.
 //! 6. The outputs are read from the results, one word each as in `outputs`; if nothing was launched they keep their values.
@@ -19,6 +19,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::abi::{ARRAY_HEAD_WORDS, dtype_from_code};
+use super::ordered::{Chunks, GridOrdered};
 use super::parallel::{MAX_TRIPS, ReduceOp};
 use crate::base::Span;
 use crate::types::DType;
@@ -81,6 +82,8 @@ pub struct GridLaunch {
     pub partial_bytes: u32,
     /// Combines the partial results.
     pub finish: Option<GridFinish>,
+    /// Arrays whose elements are combined in the order of the processor: two more kernels, and chunks along y.
+    pub ordered: Option<GridOrdered>,
     /// Type of each output, in the order of the loop's outputs. The results ([`GridParam::Results`]) are as many words.
     pub outputs: Vec<DType>,
     /// Does it write the error record? Then it is the first parameter.
@@ -140,6 +143,14 @@ pub enum GridParam {
     Tiles,
     /// 1 byte: may the elements of tiles be loaded together?
     AreTogether,
+    /// Device address of the copies of that array of [`GridOrdered::arrays`]: one after the other, contents undefined.
+    Copies(u32),
+    /// 4 bytes: number of chunks.
+    Chunks,
+    /// As [`GridParam::Index`]: iterations that every chunk has at least, [`Chunks::size`].
+    ChunkSize,
+    /// 4 bytes: iterations that are left over, [`Chunks::rest`].
+    ChunkRest,
 }
 
 /// An array among the captures, and what the kernel does with it.
@@ -413,6 +424,12 @@ impl GridArray {
         low..high
     }
 
+    /// Number of elements.
+    #[must_use]
+    pub fn element_count(&self, env: &[u64]) -> u64 {
+        self.words(env).1.iter().fold(1, |count, &dim| count.saturating_mul(dim))
+    }
+
     fn is_aligned(&self, env: &[u64]) -> bool {
         let (data, _, strides) = self.words(env);
         let part = self.dtype().part().size_bytes() as u64;
@@ -455,7 +472,7 @@ impl GridLaunch {
 
     /// Blocks and threads; `None` if there is nothing to do. The program has checked those that are given.
     #[must_use]
-    pub fn geometry(&self, env: &[u64], trip: u64, tiles: Tiles) -> Option<Geometry> {
+    pub fn geometry(&self, env: &[u64], trip: u64, tiles: Tiles, chunks: Chunks) -> Option<Geometry> {
         match &self.shape {
             GridShape::Given => {
                 let words: [u32; 6] =
@@ -465,6 +482,7 @@ impl GridLaunch {
             }
             GridShape::Mapped(shape) => {
                 let [x, y] = shape.blocks(env, trip)?;
+                let y = y.saturating_mul(chunks.count);
                 let x = match tiles.count {
                     0 => x,
                     count => count.min(u64::from(shape.max_blocks[0])) as u32,
@@ -537,6 +555,7 @@ mod tests {
             shared_bytes: None,
             partial_bytes: 0,
             finish: None,
+            ordered: None,
             outputs: Vec::new(),
             can_fail: false,
         }
@@ -585,7 +604,9 @@ mod tests {
         shape.tile = Some(tile(false));
         let mut env = vec![1600, 0, 4, 8, 0, 16064, 0, 4, 8, 0, 7];
         let blocks = |launch: &GridLaunch, env: &[u64], trip| {
-            launch.geometry(env, trip, launch.tiles(env, trip)).map(|geometry| geometry.blocks)
+            launch
+                .geometry(env, trip, launch.tiles(env, trip), Chunks::one(trip))
+                .map(|geometry| geometry.blocks)
         };
         assert_eq!(one.tiles(&env, 299), Tiles::default(), "too few");
         assert_eq!(blocks(&one, &env, 299), Some([2, 1, 1]));

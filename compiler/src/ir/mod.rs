@@ -12,6 +12,7 @@ pub mod eval;
 pub mod expr;
 pub mod func;
 pub mod grid;
+pub mod ordered;
 pub mod parallel;
 pub mod runtime_fn;
 pub mod stmt;

@@ -87,6 +87,11 @@ impl EngineGpu {
         !self.is_optional || host.as_nanos() as f64 > LAUNCH_NS + copied_bytes as f64 / COPIED_BYTES_PER_NS
     }
 
+    /// Is it used only where it pays?
+    pub(crate) fn is_optional(&self) -> bool {
+        self.is_optional
+    }
+
     /// Something about it failed: an optional device is not used from now on.
     ///
     /// # Errors

@@ -1,14 +1,13 @@
 //! Parallel loops on a GPU: what [`kjit_compiler::ir::grid`] describes, carried out.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use kjit_compiler::ir::Artifact;
-use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
+use kjit_compiler::ir::abi::status;
 use kjit_compiler::ir::grid::{
-    ErrorRecord, Geometry, GridArray, GridLaunch, GridLoop, GridParam, GridProgram, GridVariant,
-    SHARED_LIMIT, Tiles,
+    ErrorRecord, Geometry, GridArray, GridLaunch, GridLoop, GridProgram, GridVariant,
 };
 use smallvec::SmallVec;
 
@@ -16,6 +15,9 @@ use super::engine::EngineGpu;
 use super::error::GpuError;
 use super::image::{Arguments, GpuKernel, LaunchShape};
 use super::images::{self, DeviceSource};
+use super::launch::{
+    Timer, Values, array_use, given_shared_memory, read_record, resident_grid, shared_memory,
+};
 use super::memory::DeviceBuffer;
 use super::residency::{Copier, Residency, Use};
 use super::stream::{Event, Stream};
@@ -23,12 +25,13 @@ use crate::cache::Cache;
 use crate::error::{DevicePlace, Error};
 use crate::exec::context::Context;
 use crate::exec::events::Mark;
-use crate::exec::memory;
 use crate::module::SourceText;
 
 /// After so many kernels that can fail the host looks whether one has.
 const RECORDS: usize = 64;
-const RECORD_BYTES: usize = size_of::<ErrorRecord>();
+pub(super) const RECORD_BYTES: usize = size_of::<ErrorRecord>();
+/// Threads without which a loop with ordered arrays is sooner done on the processor.
+const BUSY_THREADS: u64 = 2048;
 
 /// The device code of an artifact, by variant: loaded when it is first needed.
 #[derive(Debug, Default)]
@@ -44,13 +47,17 @@ struct LoadedProgram {
 }
 
 #[derive(Debug)]
-struct LoadedLoop {
-    kernel: GpuKernel,
+pub(super) struct LoadedLoop {
+    pub(super) kernel: GpuKernel,
     finish: Option<GpuKernel>,
+    /// Of a loop with ordered arrays: the kernels before and after.
+    steps: Option<[GpuKernel; 2]>,
     /// Its name and the place of its loop.
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// Dynamic shared memory that the driver was told of, where it is more than the usual one.
-    allowed_shared: AtomicU32,
+    pub(super) allowed_shared: AtomicU32,
+    /// Blocks that the device holds at once; asked for when a launch has many.
+    pub(super) resident: OnceLock<u32>,
 }
 
 impl GridCode {
@@ -109,7 +116,14 @@ fn load(
             kernel: image.kernel(&launch.kernel)?,
             finish: launch.finish.as_ref().map(|finish| image.kernel(&finish.kernel)).transpose()?,
             name: format!("{} ({}:{line})", launch.kernel, source.name).into(),
+            steps: match &launch.ordered {
+                Some(ordered) => {
+                    Some([image.kernel(&ordered.begin.kernel)?, image.kernel(&ordered.finish.kernel)?])
+                }
+                None => None,
+            },
             allowed_shared: AtomicU32::new(0),
+            resident: OnceLock::new(),
         })
     };
     let loops = grid.loops.iter().map(|one| match one {
@@ -157,7 +171,7 @@ pub(crate) struct LoopCall<'a> {
 }
 
 /// Why a loop did not run on the device.
-enum Refused {
+pub(super) enum Refused {
     /// It is not meant to, or not worth it.
     Reason(String),
     /// Before it was started: its arrays are as they were.
@@ -421,8 +435,17 @@ impl State {
         if !gpu.is_worth(Duration::from_nanos(host_ns as u64), missing) {
             return Err(refuse("it is sooner done on the processor"));
         }
-        let tiles = launch.tiles(env, trip);
-        let Some(Geometry { blocks: [x, y, z], threads }) = launch.geometry(env, trip, tiles) else {
+        let (tiles, chunks) = (launch.tiles(env, trip), launch.chunks(env, trip, call.cost_ns));
+        if let Some(ordered) = &launch.ordered {
+            if trip == 0 {
+                return Ok(0);
+            }
+            let busy = u64::try_from(ordered.busy.eval(env, trip)).unwrap_or(0);
+            if gpu.is_optional() && busy.saturating_mul(u64::from(chunks.count)) < BUSY_THREADS {
+                return Err(refuse("it has too little to do at once, and is sooner done on the processor"));
+            }
+        }
+        let Some(Geometry { blocks: [x, y, z], threads }) = launch.geometry(env, trip, tiles, chunks) else {
             return Ok(0);
         };
         let random = ctx.rare().random.loop_scope();
@@ -446,6 +469,19 @@ impl State {
         let results = match launch.outputs.len() {
             0 => None,
             words => Some(DeviceBuffer::new(&stream, 8 * words)?),
+        };
+        let copies = match &launch.ordered {
+            Some(ordered) => ordered
+                .arrays
+                .iter()
+                .map(|&array| {
+                    let array = launch.arrays.get(array as usize).copied();
+                    let bytes =
+                        array.map_or(0, |array| array.element_count(env) * array.dtype().size_bytes() as u64);
+                    DeviceBuffer::new(&stream, (bytes * u64::from(chunks.count)).max(8) as usize)
+                })
+                .collect::<Result<SmallVec<[DeviceBuffer; 2]>, GpuError>>()?,
+            None => SmallVec::new(),
         };
         if launch.can_fail && self.records.is_none() {
             let records = DeviceBuffer::new(&stream, RECORDS * RECORD_BYTES)?;
@@ -476,12 +512,28 @@ impl State {
             blocks: x.saturating_mul(y).saturating_mul(z),
             shared_bytes,
             tiles,
+            chunks,
+            copies: copies.iter().map(DeviceBuffer::pointer).collect(),
             record,
             partials: partials.as_ref().map_or(0, DeviceBuffer::pointer),
             results: results.as_ref().map_or(0, DeviceBuffer::pointer),
         };
         let timer = Timer::start(gpu, &stream)?;
+        let x = resident_grid(launch, code, gpu, [x, y, z], threads, shared_bytes);
         let shape = LaunchShape { grid: [x, y, z], block: threads, shared_bytes };
+        let steps = launch.ordered.as_ref().zip(code.steps.as_ref());
+        let is_begun = steps.is_some();
+        if let Some((ordered, [begin, _])) = steps {
+            let blocks = ordered.begin.blocks(env, trip);
+            let shape = LaunchShape {
+                grid: [blocks, chunks.count, 1],
+                block: [ordered.begin.threads, 1, 1],
+                shared_bytes: 0,
+            };
+            values.write(&ordered.begin.params, &mut self.arguments)?;
+            // SAFETY: as below.
+            unsafe { begin.launch(&stream, shape, &mut self.arguments, &code.name)? };
+        }
         values.write(&launch.params, &mut self.arguments)?;
         // SAFETY: the arguments are those that the back end declared for the kernel; addresses among them are those of buffers
         // that live until the stream is waited for, or wait for their next use on the same stream.
@@ -495,6 +547,14 @@ impl State {
                 self.residency.mark_changed(used);
             }
         }
+        if let Some((ordered, [_, finish])) = steps {
+            let blocks = ordered.finish.blocks(env, trip);
+            let shape =
+                LaunchShape { grid: [blocks, 1, 1], block: [ordered.finish.threads, 1, 1], shared_bytes: 0 };
+            values.write(&ordered.finish.params, &mut self.arguments).map_err(Refused::after_start)?;
+            // SAFETY: as above.
+            unsafe { finish.launch(&stream, shape, &mut self.arguments, &code.name) }.map_err(started)?;
+        }
         if let (Some(finish), Some(kernel)) = (&launch.finish, &code.finish) {
             values.write(&finish.params, &mut self.arguments).map_err(Refused::after_start)?;
             let shape = LaunchShape { grid: [1, 1, 1], block: [finish.threads, 1, 1], shared_bytes: 0 };
@@ -504,7 +564,7 @@ impl State {
         let time = timer.stop(&stream).map_err(started)?;
         gpu.note(|report| {
             report.add_launch(&code.name, time);
-            report.launches += u64::from(code.finish.is_some());
+            report.launches += u64::from(code.finish.is_some()) + 2 * u64::from(is_begun);
         });
         // A host that asks for nothing does not wait.
         let waits = results.is_some() || !tells_host_access;
@@ -567,141 +627,5 @@ impl State {
     /// The same where only a status can be returned.
     fn settled(&mut self, ctx: &mut Context, gpu: &EngineGpu) -> i32 {
         self.settle(ctx, gpu).unwrap_or_else(|error| self.fail(error.into()))
-    }
-}
-
-/// The record as a device wrote it.
-fn read_record(bytes: &[u8; RECORD_BYTES]) -> ErrorRecord {
-    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-    let long = |at: usize| u64::from(word(at)) | u64::from(word(at + 4)) << 32;
-    ErrorRecord {
-        lock: word(0),
-        code: word(4),
-        iteration: long(8),
-        block: word(16),
-        thread: word(20),
-        args: std::array::from_fn(|k| long(24 + 8 * k)),
-    }
-}
-
-/// Dynamic shared memory of a launch: what it would like, or nothing.
-fn shared_memory(launch: &GridLaunch, code: &LoadedLoop, gpu: &EngineGpu, env: &[u64], trip: u64) -> u32 {
-    let wanted = launch.shared_bytes.as_ref().map_or(0, |bytes| bytes.eval(env, trip));
-    let fixed = u64::from(code.kernel.shared_bytes);
-    match u64::try_from(wanted) {
-        Ok(wanted)
-            if wanted <= SHARED_LIMIT
-                && fixed + wanted <= u64::from(gpu.device().info().shared_bytes).max(SHARED_LIMIT) =>
-        {
-            wanted as u32
-        }
-        _ => 0,
-    }
-}
-
-/// Dynamic shared memory that a launch asks for. Beyond the usual size the driver has to be told.
-///
-/// # Errors
-/// If the device has not as much.
-fn given_shared_memory(
-    launch: &GridLaunch,
-    code: &LoadedLoop,
-    gpu: &EngineGpu,
-    env: &[u64],
-) -> Result<u32, GpuError> {
-    let wanted = launch.shared_bytes.as_ref().map_or(0, |bytes| bytes.eval(env, 1));
-    let (fixed, info) = (code.kernel.shared_bytes, gpu.device().info());
-    let room = info.max_shared_bytes.saturating_sub(fixed);
-    let Some(wanted) = u32::try_from(wanted).ok().filter(|&wanted| wanted <= room) else {
-        return Err(GpuError::usage(format!(
-            "{}: {wanted} bytes of dynamic shared memory were asked for; a block of GPU {} ({}) has {room}",
-            code.name,
-            gpu.device().number(),
-            info.name
-        )));
-    };
-    if wanted > code.allowed_shared.load(Ordering::Relaxed).max(info.shared_bytes.saturating_sub(fixed)) {
-        code.kernel.allow_shared(wanted)?;
-        code.allowed_shared.store(wanted, Ordering::Relaxed);
-    }
-    Ok(wanted)
-}
-
-/// # Safety
-/// The words of the array are part of `env` and describe a valid array.
-unsafe fn array_use(array: &GridArray, env: &[u64]) -> Use {
-    let first = array.env_word as usize;
-    let words = env.get(first..first + ARRAY_HEAD_WORDS + 2 * array.rank()).unwrap_or_default();
-    let owner = words.get(1).copied().unwrap_or(0);
-    // SAFETY: an owner that is not 0 is the header of a live block.
-    let block = (owner != 0).then(|| unsafe { memory::data_range(owner) });
-    let range = array.host_range(env);
-    // A view may also reach beyond its owner's block where its strides are foreign; then the block says nothing.
-    let block =
-        block.filter(|block| block.start <= range.start && range.end <= block.end && !range.is_empty());
-    Use { words: words.into(), code: array.code, range, block }
-}
-
-/// What parameters are made of.
-struct Values<'a> {
-    env: &'a [u64],
-    trip: u64,
-    addresses: &'a [u64],
-    outputs: &'a [u64],
-    /// Seed and epoch.
-    random: Option<(u64, u64)>,
-    blocks: u32,
-    shared_bytes: u32,
-    tiles: Tiles,
-    record: u64,
-    partials: u64,
-    results: u64,
-}
-
-impl Values<'_> {
-    /// The arguments for these parameters. Each takes a word: a kernel reads the low bytes of its size.
-    fn write(&self, params: &[GridParam], arguments: &mut Arguments) -> Result<(), Refused> {
-        arguments.clear();
-        let no_stream = || Refused::Reason("random numbers are drawn outside the main stream".to_owned());
-        for param in params {
-            arguments.push(match param {
-                GridParam::Error => self.record,
-                GridParam::Index(value) | GridParam::Int(value) => value.eval(self.env, self.trip) as u64,
-                GridParam::Scalar { env_word, .. } => self.env.get(*env_word as usize).copied().unwrap_or(0),
-                GridParam::Array(number) => self.addresses.get(*number as usize).copied().unwrap_or(0),
-                GridParam::Partials => self.partials,
-                GridParam::Blocks => u64::from(self.blocks),
-                GridParam::Results => self.results,
-                GridParam::Initial { output, .. } => self.outputs.get(*output as usize).copied().unwrap_or(0),
-                GridParam::RandomSeed => self.random.ok_or_else(no_stream)?.0,
-                GridParam::RandomEpoch => self.random.ok_or_else(no_stream)?.1,
-                GridParam::SharedBytes => u64::from(self.shared_bytes),
-                GridParam::Tiles => self.tiles.count,
-                GridParam::AreTogether => u64::from(self.tiles.are_together),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// Measures what runs on a stream, if that is wanted.
-struct Timer(Option<Event>);
-
-impl Timer {
-    fn start(gpu: &EngineGpu, stream: &Stream) -> Result<Timer, GpuError> {
-        if !gpu.measures {
-            return Ok(Timer(None));
-        }
-        let event = Event::new(stream.device())?;
-        event.record(stream)?;
-        Ok(Timer(Some(event)))
-    }
-
-    fn stop(self, stream: &Stream) -> Result<Duration, GpuError> {
-        let Some(start) = self.0 else { return Ok(Duration::ZERO) };
-        let end = Event::new(stream.device())?;
-        end.record(stream)?;
-        end.synchronize()?;
-        Ok(Duration::from_secs_f64(f64::from(end.elapsed_ms(&start)?.max(0.0)) / 1e3))
     }
 }

@@ -49,6 +49,7 @@ fn launch(kernel: &str, params: Vec<GridParam>, arrays: Vec<GridArray>) -> GridL
         shared_bytes: None,
         partial_bytes: 0,
         finish: None,
+        ordered: None,
         outputs: Vec::new(),
         can_fail: false,
     }

@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod image;
 pub(crate) mod images;
+mod launch;
 mod library;
 mod loops;
 #[cfg(all(test, target_os = "linux"))]

@@ -14,8 +14,14 @@ impl Writer<'_, '_> {
         if let Some((share, lane)) = self.shares.get(&array) {
             return Ok(format!("{share}[{lane}]"));
         }
-        let offset = self.offset(array, place)?;
-        let pointer = self.pointer(array);
+        let (pointer, offset) = match self.chunk_copy(array) {
+            Some((copy, Some(bin))) => (copy, bin),
+            Some((copy, None)) => (copy, self.offset_in_copy(array, place)?),
+            None => {
+                let offset = self.offset(array, place)?;
+                (self.pointer(array), offset)
+            }
+        };
         let part = match (self.func.arrays[array].ty.dtype.is_complex(), lane) {
             (false, _) => "",
             (true, 0) => ".re",
@@ -26,6 +32,16 @@ impl Writer<'_, '_> {
 
     /// Which element, counted from the first one in memory.
     pub(super) fn offset(&mut self, array: ArrayId, place: &Place) -> Result<String, Refused> {
+        self.offset_as(array, place, self.func.arrays[array].ty.layout)
+    }
+
+    /// The same in memory of that layout.
+    pub(super) fn offset_as(
+        &mut self,
+        array: ArrayId,
+        place: &Place,
+        layout: Layout,
+    ) -> Result<String, Refused> {
         let Place::Index(indices) = place else {
             return Err(Refused::new(self.func.span, "it computes addresses"));
         };
@@ -34,10 +50,10 @@ impl Writer<'_, '_> {
         for &index in &indices {
             texts.push(self.index(index)?);
         }
-        Ok(self.linear(array, texts).code)
+        Ok(self.linear(array, texts, layout).code)
     }
 
-    fn linear(&mut self, array: ArrayId, mut indices: Vec<Text>) -> Text {
+    fn linear(&mut self, array: ArrayId, mut indices: Vec<Text>, layout: Layout) -> Text {
         let ty = self.func.arrays[array].ty;
         let mut total: Option<Text> = None;
         let add = |total: Option<Text>, term: Text| match total {
@@ -48,7 +64,7 @@ impl Writer<'_, '_> {
                 Some(Text::new(code, level::SUM))
             }
         };
-        if ty.layout == Layout::Strided {
+        if layout == Layout::Strided {
             for (axis, index) in indices.into_iter().enumerate() {
                 let term = if index.code == "0" {
                     index
@@ -63,7 +79,7 @@ impl Writer<'_, '_> {
         }
         // From the slowest axis to the fastest: (i * dim1 + j) * dim2 + k.
         let mut axes: Vec<u8> = (0..ty.rank).collect();
-        if ty.layout == Layout::F {
+        if layout == Layout::F {
             indices.reverse();
             axes.reverse();
         }
@@ -132,7 +148,6 @@ impl Writer<'_, '_> {
     pub(super) fn set_array(&mut self, stmt: &Stmt, declares: bool) -> Result<(), Refused> {
         let Stmt::SetArray { array, value } = stmt else { return Ok(()) };
         let array = *array;
-        let span = self.func.arrays[array].span;
         let ty = self.func.arrays[array].ty;
         let base = match value {
             ArrayValue::Same(base)
@@ -141,7 +156,7 @@ impl Writer<'_, '_> {
             | ArrayValue::Part { base, .. }
             | ArrayValue::Reshape { base, .. } => *base,
             ArrayValue::Alloc { .. } => {
-                return Err(Refused::new(span, "it allocates memory in every iteration"));
+                return Err(self.allocates(array));
             }
         };
         // What describes each axis of the view: its extent and its stride.

@@ -23,7 +23,8 @@ use super::host::Env;
 use super::reduce;
 use super::writer::{Refused, Role, Writer};
 use crate::ir::grid::HostExpr;
-use crate::ir::{ArrayId, ExprId, ExprKind, Func, ParallelCall, Param, Place, ReduceOp};
+use crate::ir::walk;
+use crate::ir::{ArrayId, ExprId, ExprKind, Func, ParallelCall, Param, Place, ReduceOp, Stmt};
 use crate::types::dtype::Kind;
 use crate::types::{DType, Layout};
 
@@ -53,6 +54,28 @@ pub(super) fn copies(func: &Func, call: &ParallelCall) -> Vec<BlockCopy> {
         .collect();
     copies.sort_by_key(|copy| std::cmp::Reverse(func.arrays[copy.array].ty.dtype.size_bytes()));
     copies
+}
+
+/// Is there an atomic operation for everything that is combined into the array? Then any order gives the same.
+pub(super) fn is_atomic(func: &Func, array: ArrayId, op: ReduceOp) -> bool {
+    let part = func.arrays[array].ty.dtype.part();
+    let mut is_right = super::arrays::has_atomics(part) && op != ReduceOp::Mul;
+    walk::for_each_stmt(&func.body, &mut |stmt| {
+        if let Stmt::Accumulate { array: target, value, .. } = stmt
+            && *target == array
+        {
+            is_right &= atomic(op, part, source_type(func, *value)).is_some();
+        }
+    });
+    is_right
+}
+
+/// The type of the number before it was widened.
+fn source_type(func: &Func, value: ExprId) -> DType {
+    match func.exprs[value].kind {
+        ExprKind::Cast { arg } => func.exprs[arg].ty,
+        _ => func.exprs[value].ty,
+    }
 }
 
 /// CUDA's function for the operation and the type that it is done in; nothing if there is none.
@@ -189,11 +212,7 @@ impl Writer<'_, '_> {
         if !super::arrays::has_atomics(part) {
             return Err(Refused::new(span, format!("{part} numbers cannot be combined in any order")));
         }
-        let from = match self.func.exprs[value].kind {
-            ExprKind::Cast { arg } => self.func.exprs[arg].ty,
-            _ => self.func.exprs[value].ty,
-        };
-        let Some((function, kind)) = atomic(op, part, from) else {
+        let Some((function, kind)) = atomic(op, part, source_type(self.func, value)) else {
             return Err(Refused::new(span, "there is no atomic operation for it"));
         };
         let copy = self.copies().into_iter().find(|copy| copy.array == array);

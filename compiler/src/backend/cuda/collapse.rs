@@ -57,8 +57,9 @@ pub(super) fn collapse(
         }
     });
     // By outer loop: its inner loops.
+    let none = walk::ArraySet::new();
     let candidates: Vec<Vec<&Loop>> =
-        outer_loops.iter().map(|outer| inner_loops(func, outer).unwrap_or_default()).collect();
+        outer_loops.iter().map(|outer| inner_loops(func, outer, &none).unwrap_or_default()).collect();
     let wanted: FxHashSet<(FuncId, LoopId)> = candidates.iter().flatten().map(|l| (id, l.id)).collect();
     if candidates.first().is_none_or(Vec::is_empty) {
         return None;
@@ -69,7 +70,7 @@ pub(super) fn collapse(
     for (outer, inner) in outer_loops.iter().zip(&candidates) {
         let fitting = inner
             .iter()
-            .map(|l| fits(func, &env, &defs, call, outputs, outer, l, found.get(&(id, l.id))?))
+            .map(|l| fits(func, &env, &defs, call, outputs, outer, l, found.get(&(id, l.id))?, false))
             .collect::<Option<Vec<(HostExpr, Vec<(ArrayId, ArrayId)>)>>>()
             .filter(|all| !all.is_empty() && all.iter().all(|(trip, _)| *trip == all[0].0));
         match (fitting, &mut nest) {
@@ -97,26 +98,39 @@ pub(super) fn collapse(
     nest
 }
 
-/// The inner loops, if nothing else in the outer one has an effect.
-fn inner_loops<'a>(func: &'a Func, outer: &'a Loop) -> Option<Vec<&'a Loop>> {
-    fn visit<'a>(func: &'a Func, block: &'a [Stmt], found: &mut Vec<&'a Loop>) -> bool {
+/// The inner loops, if nothing else in the outer one has an effect but to combine elements of those arrays.
+pub(super) fn inner_loops<'a>(
+    func: &'a Func,
+    outer: &'a Loop,
+    combined: &walk::ArraySet,
+) -> Option<Vec<&'a Loop>> {
+    fn visit<'a>(
+        func: &'a Func,
+        block: &'a [Stmt],
+        combined: &walk::ArraySet,
+        found: &mut Vec<&'a Loop>,
+    ) -> bool {
         let Some((last, before)) = block.split_last() else { return true };
-        let are_harmless = before
-            .iter()
-            .all(|stmt| matches!(stmt, Stmt::Set { .. } | Stmt::Check { .. }) && loads(func, stmt).is_some());
+        let is_harmless = |stmt: &Stmt| match stmt {
+            Stmt::Set { .. } | Stmt::Check { .. } => true,
+            Stmt::Accumulate { array, .. } => combined.contains(*array),
+            _ => false,
+        };
+        let are_harmless = before.iter().all(|stmt| is_harmless(stmt) && loads(func, stmt).is_some());
         are_harmless
             && match last {
                 Stmt::Loop(l) => {
                     found.push(l);
                     true
                 }
-                Stmt::If { then, orelse, .. } => visit(func, then, found) && visit(func, orelse, found),
-                Stmt::Set { .. } | Stmt::Check { .. } => true,
-                _ => false,
+                Stmt::If { then, orelse, .. } => {
+                    visit(func, then, combined, found) && visit(func, orelse, combined, found)
+                }
+                last => is_harmless(last),
             }
     }
     let mut found = Vec::new();
-    (visit(func, &outer.body, &mut found)
+    (visit(func, &outer.body, combined, &mut found)
         && found.iter().all(|l| {
             l.step == 1
                 && !{
@@ -141,9 +155,10 @@ fn loads(func: &Func, stmt: &Stmt) -> Option<Vec<ArrayId>> {
     found.iter().all(is_param).then_some(found)
 }
 
-/// Number of iterations of the inner loop and pairs of arrays that must be apart, if the loops may be one.
+/// Number of iterations of the inner loop and pairs of arrays that must be apart, if the loops may be one. `are_apart` says that the
+/// caller has seen that no two iterations touch an element that one of them stores to.
 #[allow(clippy::too_many_arguments)]
-fn fits(
+pub(super) fn fits(
     func: &Func,
     env: &Env,
     defs: &FxHashMap<LocalId, crate::ir::ExprId>,
@@ -152,6 +167,7 @@ fn fits(
     outer: &Loop,
     inner: &Loop,
     found: &Lockstep,
+    are_apart: bool,
 ) -> Option<(HostExpr, Vec<(ArrayId, ArrayId)>)> {
     if found.obstacle.is_some() || !found.last_values.is_empty() || !inner.array_reductions.is_empty() {
         return None;
@@ -170,7 +186,12 @@ fn fits(
     }
     let mut pairs = Vec::new();
     for requirement in &found.requirements {
-        let Requirement::Disjoint(a, b) = requirement else { return None };
+        let Requirement::Disjoint(a, b) = requirement else {
+            if are_apart {
+                continue;
+            }
+            return None;
+        };
         if !env.arrays.contains_key(a) || !env.arrays.contains_key(b) {
             return None;
         }

@@ -73,6 +73,7 @@ pub(super) fn explicit<'a>(
             shared_bytes: Some(HostExpr::Word(6)),
             partial_bytes: 0,
             finish: None,
+            ordered: None,
             outputs: Vec::new(),
             can_fail,
         };

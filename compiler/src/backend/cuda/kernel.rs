@@ -6,6 +6,7 @@ use super::bins;
 use super::collapse::Nest;
 use super::host::Env;
 use super::names::Names;
+use super::ordered::{self, Ordered};
 use super::reduce::{self, Output};
 use super::stmt::has_thread_loop;
 use super::tiles;
@@ -56,6 +57,7 @@ pub(super) fn kernel<'a>(
     program: &'a Program,
     call: &ParallelCall,
     nest: Option<&Nest>,
+    ordered: Option<&Ordered>,
 ) -> Result<Kernel, Refused> {
     let func = &program.funcs[call.body];
     let env = Env::new(func, call).ok_or_else(|| Refused::new(func.span, "its captures do not fit"))?;
@@ -69,13 +71,14 @@ pub(super) fn kernel<'a>(
     let mut wanted: Option<Used> = None;
     // A second attempt leaves out what the first one did not use.
     for _ in 0..6 {
-        let mut writer = start(module, program, call, &outputs, nest, &small, wanted.clone());
+        let mut writer = start(module, program, call, &outputs, (nest, ordered), &small, wanted.clone());
         let body = body(&mut writer, call, &outputs)?;
         if wanted.as_ref() != Some(&writer.used) {
             wanted = Some(writer.used);
             continue;
         }
-        return Ok(finish(writer, &name, call, &env, &outputs, nest, &body));
+        return finish(writer, &name, call, &env, &outputs, (nest, ordered), &body)
+            .ok_or_else(|| Refused::new(func.span, "its arrays are not captured"));
     }
     Err(Refused::new(func.span, "what it uses cannot be settled"))
 }
@@ -84,17 +87,6 @@ pub(super) fn kernel<'a>(
 fn refuse_early(func: &Func, call: &ParallelCall, outputs: &[LocalId]) -> Result<(), Refused> {
     if outputs.len() != call.outputs.len() || !has_thread_loop(&func.body) {
         return Err(Refused::new(func.span, "its body has an unexpected form"));
-    }
-    for &(capture, op) in &call.array_reductions {
-        let Some(Param::Array(array)) = func.params.get(capture) else { continue };
-        let array = &func.arrays[*array];
-        if array.ty.dtype.part().is_float() && matches!(op, ReduceOp::Add | ReduceOp::Mul) {
-            let text = format!(
-                "sums of floats in `{}` depend on their order, which threads do not keep",
-                array.name
-            );
-            return Err(Refused::new(func.span, text));
-        }
     }
     if let Some(Stmt::Return { values }) = func.body.last() {
         for (value, local) in values.iter().zip(outputs) {
@@ -113,18 +105,19 @@ fn start<'a, 'm>(
     program: &'a Program,
     call: &ParallelCall,
     outputs: &[LocalId],
-    nest: Option<&Nest>,
+    (nest, ordered): (Option<&Nest>, Option<&Ordered>),
     small: &LocalSet,
     wanted: Option<Used>,
 ) -> Writer<'a, 'm> {
     let func = &program.funcs[call.body];
     let mut atomics = ArraySet::new();
-    for &(capture, _) in &call.array_reductions {
+    let reductions = if ordered.is_some() { &[] } else { call.array_reductions.as_slice() };
+    for &(capture, _) in reductions {
         if let Some(Param::Array(array)) = func.params.get(capture) {
             atomics.insert(*array);
         }
     }
-    let copies = bins::copies(func, call);
+    let copies = if ordered.is_some() { Vec::new() } else { bins::copies(func, call) };
     let has_barriers =
         !copies.is_empty() || call.outputs.iter().any(|(_, combine)| !matches!(combine, Combine::Last));
     let role = KernelRole {
@@ -134,6 +127,7 @@ fn start<'a, 'm>(
         found_at: Default::default(),
         atomics,
         copies,
+        ordered: ordered.map(Ordered::role),
         has_barriers,
     };
     let mut writer = Writer::new(program, func, module, Role::Kernel(role), small, wanted);
@@ -188,6 +182,7 @@ fn body(
         role.found_at = found_at;
     }
     writer.begin_copies();
+    writer.begin_chunk();
     let start = writer.out.len();
     writer.block(&func.body)?;
     if writer.jumps.done {
@@ -294,9 +289,9 @@ fn finish(
     call: &ParallelCall,
     env: &Env,
     outputs: &[LocalId],
-    nest: Option<&Nest>,
+    (nest, ordered): (Option<&Nest>, Option<&Ordered>),
     described: &[Output],
-) -> Kernel {
+) -> Option<Kernel> {
     let func = writer.func;
     let used = writer.used.clone();
     let partial = format!("{name}_Partial");
@@ -317,6 +312,10 @@ fn finish(
     if shared_bytes.is_some() {
         parameters.add(GridParam::SharedBytes, "u32 shared_bytes".to_owned());
     }
+    let steps = match ordered {
+        Some(ordered) => Some(ordered::make(&writer, ordered, name, env, &positions, &mut parameters)?),
+        None => None,
+    };
     let Parameters { params, declared, narrow } = parameters;
     let tile = writer.tile.as_ref().map(|tile| GridTile {
         iterations: tile.iterations(),
@@ -328,7 +327,10 @@ fn finish(
             .collect(),
         order_shows: tile.order_shows,
     });
-    let mut mapping = mapping(nest, has_partials, !call.array_reductions.is_empty());
+    let mut mapping = match ordered {
+        Some(ordered) => ordered.mapping(),
+        None => mapping(nest, has_partials, !call.array_reductions.is_empty()),
+    };
     if let Some(tile) = &writer.tile {
         let _ = write!(mapping, "; many in tiles of {}, {} per thread", tile.iterations(), tile.lanes());
     }
@@ -342,9 +344,14 @@ fn finish(
         text.push_str(&reduce::partial_struct(&partial, described));
         text.push('\n');
     }
+    let shape = match ordered {
+        Some(ordered) => ordered_shape(ordered),
+        None => shape(nest, has_partials, shared_bytes.is_some(), tile),
+    };
+    let threads = shape.threads[0] * shape.threads[1];
     let _ = write!(
         text,
-        "extern \"C\" __global__ void __launch_bounds__({THREADS}) {name}(\n    {})\n{{\n",
+        "extern \"C\" __global__ void __launch_bounds__({threads}) {name}(\n    {})\n{{\n",
         declared.join(",\n    ")
     );
     if used.draws {
@@ -377,20 +384,22 @@ fn finish(
         params.push(GridParam::Results);
         GridFinish { kernel: format!("{name}_finish"), params, threads: reduce::FINISH_THREADS }
     });
+    if let Some(steps) = &steps {
+        text.push_str(&steps.text);
+    }
     let pair = |a, b| Some((*positions.get(&a)?, *positions.get(&b)?));
-    let disjoint = nest.map_or(Vec::new(), |nest| {
-        let mut pairs: Vec<(u32, u32)> = nest.disjoint.iter().filter_map(|&(a, b)| pair(a, b)).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        pairs
-    });
+    let apart =
+        nest.map(|nest| &nest.disjoint).or(ordered.map(|ordered| &ordered.disjoint)).into_iter().flatten();
+    let mut disjoint: Vec<(u32, u32)> = apart.filter_map(|&(a, b)| pair(a, b)).collect();
+    disjoint.sort_unstable();
+    disjoint.dedup();
     let restrict = changed_pairs(&arrays);
     let launch = GridLaunch {
         kernel: name.to_owned(),
         span,
         mapping,
         params,
-        shape: GridShape::Mapped(shape(nest, has_partials, shared_bytes.is_some(), tile)),
+        shape: GridShape::Mapped(shape),
         arrays,
         disjoint,
         narrow,
@@ -398,10 +407,16 @@ fn finish(
         shared_bytes,
         partial_bytes: if has_partials { reduce::partial_bytes(described) } else { 0 },
         finish,
+        ordered: steps.map(|steps| steps.launch),
         outputs: outputs.iter().map(|&local| func.locals[local].dtype).collect(),
         can_fail: used.fails,
     };
-    Kernel { launch, text }
+    Some(Kernel { launch, text })
+}
+
+fn ordered_shape(ordered: &Ordered) -> MappedShape {
+    let (x, threads, most) = ordered.shape();
+    MappedShape { x, y: None, threads: [threads, 1], items: 1, max_blocks: [most, 1], tile: None }
 }
 
 fn shape(nest: Option<&Nest>, has_partials: bool, has_copies: bool, tile: Option<GridTile>) -> MappedShape {

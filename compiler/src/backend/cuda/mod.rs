@@ -4,8 +4,8 @@
 //! the kind `Grid`. Out: one text for all kernels, which a person can read and which includes nothing, and for each loop how
 //! it is launched ([`crate::ir::grid`]) or why it stays on the processor. Needs neither a GPU nor a toolkit.
 //!
-//! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `bins` elements of arrays, `device` writes functions
-//! that kernels call; `stmt`, `expr`, `arrays`, `literal` print; `sizes` says what fits 32 bits, `declare` where variables
+//! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `bins` and `ordered` elements of arrays, `device` writes functions
+//! that kernels call; `stmt`, `loops`, `expr`, `arrays`, `whole`, `services`, `literal` print; `sizes` says what fits 32 bits, `declare` where variables
 //! are declared, `tiles` which loops stream through arrays, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
 
 mod arrays;
@@ -18,13 +18,17 @@ mod expr;
 mod host;
 mod kernel;
 mod literal;
+mod loops;
 pub mod math;
 mod names;
+mod ordered;
 mod prelude;
 mod reduce;
+mod services;
 mod sizes;
 mod stmt;
 mod tiles;
+mod whole;
 mod writer;
 
 use rustc_hash::FxHashMap;
@@ -32,8 +36,9 @@ use rustc_hash::FxHashMap;
 use crate::ir::grid::{GridLaunch, GridLoop};
 use crate::ir::{ExprKind, Func, FuncId, LoopKind, ParallelCall, Program, Remark, RemarkKind, Stmt, walk};
 use collapse::Nest;
+use ordered::Ordered;
 pub use writer::Lines;
-use writer::Module;
+use writer::{Module, Refused};
 
 /// The kernels of a program.
 #[derive(Clone, Debug)]
@@ -71,13 +76,22 @@ pub fn emit(mut program: Program, lines: Lines<'_>) -> Kernels {
             collapse::collapse(&mut program, call.body, call, &outputs)
         })
         .collect();
-    write(&program, &calls, &nests, lines)
+    let orders: Vec<Result<Option<Ordered>, Refused>> =
+        calls.iter().map(|call| ordered::plan(&mut program, call)).collect();
+    write(&program, &calls, &nests, &orders, lines)
 }
 
-fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], lines: Lines<'_>) -> Kernels {
+fn write(
+    program: &Program,
+    calls: &[ParallelCall],
+    nests: &[Option<Nest>],
+    orders: &[Result<Option<Ordered>, Refused>],
+    lines: Lines<'_>,
+) -> Kernels {
     let mut module = Module {
         lines,
         math: Default::default(),
+        complex: Default::default(),
         draws: false,
         functions: FxHashMap::default(),
         open: Vec::new(),
@@ -86,10 +100,14 @@ fn write(program: &Program, calls: &[ParallelCall], nests: &[Option<Nest>], line
     };
     let mut loops = FxHashMap::default();
     let (mut kernels, mut remarks) = (Vec::new(), Vec::new());
-    for (call, nest) in calls.iter().zip(nests) {
+    for ((call, nest), order) in calls.iter().zip(nests).zip(orders) {
         let func = &program.funcs[call.body];
         let words = kernel::env_words(func, call);
-        match kernel::kernel(&mut module, program, call, nest.as_ref()) {
+        let made = order
+            .as_ref()
+            .map_err(Refused::clone)
+            .and_then(|ordered| kernel::kernel(&mut module, program, call, nest.as_ref(), ordered.as_ref()));
+        match made {
             Ok(kernel) => {
                 let text = format!("runs on the device: {}", kernel.launch.mapping);
                 remarks.push(Remark {
@@ -163,7 +181,7 @@ fn text(module: &Module<'_>, kernels: &[String], can_fail: bool) -> String {
         body.push('\n');
     }
     body.push_str(&kernels.join("\n"));
-    let mut mathematics = math::definitions(&module.math);
+    let mut mathematics = math::definitions_with(&module.math, &module.complex);
     if module.draws {
         mathematics.push_str(&only_used(&math::random(), &body));
     }

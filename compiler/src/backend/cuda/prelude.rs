@@ -87,6 +87,21 @@ static __device__ __forceinline__ index_t first_x() { return (index_t)blockIdx.x
 ",
     },
     Helper {
+        needle: "chunk_first(",
+        text: r"// The first iteration of a chunk.
+static __device__ __forceinline__ index_t chunk_first(index_t size, u32 rest, u32 chunk)
+{
+    return size * (index_t)chunk + (index_t)(rest * chunk / gridDim.y);
+}
+",
+    },
+    Helper {
+        needle: "is_own(",
+        text: r"// Does the element belong to this thread? The threads along x are a power of two.
+static __device__ __forceinline__ bool is_own(index_t element) { return (element & (step_x() - 1)) == first_x(); }
+",
+    },
+    Helper {
         needle: "first_y(",
         text: r"static __device__ __forceinline__ index_t first_y() { return (index_t)blockIdx.y * (index_t)blockDim.y + (index_t)threadIdx.y; }
 ",
@@ -377,6 +392,28 @@ template <class T, int M, int N> struct Share {
                static __device__ f32 float_mod(f32 a, f32 b) { return float_divmod(a, b, true, fmodf(a, b)); }\n",
     },
     Helper {
+        needle: "add_parts<",
+        text: r"// Partial sums as one, in place 0: each with that N places on, then N / 2.
+template <int N, class T> static __device__ __forceinline__ void add_parts(T* parts)
+{
+#pragma unroll
+    for (int k = 0; k < N; k++) parts[k] = parts[k] + parts[k + N];
+    if constexpr (N > 1) add_parts<N / 2>(parts);
+}
+",
+    },
+    Helper {
+        needle: "multiply_parts<",
+        text: r"// Partial products likewise.
+template <int N, class T> static __device__ __forceinline__ void multiply_parts(T* parts)
+{
+#pragma unroll
+    for (int k = 0; k < N; k++) parts[k] = parts[k] * parts[k + N];
+    if constexpr (N > 1) multiply_parts<N / 2>(parts);
+}
+",
+    },
+    Helper {
         needle: "reduce_block(",
         text: "// The same number of the thread that many places further on in the warp.\n\
                template <class T> static __device__ __forceinline__ T down(T x, u32 n)\n{\n    \
@@ -493,6 +530,14 @@ pub(super) const TAKEN: &[&str] = &[
     "are_together",
     "share_index",
     "Share",
+    "chunk_begin",
+    "chunk_end",
+    "chunk_size",
+    "chunk_rest",
+    "chunk_first",
+    "is_own",
+    "add_parts",
+    "multiply_parts",
     "BitsOf",
     "shared_add",
     "atomic_extremum",

@@ -114,25 +114,29 @@ fn combined(outputs: &[Output], left: &str, right: &str, with_ties: bool) -> Vec
             lines.push(format!("if ({condition}) {{ {} }}", moves.join(" ")));
             continue;
         }
-        let (is_float, is_bool) = (output.dtype.is_float(), output.dtype == DType::Bool);
-        let is_narrow = output.dtype != output.dtype.widened() && !is_bool;
-        let value = match op {
-            ReduceOp::Add if is_float || output.dtype == DType::U64 => format!("{a} + {b}"),
-            ReduceOp::Mul if is_float || output.dtype == DType::U64 => format!("{a} * {b}"),
-            ReduceOp::Add => format!("wadd({a}, {b})"),
-            ReduceOp::Mul => format!("wmul({a}, {b})"),
-            ReduceOp::And if is_bool => format!("{a} && {b}"),
-            ReduceOp::Or if is_bool => format!("{a} || {b}"),
-            ReduceOp::Xor if is_bool => format!("{a} != {b}"),
-            ReduceOp::And => format!("{a} & {b}"),
-            ReduceOp::Or => format!("{a} | {b}"),
-            ReduceOp::Xor => format!("{a} ^ {b}"),
-            ReduceOp::Min | ReduceOp::Max => continue,
-        };
-        let value = if is_narrow { format!("({})({value})", output.dtype) } else { value };
-        lines.push(format!("{a} = {value};"));
+        lines.push(format!("{a} = {};", combination(op, output.dtype, &a, &b)));
     }
     lines
+}
+
+/// Two numbers as one, as C. Of minima and maxima the callers say themselves what goes with them.
+pub(super) fn combination(op: ReduceOp, dtype: DType, a: &str, b: &str) -> String {
+    let (is_float, is_bool) = (dtype.is_float(), dtype == DType::Bool);
+    let value = match op {
+        ReduceOp::Add if is_float || dtype == DType::U64 => format!("{a} + {b}"),
+        ReduceOp::Mul if is_float || dtype == DType::U64 => format!("{a} * {b}"),
+        ReduceOp::Add => format!("wadd({a}, {b})"),
+        ReduceOp::Mul => format!("wmul({a}, {b})"),
+        ReduceOp::And if is_bool => format!("{a} && {b}"),
+        ReduceOp::Or if is_bool => format!("{a} || {b}"),
+        ReduceOp::Xor if is_bool => format!("{a} != {b}"),
+        ReduceOp::And => format!("{a} & {b}"),
+        ReduceOp::Or => format!("{a} | {b}"),
+        ReduceOp::Xor => format!("{a} ^ {b}"),
+        ReduceOp::Min => format!("{b} < {a} ? {b} : {a}"),
+        ReduceOp::Max => format!("{b} > {a} ? {b} : {a}"),
+    };
+    if dtype != dtype.widened() && !is_bool { format!("({dtype})({value})") } else { value }
 }
 
 /// The kernel that combines what the blocks left, with the values before the loop.

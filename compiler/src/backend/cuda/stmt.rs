@@ -1,12 +1,11 @@
 //! Statements as C: structured IR as structured code.
 
-use super::expr::{Text, level};
+use super::expr::level;
 use super::writer::{LoopShape, Refused, Role, Writer};
 use crate::base::Span;
 use crate::ir::walk;
 use crate::ir::{
-    ArrayId, Block, Check, Combine, ExprId, ExprKind, Loop, LoopKind, Operand, Place, ReduceOp, RuntimeFn,
-    Stmt, TrapId,
+    ArrayId, Block, Check, Combine, ExprId, Loop, LoopKind, Operand, Place, ReduceOp, Stmt, TrapId,
 };
 use crate::types::DType;
 
@@ -50,8 +49,10 @@ impl Writer<'_, '_> {
             }
             Stmt::Store { array, place, lane, value } => {
                 self.at(self.span_of(*value));
+                let is_open = self.open_guard(*array, place)?;
                 let (target, value) = (self.element(*array, place, *lane)?, self.expr(*value)?.code);
                 self.put(&format!("{target} = {value};"));
+                self.close_guard(is_open);
             }
             Stmt::Accumulate { array, place, lane, op, value } => {
                 self.at(self.span_of(*value));
@@ -76,7 +77,7 @@ impl Writer<'_, '_> {
                 self.call(stmt, *callee, args, results, *span)?;
             }
             Stmt::Runtime { function, args, results, trap } => {
-                self.service(*function, args, results, *trap)?;
+                self.service(stmt, *function, args, results, *trap)?;
             }
             Stmt::Device { function, args, results, span } => {
                 self.at(*span);
@@ -98,9 +99,9 @@ impl Writer<'_, '_> {
                 self.at(self.func.arrays[*array].span);
                 self.fill(*array, lanes)?;
             }
-            Stmt::CopyElements { to, .. } => {
-                let span = self.func.arrays[*to].span;
-                return Err(Refused::new(span, "it copies a whole array in every iteration"));
+            Stmt::CopyElements { to, from } => {
+                self.at(self.func.arrays[*to].span);
+                self.copy_elements(*to, *from)?;
             }
             Stmt::Break => self.put("break;"),
             Stmt::Continue => {
@@ -121,7 +122,7 @@ impl Writer<'_, '_> {
     }
 
     /// Statements in braces, after the text that begins the line.
-    fn braces(&mut self, head: &str, block: &Block) -> Result<(), Refused> {
+    pub(super) fn braces(&mut self, head: &str, block: &Block) -> Result<(), Refused> {
         self.put(&format!("{head} {{"));
         self.depth += 1;
         self.block(block)?;
@@ -150,87 +151,14 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    fn while_loop(&mut self, head: &Block, cond: ExprId, body: &Block) -> Result<(), Refused> {
-        self.loops.push(LoopShape::Serial);
-        if head.is_empty() {
-            self.at(self.span_of(cond));
-            let cond = self.expr(cond)?.code;
-            self.braces(&format!("while ({cond})"), body)?;
-        } else {
-            self.put("for (;;) {");
-            self.depth += 1;
-            self.block(head)?;
-            self.at(self.span_of(cond));
-            let cond = self.expr(cond)?.at(level::UNARY);
-            self.put(&format!("if (!{cond}) break;"));
-            self.block(body)?;
-            self.depth -= 1;
-            self.put("}");
-        }
-        self.loops.pop();
-        Ok(())
-    }
-
-    /// A loop whose iterations one thread does in order. Sums that `fastmath` lets us regroup are added in order here.
-    fn serial_loop(&mut self, l: &Loop) -> Result<(), Refused> {
-        self.at(self.func.loops[l.id].span);
-        let is_index = self.sizes.is_index(l.var);
-        let kind = self.local_type(l.var);
-        let lo = self.expr(l.lo)?;
-        let mut hi = self.expr(l.hi)?;
-        let var = self.names.local(self.func, l.var);
-        if !self.keeps_value(l.hi, &l.body) {
-            let end = self.names.fresh(&format!("{var}_end"));
-            self.put(&format!("const {kind} {end} = {};", hi.code));
-            hi = Text::atom(end);
-        }
-        self.loops.push(LoopShape::Serial);
-        let (sign, step) = if l.step > 0 { ("<", "+") } else { (">", "-") };
-        let distance = l.step.unsigned_abs();
-        let limit = hi.at(level::COMPARE + 1);
-        let advance = match distance {
-            1 => format!("{var}{step}{step}"),
-            _ => format!("{var} {step}= {distance}"),
-        };
-        if is_index || distance == 1 {
-            self.braces(
-                &format!("for ({kind} {var} = {}; {var} {sign} {limit}; {advance})", lo.code),
-                &l.body,
-            )?;
-        } else {
-            // The last addition could overflow.
-            let left = self.names.fresh("left");
-            let (from, to) = if l.step > 0 { (&lo.code, &limit) } else { (&limit, &lo.code) };
-            let (from, to) = (from.clone(), to.clone());
-            let count = format!(
-                "{} {sign} {limit} ? ((u64)({to}) - (u64)({from}) - 1) / {distance}ULL + 1 : 0",
-                lo.code
-            );
-            self.put(&format!("u64 {left} = {count};"));
-            let advance = format!("{var} = (i64)((u64){var} {step} {distance}ULL), {left}--");
-            self.braces(&format!("for (i64 {var} = {}; {left} != 0; {advance})", lo.code), &l.body)?;
-        }
-        self.loops.pop();
-        Ok(())
-    }
-
-    /// Is the expression the same before every iteration as before the loop?
-    fn keeps_value(&self, id: ExprId, body: &[Stmt]) -> bool {
-        let assigned = walk::assigned_locals(body);
-        let arrays = walk::assigned_arrays(body);
-        !walk::any_expr(&self.func.exprs, id, &mut |expr| match &expr.kind {
-            ExprKind::Local(local) => assigned.contains(*local),
-            ExprKind::Load { .. } => true,
-            ExprKind::Dim { array, .. } => arrays.contains(*array),
-            _ => false,
-        })
-    }
-
     /// A loop whose iterations are shared out among threads.
     fn thread_loop(&mut self, l: &Loop) -> Result<(), Refused> {
         let Role::Kernel(role) = &self.role else {
             return Err(Refused::new(self.func.span, "it starts another parallel loop"));
         };
+        if role.ordered.is_some() {
+            return self.chunk_loop(l);
+        }
         let collapse = role.collapse;
         let is_outer = self.loops.is_empty();
         let has_inner = has_thread_loop(&l.body);
@@ -431,7 +359,12 @@ impl Writer<'_, '_> {
     }
 
     /// Notes an error and leaves the iteration, if the condition holds.
-    fn failure(&mut self, condition: Option<&str>, trap: TrapId, args: &[ExprId]) -> Result<(), Refused> {
+    pub(super) fn failure(
+        &mut self,
+        condition: Option<&str>,
+        trap: TrapId,
+        args: &[ExprId],
+    ) -> Result<(), Refused> {
         self.used.fails = true;
         let mut words = String::new();
         for &arg in args {
@@ -451,13 +384,31 @@ impl Writer<'_, '_> {
             self.put(&format!("if ({condition}) {{ // {exception}"));
             self.depth += 1;
         }
-        self.put(&format!("fail(error, {}, {number}{words});", self.iteration_word()));
+        let only = self.reporter().map_or(String::new(), |thread| format!("if ({thread}) "));
+        self.put(&format!("{only}fail(error, {}, {number}{words});", self.iteration_word()));
         self.put(leave);
         if condition.is_some() {
             self.depth -= 1;
             self.put("}");
         }
         Ok(())
+    }
+
+    /// Which thread says so, where several do the same iteration: the first one is always among them.
+    fn reporter(&self) -> Option<String> {
+        let Role::Kernel(role) = &self.role else { return None };
+        if role.is_explicit {
+            return None;
+        }
+        let depth = self.loops.iter().filter(|shape| **shape == LoopShape::Threads).count();
+        match (&role.ordered, role.collapse) {
+            (Some(_), _) if depth > 1 => None,
+            (Some(_), _) => Some("first_x() == 0".to_owned()),
+            (None, Some(collapse)) if depth == 1 => {
+                Some(format!("first_{}() == 0", if collapse.inner_is_x { 'x' } else { 'y' }))
+            }
+            _ => None,
+        }
     }
 
     /// The iteration's number for the error record.
@@ -495,6 +446,18 @@ impl Writer<'_, '_> {
         if is_atomic {
             return self.accumulate_shared(array, place, op, value);
         }
+        self.accumulate_in_order(array, place, lane, op, value)
+    }
+
+    /// Combines into an element that is the thread's alone.
+    pub(super) fn accumulate_here(
+        &mut self,
+        array: ArrayId,
+        place: &Place,
+        lane: u8,
+        op: ReduceOp,
+        value: ExprId,
+    ) -> Result<(), Refused> {
         let part = self.func.arrays[array].ty.dtype.part();
         let target = self.element(array, place, lane)?;
         let text = self.expr(value)?;
@@ -533,40 +496,6 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    fn fill(&mut self, array: ArrayId, lanes: &[ExprId]) -> Result<(), Refused> {
-        let ty = self.func.arrays[array].ty;
-        let mut values = Vec::new();
-        for &lane in lanes {
-            values.push(self.expr(lane)?.code);
-        }
-        let mut offset = Vec::new();
-        for axis in 0..ty.rank {
-            let (counter, dim) = (self.names.fresh("at"), self.dim(array, axis).code);
-            self.put(&format!("for (index_t {counter} = 0; {counter} < {dim}; {counter}++) {{"));
-            self.depth += 1;
-            let stride = self.stride(array, axis);
-            offset.push(match stride.code.as_str() {
-                "1" => counter,
-                _ => format!("{counter} * {}", stride.at(level::PRODUCT + 1)),
-            });
-        }
-        let pointer = self.pointer(array);
-        let offset = if offset.is_empty() { "0".to_owned() } else { offset.join(" + ") };
-        for (lane, value) in values.iter().enumerate() {
-            let part = match (ty.dtype.is_complex(), lane) {
-                (false, _) => "",
-                (true, 0) => ".re",
-                (true, _) => ".im",
-            };
-            self.put(&format!("{pointer}[{offset}]{part} = {value};"));
-        }
-        for _ in 0..ty.rank {
-            self.depth -= 1;
-            self.put("}");
-        }
-        Ok(())
-    }
-
     /// `return`: kernels leave their results elsewhere.
     fn give_back(&mut self, values: &[Operand]) -> Result<(), Refused> {
         let Role::Device { returns_value } = self.role else {
@@ -593,70 +522,6 @@ impl Writer<'_, '_> {
         }
         self.put("return true;");
         Ok(())
-    }
-
-    fn service(
-        &mut self,
-        function: RuntimeFn,
-        args: &[Operand],
-        results: &[crate::ir::Target],
-        trap: Option<TrapId>,
-    ) -> Result<(), Refused> {
-        let mut texts = Vec::new();
-        for arg in args {
-            match arg {
-                Operand::Scalar(id) => texts.push(self.expr(*id)?.at(level::UNARY)),
-                Operand::Array(_) => {
-                    let text = "a generator or a file is used in order";
-                    return Err(Refused::new(self.func.span, text));
-                }
-            }
-        }
-        let name = match function {
-            RuntimeFn::RandomIteration => {
-                self.used.draws = true;
-                self.module.draws = true;
-                let [key, iteration] = texts.as_slice() else { return Ok(()) };
-                self.put(&format!("*stream = kj_random_of(seed, {key}, (u64){iteration}, epoch, 0);"));
-                return Ok(());
-            }
-            RuntimeFn::RandomF64 => "kj_random_f64",
-            RuntimeFn::RandomUniform => "kj_random_uniform",
-            RuntimeFn::RandomNormal => "kj_random_normal",
-            RuntimeFn::RandomInt => "kj_random_randint",
-            other => {
-                let text = format!("it calls `{}`, which only the host has", other.name());
-                return Err(Refused::new(self.func.span, text));
-            }
-        };
-        self.used.draws = true;
-        self.module.draws = true;
-        let [crate::ir::Target::Local(result)] = results else { return Ok(()) };
-        let target = self.names.local(self.func, *result);
-        texts.insert(0, "stream".to_owned());
-        if function == RuntimeFn::RandomInt {
-            let Some(trap) = trap else {
-                return Err(Refused::new(self.func.span, "random numbers without a trap"));
-            };
-            let [_, low, high] = texts.as_slice() else { return Ok(()) };
-            let are_right = matches!((low.parse::<i64>(), high.parse::<i64>()), (Ok(a), Ok(b)) if a < b);
-            if !are_right {
-                let condition = format!("{low} >= {high}");
-                self.failure(Some(&condition), trap, &[])?;
-            }
-        }
-        let kind = self.declared_here(*result);
-        self.put(&format!("{kind}{target} = {name}({});", texts.join(", ")));
-        Ok(())
-    }
-
-    /// `f64 ` if the call declares the variable that its result goes to.
-    pub(super) fn declared_here(&mut self, local: crate::ir::LocalId) -> String {
-        if self.fresh_result.take_if(|fresh| *fresh == local).is_some() {
-            format!("const {} ", self.local_type(local))
-        } else {
-            String::new()
-        }
     }
 }
 

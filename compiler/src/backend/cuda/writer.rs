@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 
 use super::bins::BlockCopy;
 use super::declare::Declarations;
-use super::math::MathUse;
+use super::math::{ComplexUse, MathUse};
 use super::names::Names;
+use super::ordered::OrderedRole;
 use super::sizes::Sizes;
 use super::tiles::Tile;
 use crate::base::Span;
@@ -52,6 +53,7 @@ pub enum Lines<'a> {
 pub(super) struct Module<'a> {
     pub(super) lines: Lines<'a>,
     pub(super) math: BTreeSet<MathUse>,
+    pub(super) complex: BTreeSet<ComplexUse>,
     /// Are random numbers drawn?
     pub(super) draws: bool,
     /// Functions that kernels call.
@@ -109,6 +111,8 @@ pub(super) struct KernelRole {
     pub(super) atomics: ArraySet,
     /// Those of them that every block has a copy of in shared memory, if it fits.
     pub(super) copies: Vec<BlockCopy>,
+    /// Are elements of arrays combined in the order of the processor?
+    pub(super) ordered: Option<OrderedRole>,
     /// Are there partial results to be combined? Then no thread may leave early.
     pub(super) has_barriers: bool,
 }

@@ -12,6 +12,7 @@
 //! ([`fast_name1`]) and nothing of this is needed.
 
 mod by_hand;
+mod complex;
 mod graph;
 mod print;
 mod random;
@@ -19,6 +20,7 @@ mod sink;
 
 use std::collections::BTreeSet;
 
+pub use complex::{ComplexUse, complex_name};
 pub use random::random;
 
 use crate::numerics::math::{
@@ -76,9 +78,17 @@ pub fn fast_name2(function: MathFn2, ty: DType) -> Option<String> {
 /// The definitions of these functions with all that they need, callees first.
 #[must_use]
 pub fn definitions(uses: &BTreeSet<MathUse>) -> String {
+    definitions_with(uses, &BTreeSet::new())
+}
+
+/// The same with functions of complex numbers; the type `c128` of the prelude comes before them.
+#[must_use]
+pub fn definitions_with(uses: &BTreeSet<MathUse>, complex: &BTreeSet<ComplexUse>) -> String {
     let mut tables = print::Tables::default();
     let mut functions = String::new();
-    let mut parts = BTreeSet::new();
+    let of_complex = complex::text(complex);
+    let (needed, mut parts) = complex::needed(&of_complex);
+    let uses: BTreeSet<MathUse> = uses.union(&needed).copied().collect();
     let called = uses.iter().filter_map(|&one| by_hand::callee(one));
     let all: BTreeSet<MathUse> = uses.iter().copied().chain(called).collect();
     // A callee by lanes comes before what is written by hand.
@@ -86,7 +96,7 @@ pub fn definitions(uses: &BTreeSet<MathUse>) -> String {
     for one in lanes.into_iter().chain(by_hand) {
         functions.push_str(&definition(one, &mut tables, &mut parts));
     }
-    format!("{}{}{functions}", tables.text(), by_hand::parts(&parts))
+    format!("{}{}{functions}{of_complex}", tables.text(), by_hand::parts(&parts))
 }
 
 /// One function; tables and parts that it needs are noted.
