@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use kjit::DType;
-use kjit_compiler::backend::cuda::math::{MathUse, definitions, name1, name2, random};
+use kjit_compiler::backend::cuda::math::{
+    ComplexUse, MathUse, complex_name, definitions, definitions_with, name1, name2, random,
+};
+use kjit_compiler::numerics::complex;
 use kjit_compiler::numerics::math::{MathFn1, MathFn2};
 use kjit_compiler::numerics::random::KernelRandom;
 use kjit_tests::gpu::{Driver, standin, trials};
@@ -18,6 +21,7 @@ fn main() {
         ("functions of one f32", || functions_of_one(DType::F32)),
         ("functions of two f64", || functions_of_two(DType::F64)),
         ("functions of two f32", || functions_of_two(DType::F32)),
+        ("functions of complex numbers", functions_of_complex_numbers),
         ("random streams", random_streams),
     ];
     libtest_mimic::run(&args, trials(tests, standin().err().as_deref())).exit();
@@ -250,4 +254,73 @@ extern "C" __global__ void k(f64* out, i64* whole, u64 seed, u64 epoch)
     let got = driver.download(whole, integers.len() * 8).unwrap();
     let want: Vec<u8> = integers.iter().flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(got, want);
+}
+
+/// Every function of `cmath`, and powers, on all combinations of sizes.
+fn functions_of_complex_numbers() {
+    let uses: BTreeSet<ComplexUse> = MathFn1::ALL
+        .iter()
+        .filter(|&&function| complex::eval_one(function, (0.5, 0.5)).is_some())
+        .map(|&function| ComplexUse::One(function))
+        .chain([ComplexUse::Pow])
+        .collect();
+    assert_eq!(uses.len(), 18);
+    let types = format!("{TYPES}struct c128 {{ f64 re, im; }};\n\n");
+    let mut text = types + &definitions_with(&BTreeSet::new(), &uses);
+    for &one in &uses {
+        let name = complex_name(one);
+        let args = match one {
+            ComplexUse::One(_) => "{x[i], y[i]}",
+            ComplexUse::Pow => "{x[i], y[i]}, {y[(i + 1) % n], i % 3 == 0 ? 0.0 : x[(i + 5) % n]}",
+        };
+        let _ = writeln!(
+            text,
+            "extern \"C\" __global__ void k_{name}(const f64* x, const f64* y, c128* out, i32 n)\n{{\n    \
+             const i32 i = blockIdx.x * blockDim.x + threadIdx.x;\n    if (i < n) out[i] = {name}({args});\n}}\n"
+        );
+    }
+    let pair = standin().unwrap().pair("orders = ascending").unwrap();
+    let driver = Driver::start(&pair).unwrap();
+    let module = driver.load(&text).unwrap();
+    let (x, y) = (points(3), points(4));
+    let n = x.len();
+    let y: Vec<f64> = (0..n).map(|k| y[(k * 7 + k / 200) % n]).collect();
+    let (x_at, y_at) = (
+        driver.upload(&bytes_of(&x, DType::F64)).unwrap(),
+        driver.upload(&bytes_of(&y, DType::F64)).unwrap(),
+    );
+    let out_at = driver.upload(&vec![0; 16 * n]).unwrap();
+    let mut wrong = String::new();
+    for &one in &uses {
+        let name = complex_name(one);
+        let args: [&[u8]; 4] =
+            [&x_at.to_le_bytes(), &y_at.to_le_bytes(), &out_at.to_le_bytes(), &(n as u32).to_le_bytes()];
+        module.run(&format!("k_{name}"), [(n as u32).div_ceil(256), 1, 1], [256, 1, 1], &args).unwrap();
+        let got = words_of(&driver.download(out_at, 16 * n).unwrap(), DType::F64);
+        let want: Vec<f64> = (0..n)
+            .flat_map(|k| {
+                let z = (x[k], y[k]);
+                let (re, im) = match one {
+                    ComplexUse::One(function) => complex::eval_one(function, z).unwrap(),
+                    ComplexUse::Pow => {
+                        complex::pow(z, (y[(k + 1) % n], if k % 3 == 0 { 0.0 } else { x[(k + 5) % n] }))
+                    }
+                };
+                [re, im]
+            })
+            .collect();
+        let want = words_of(&bytes_of(&want, DType::F64), DType::F64);
+        let differing: Vec<usize> = (0..2 * n).filter(|&k| got[k] != want[k]).collect();
+        if let Some(&first) = differing.first() {
+            let (at, got, want) = (first / 2, f64::from_bits(got[first]), f64::from_bits(want[first]));
+            let _ = writeln!(
+                wrong,
+                "{name}: {} numbers differ, first at ({:?}, {:?}): {got:?} for {want:?}",
+                differing.len(),
+                x[at],
+                y[at]
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }

@@ -29,6 +29,7 @@ fn main() {
         ("code shapes", code_shapes),
         ("loops that stream through arrays", streams),
         ("counting into arrays", bins),
+        ("sums in the processor's order", ordered),
     ];
     libtest_mimic::run(&args, trials(tests, toolkit().err().as_deref())).exit();
 }
@@ -264,6 +265,44 @@ fn bins() {
             }
         }
     }
+}
+
+/// Elements that are combined in order stay in registers where threads own them, and so do regrouped sums.
+fn ordered() {
+    let source = "@njit(boundscheck=False)\ndef columns(x: f64[:, ::1], s: f64[::1]):\n    for i in prange(x.shape[0]):\n        \
+                  for j in range(x.shape[1]):\n            s[j] += x[i, j]\n\n\
+                  @njit(boundscheck=False)\ndef weighted(x: i64[::1], w: f64[::1], h: f64[::1]):\n    for i in prange(len(x)):\n        \
+                  h[x[i]] += w[i]\n\n\
+                  @njit(boundscheck=False, fastmath={'reassoc'})\ndef distances(a: f64[:, ::1], b: f64[::1], out: f64[::1]):\n    \
+                  for i in prange(a.shape[0]):\n        s = 0.0\n        for j in range(a.shape[1]):\n            \
+                  d = a[i, j] - b[j]\n            s += d * d\n        out[i] = s\n";
+    let (ast, _) = syntax::parse(source);
+    let mut table = String::new();
+    for (function, most_registers) in [("columns", 64), ("weighted", 64), ("distances", 200)] {
+        let args = annotated_signature(&ast, function).unwrap();
+        let (text, options) = emitted(source, function, &args).unwrap();
+        for architecture in ARCHITECTURES {
+            for variant in GridVariant::ALL {
+                let image = compile(&text, &options, architecture, variant).unwrap();
+                if architecture != 90 || variant.is_wide {
+                    continue;
+                }
+                for kernel in toolkit().unwrap().disassemble(&image).unwrap() {
+                    let name = &kernel.kernel;
+                    let (loads, stores) = (kernel.count("LDG"), kernel.count("STG"));
+                    let _ = writeln!(
+                        table,
+                        "{name} {variant:?}: {loads} loads, {stores} stores, {} registers",
+                        kernel.registers
+                    );
+                    let bad = kernel.count("CALL") + kernel.count("LDL") + kernel.count("STL");
+                    assert_eq!(bad, 0, "{name} calls, or has local memory:\n{table}{text}");
+                    assert!(kernel.registers <= most_registers, "{table}\n{text}");
+                }
+            }
+        }
+    }
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), table.as_bytes());
 }
 
 fn the_disassemblers_view() {

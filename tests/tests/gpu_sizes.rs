@@ -16,6 +16,10 @@ fn main() {
         ("loops with a check in every access", || sweep(PICKED, &[DType::I64, DType::F64])),
         ("two loops as one", || sweep(TWO_LOOPS, &[DType::F64, DType::F64])),
         ("reductions", || sweep(REDUCED, &[DType::I64, DType::F64])),
+        ("elements in the processor's order", || sweep(ORDERED, &[DType::F64, DType::F64])),
+        ("elements that the data choose", || sweep(CHOSEN, &[DType::F64, DType::F64])),
+        ("regrouped sums", || sweep(REGROUPED, &[DType::F64, DType::F64])),
+        ("rows that are copied", || sweep(COPIED, &[DType::F64, DType::F64])),
         ("explicit kernels", || sweep(EXPLICIT, &[DType::F32, DType::F32])),
         ("explicit kernels with shared memory", || sweep(SHARED, &[DType::F64, DType::F64])),
         ("explicit kernels with forall", || sweep(FORALL, &[DType::I64, DType::I64])),
@@ -70,6 +74,61 @@ def f(x, y):
         bits ^= x[i]
         every = every and x[i] > -4
     return total, low, high, bits, every
+";
+const ORDERED: &str = "
+def f(x, y):
+    n = len(x)
+    for i in prange(64):
+        for j in range(n):
+            y[j] += x[j] * (0.37 * i) - 0.1
+    table = np.zeros((n, 3))
+    for i in prange(n):
+        for j in range(3):
+            table[i, j] = x[i] / (j + 3)
+    sums = np.full(3, 0.1)
+    counts = np.zeros(5)
+    for i in prange(n):
+        counts[i % 5] += 0.7
+        for j in range(3):
+            sums[j] += table[i, j]
+    return sums[0], sums[1], sums[2], counts[0], counts[4]
+";
+const CHOSEN: &str = "
+def f(x, y):
+    n = len(x)
+    h = np.zeros(7)
+    for i in prange(20 * n):
+        k = i * 7919 % n
+        h[k % 7] += x[k] * 0.3
+        y[k] -= x[i % n] / 7
+    return h[0], h[1], h[6]
+";
+const REGROUPED: &str = "
+@njit(fastmath={'reassoc'})
+def f(x, y):
+    n = len(x)
+    for i in prange(n):
+        s = 0.25
+        for j in range(min(i, n)):
+            s += x[j] * 0.3
+        p = 1.5
+        q = 0.125
+        for j in range(i % 100):
+            p *= 1.0 + x[j % n] * 0.001
+            q -= 1.0 / (j + 3)
+        for j in range(i % 90, 0, -2):
+            s += 0.7 / j
+        y[i] = s + p * q
+";
+const COPIED: &str = "
+def f(x, y):
+    n = len(x)
+    table = np.zeros((4, n))
+    for i in prange(4):
+        table[i] = x
+        table[i, n // 2:] = y[:n - n // 2]
+    for i in prange(n):
+        y[i] = table[0, i] - 2.0 * table[3, n - 1 - i]
 ";
 const EXPLICIT: &str = "
 from numba import cuda
