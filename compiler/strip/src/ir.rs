@@ -432,6 +432,8 @@ pub enum Binary {
     MinUnsigned,
     /// The larger one as unsigned numbers; `I16` and `I8`.
     MaxUnsigned,
+    /// `(a + b + 1) >> 1` of unsigned numbers, without overflow; `I16` and `I8`.
+    Average,
 }
 
 /// Shifts by a constant.

@@ -274,6 +274,8 @@ Vpminsb      "vpminsb"       Rvm n V V V P66 2 0x38 0 0 9 XY  Fm;
 Vpmaxsb      "vpmaxsb"       Rvm n V V V P66 2 0x3C 0 0 9 XY  Fm;
 Vpminuw      "vpminuw"       Rvm n V V V P66 2 0x3A 0 0 9 XY  Fm;
 Vpmaxuw      "vpmaxuw"       Rvm n V V V P66 2 0x3E 0 0 9 XY  Fm;
+Vpavgb       "vpavgb"        Rvm n V V V P66 1 0xE0 0 0 9 XY  Fm;
+Vpavgw       "vpavgw"        Rvm n V V V P66 1 0xE3 0 0 9 XY  Fm;
 Vpabsw       "vpabsw"        Rm  n V N V P66 2 0x1D 0 0 9 XY  Fm;
 Vpabsb       "vpabsb"        Rm  n V N V P66 2 0x1C 0 0 9 XY  Fm;
 Vpcmpeqw     "vpcmpeqw"      Rvm n V V V P66 1 0x75 0 0 9 XY  Fm;

@@ -144,7 +144,8 @@ where
         | Binary::Sar
         | Binary::MulHigh
         | Binary::MinUnsigned
-        | Binary::MaxUnsigned => None,
+        | Binary::MaxUnsigned
+        | Binary::Average => None,
     }
 }
 
@@ -172,6 +173,7 @@ fn int_lanes(op: Binary, a: i64, b: i64, width: u32) -> u64 {
         Binary::MulHigh => unsigned.wrapping_mul(other) >> (width % 64),
         Binary::MinUnsigned => unsigned.min(other),
         Binary::MaxUnsigned => unsigned.max(other),
+        Binary::Average => unsigned.wrapping_add(other).wrapping_add(1) >> 1,
     }
 }
 

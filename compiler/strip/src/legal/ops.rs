@@ -173,12 +173,14 @@ impl Lower<'_> {
             (Binary::Max, Ty::I16) => F::Vpmaxsw,
             (Binary::MinUnsigned, Ty::I16) => F::Vpminuw,
             (Binary::MaxUnsigned, Ty::I16) => F::Vpmaxuw,
+            (Binary::Average, Ty::I16) => F::Vpavgw,
             (Binary::Add, Ty::I8) => F::Vpaddb,
             (Binary::Sub, Ty::I8) => F::Vpsubb,
             (Binary::Min, Ty::I8) => F::Vpminsb,
             (Binary::Max, Ty::I8) => F::Vpmaxsb,
             (Binary::MinUnsigned, Ty::I8) => F::Vpminub,
             (Binary::MaxUnsigned, Ty::I8) => F::Vpmaxub,
+            (Binary::Average, Ty::I8) => F::Vpavgb,
             (Binary::And, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::And, size_of(ty)),
             (Binary::Or, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::Or, size_of(ty)),
             (Binary::Xor, Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8) => self.logical(Logic::Xor, size_of(ty)),
@@ -197,7 +199,7 @@ impl Lower<'_> {
         let width = self.width(size);
         let commutes = match op {
             Binary::Add | Binary::Mul | Binary::And | Binary::Or | Binary::Xor => true,
-            Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned => true,
+            Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned | Binary::Average => true,
             Binary::Min | Binary::Max => !matches!(ty, Ty::F64 | Ty::F32),
             Binary::Sub | Binary::Div | Binary::AndNot | Binary::Shl | Binary::Shr | Binary::Sar => false,
         };

@@ -166,6 +166,10 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     while unroll > 1 && unroll as f32 * per_unit > free {
         unroll /= 2;
     }
+    if small > 0 && scan.ops > 12 {
+        // So many iterations at once are few blocks, and many registers in the rest of a short row.
+        unroll = unroll.min(2);
+    }
     if scan.has_loop {
         // Rounds wait for each other: a second vector hides that even if some values are spilled.
         unroll = unroll.max(2);

@@ -190,7 +190,11 @@ impl<'a> Graph<'a> {
                     | Binary::Or
                     | Binary::Xor
                     | Binary::AndNot => true,
-                    Binary::Div | Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned => false,
+                    Binary::Div
+                    | Binary::MulHigh
+                    | Binary::MinUnsigned
+                    | Binary::MaxUnsigned
+                    | Binary::Average => false,
                 },
                 Op::Shift(op, a, count) => match op {
                     Shift::Shl => count < 32,
@@ -254,7 +258,8 @@ impl<'a> Graph<'a> {
                         | Binary::Div
                         | Binary::MulHigh
                         | Binary::MinUnsigned
-                        | Binary::MaxUnsigned => (Need::Number, Need::Number),
+                        | Binary::MaxUnsigned
+                        | Binary::Average => (Need::Number, Need::Number),
                     };
                     f(a, left);
                     f(b, right);

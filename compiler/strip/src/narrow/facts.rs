@@ -425,6 +425,9 @@ fn binary(op: Binary, a: (i64, i64), b: (i64, i64)) -> Fact {
         }
         Binary::Shr if a.0 >= 0 && b.0 >= 0 && b.1 <= 63 => Fact::Ints(a.0 >> b.1, a.1 >> b.0),
         Binary::MinUnsigned if a.0 >= 0 && b.0 >= 0 => Fact::Ints(a.0.min(b.0), a.1.min(b.1)),
+        Binary::Average if a.0 >= 0 && b.0 >= 0 => {
+            cut((wide(a.0) + wide(b.0) + 1) >> 1, (wide(a.1) + wide(b.1) + 1) >> 1)
+        }
         Binary::MaxUnsigned if a.0 >= 0 && b.0 >= 0 => Fact::Ints(a.0.max(b.0), a.1.max(b.1)),
         Binary::Shl
         | Binary::Sar
@@ -432,7 +435,8 @@ fn binary(op: Binary, a: (i64, i64), b: (i64, i64)) -> Fact {
         | Binary::Div
         | Binary::MulHigh
         | Binary::MinUnsigned
-        | Binary::MaxUnsigned => FULL,
+        | Binary::MaxUnsigned
+        | Binary::Average => FULL,
     }
 }
 
@@ -520,6 +524,7 @@ fn real_binary(op: Binary, a: (f64, f64), b: (f64, f64), whole: bool) -> Fact {
         | Binary::Sar
         | Binary::MulHigh
         | Binary::MinUnsigned
-        | Binary::MaxUnsigned => Fact::Any,
+        | Binary::MaxUnsigned
+        | Binary::Average => Fact::Any,
     }
 }

@@ -205,9 +205,9 @@ impl<'a> Small<'a> {
         for (op, a, b) in [(op, a, b), (mirrored(op), b, a)] {
             if let (Some(int), Some((lo, hi))) = (spread(b), self.range(a))
                 && self.sign(lo, hi).is_some()
-                && self.sign(lo - 1, hi + 1).is_some()
             {
-                return Some((op, a, (int, lo - 1, hi + 1)));
+                let has_room = self.sign(lo - 1, hi + 1).is_some();
+                return Some((op, a, if has_room { (int, lo - 1, hi + 1) } else { (int, lo, hi) }));
             }
         }
         None
@@ -278,9 +278,10 @@ impl<'a> Small<'a> {
         let bits = self.bits;
         Some(match *op {
             Op::Const(number) if !is_mask => Op::Const(number & (u64::MAX >> (64 - bits))),
-            Op::Unary(Unary::Abs, a) => match self.range(a).and_then(|(lo, hi)| self.sign(lo, hi))? {
-                Sign::Signed => Op::Unary(Unary::Abs, self.get(a)),
-                Sign::Unsigned => Op::Broadcast(self.get(a)),
+            Op::Unary(Unary::Abs, a) => match self.range(a).and_then(|(lo, hi)| self.sign(lo, hi)) {
+                Some(Sign::Signed) => Op::Unary(Unary::Abs, self.get(a)),
+                Some(Sign::Unsigned) => Op::Broadcast(self.get(a)),
+                None => return self.distance(a, here),
             },
             Op::Unary(op @ (Unary::Neg | Unary::Not), a) => Op::Unary(op, self.get(a)),
             Op::Binary(op, a, b) => {
@@ -305,6 +306,11 @@ impl<'a> Small<'a> {
                     }
                     let left = self.define(here, self.ty, Op::Shift(Shift::Shl, inner, bits - kept));
                     return Some(Op::Shift(Shift::Sar, left, bits - kept));
+                }
+                if count == 1
+                    && let Some(op) = self.mean(a, here)
+                {
+                    return Some(op);
                 }
                 let (lo, hi) = self.range(a)?;
                 match self.sign(lo, hi)? {
@@ -344,12 +350,29 @@ impl<'a> Small<'a> {
         }
         if let Some((op, a, (int, least, most))) = self.clamped(op, a, b) {
             let sign = self.sign(least, most)?;
+            let has_room = self.range(a).is_some_and(|(lo, _)| least < lo);
             let least = self.define(true, Ty::Int, Op::Int(least));
             let most = self.define(true, Ty::Int, Op::Int(most));
-            let int = self.define(true, Ty::Int, Op::IntBinary(IntOp::Max, int, least));
-            let int = self.define(true, Ty::Int, Op::IntBinary(IntOp::Min, int, most));
-            let b = self.define(true, self.ty, Op::Broadcast(int));
-            return Some(self.compared(op, self.get(a), b, sign, here));
+            let near = self.define(true, Ty::Int, Op::IntBinary(IntOp::Max, int, least));
+            let near = self.define(true, Ty::Int, Op::IntBinary(IntOp::Min, near, most));
+            let b = self.define(true, self.ty, Op::Broadcast(near));
+            let compared = self.compared(op, self.get(a), b, sign, here);
+            if has_room {
+                return Some(compared);
+            }
+            // Next to the numbers there is no other: what the limit was decides about those that are equal to it now.
+            let (logic, test, other) = match op {
+                Compare::Gt => (Binary::Or, Compare::Lt, least),
+                Compare::Lt => (Binary::Or, Compare::Gt, most),
+                Compare::Ge => (Binary::And, Compare::Le, most),
+                Compare::Le => (Binary::And, Compare::Ge, least),
+                Compare::Eq => (Binary::And, Compare::Eq, near),
+                Compare::Ne => (Binary::Or, Compare::Ne, near),
+            };
+            let test = self.define(true, Ty::Test, Op::IntCompare(test, int, other));
+            let everywhere = self.define(true, Ty::Mask, Op::TestLanes(test));
+            let mask = self.define(here, Ty::Mask, compared);
+            return Some(Op::Binary(logic, mask, everywhere));
         }
         let sign = self.common_sign(a, b)?;
         let (a, b) = (self.get(a), self.get(b));
@@ -362,6 +385,53 @@ impl<'a> Small<'a> {
         }
         let (a, b) = (self.flip(a, here), self.flip(b, here));
         Op::Compare(op, a, b)
+    }
+
+    /// `|x - y|` where the difference takes a bit more.
+    fn distance(&mut self, difference: Value, here: bool) -> Option<Op> {
+        let Some(&Op::Binary(Binary::Sub, x, y)) = self.op(difference) else { return None };
+        let (most, least) = match self.common_sign(x, y)? {
+            Sign::Signed => (Binary::Max, Binary::Min),
+            Sign::Unsigned => (Binary::MaxUnsigned, Binary::MinUnsigned),
+        };
+        let (x, y) = (self.get(x), self.get(y));
+        let most = self.define(here, self.ty, Op::Binary(most, x, y));
+        let least = self.define(here, self.ty, Op::Binary(least, x, y));
+        Some(Op::Binary(Binary::Sub, most, least))
+    }
+
+    /// Half of `x + y`, or of `x + y + 1`, where the sum takes a bit more or there is an instruction for it:
+    /// `x + y` is `2 * (x & y) + (x ^ y)`, and also `2 * (x | y) - (x ^ y)`.
+    fn mean(&mut self, sum: Value, here: bool) -> Option<Op> {
+        let is_one = |value: Value| matches!(self.op(value), Some(Op::Const(1)));
+        let Some(&Op::Binary(Binary::Add, a, b)) = self.op(sum) else { return None };
+        let inner = |value: Value| match self.op(value) {
+            Some(&Op::Binary(Binary::Add, x, y)) => Some((x, y)),
+            _ => None,
+        };
+        let (x, y, is_up) = match (inner(a), inner(b)) {
+            (Some((x, y)), _) if is_one(b) => (x, y, true),
+            (_, Some((x, y))) if is_one(a) => (x, y, true),
+            (Some((x, one)), _) if is_one(one) => (x, b, true),
+            (_, Some((y, one))) if is_one(one) => (a, y, true),
+            _ => (a, b, false),
+        };
+        let sign = self.common_sign(x, y)?;
+        let is_positive = [x, y].into_iter().all(|v| self.range(v).is_some_and(|(lo, _)| lo >= 0));
+        let fits = self.range(sum).is_some_and(|(lo, hi)| self.sign(lo, hi).is_some());
+        let (x, y) = (self.get(x), self.get(y));
+        if is_up && is_positive {
+            return Some(Op::Binary(Binary::Average, x, y));
+        }
+        if fits {
+            return None;
+        }
+        let shift = if sign == Sign::Signed { Shift::Sar } else { Shift::Shr };
+        let different = self.define(here, self.ty, Op::Binary(Binary::Xor, x, y));
+        let half = self.define(here, self.ty, Op::Shift(shift, different, 1));
+        let (same, sum) = if is_up { (Binary::Or, Binary::Sub) } else { (Binary::And, Binary::Add) };
+        let same = self.define(here, self.ty, Op::Binary(same, x, y));
+        Some(Op::Binary(sum, same, half))
     }
 
     /// The value with its sign bit flipped.
@@ -390,6 +460,12 @@ impl<'a> Small<'a> {
     /// A quotient or remainder by a constant.
     fn division(&mut self, quotient: Quotient, here: bool) -> Option<Op> {
         let Quotient { x, divisor, is_remainder } = quotient;
+        if divisor == 2
+            && !is_remainder
+            && let Some(op) = self.mean(x, here)
+        {
+            return Some(op);
+        }
         let (lo, hi) = self.range(x)?;
         let x = self.get(x);
         let is_power = divisor.count_ones() == 1 && divisor < 1 << self.bits;

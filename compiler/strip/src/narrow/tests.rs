@@ -266,8 +266,13 @@ fn bytes_stay_bytes_where_eight_bits_do() {
 #[test]
 fn limits_from_outside_are_brought_near() {
     let found = small_body(&of_bytes("v20: mask = v12 > v7\nv21: i64 = select(v20, v12, v14)", "v21"));
+    assert!(found.contains(&"v21: i8 = select(v20, v12, v14)".to_owned()), "{found:#?}");
+    // In 16 bits there is room beside the numbers of bytes.
+    let found = small_body(&of_bytes(
+        "v19: i64 = v12 + v14\nv20: mask = v12 > v7\nv21: i64 = select(v20, v19, v14)\nv22: i64 = min(v21, v3)",
+        "v22",
+    ));
     assert!(found.iter().any(|line| line.starts_with("v20: mask = v12 > ")), "{found:#?}");
-    assert!(found.contains(&"v21: i16 = select(v20, v12, v14)".to_owned()), "{found:#?}");
     // Their sum with something may be anything.
     let found = small_body(&of_bytes("v20: i64 = v12 + v7\nv21: i64 = min(v20, v3)", "v21"));
     assert!(found.contains(&"v21: i64 = min(v20, v3)".to_owned()), "{found:#?}");
@@ -285,4 +290,19 @@ fn numbers_that_just_fit_and_just_do_not() {
     // With a sign it does not.
     let found = small_body(&products("v28: i64 = v20 + v5"));
     assert!(found.contains(&"v29: i32 = v28 >> 8".to_owned()), "{found:#?}");
+}
+
+#[test]
+fn what_takes_a_bit_more_in_between() {
+    let found = small_body(&of_bytes("v20: i64 = v12 - v14\nv21: i64 = abs(v20)", "v21"));
+    assert!(found.iter().any(|line| line.contains("i8 = max_unsigned(v12, v14)")), "{found:#?}");
+    let found = small_body(&of_bytes("v20: i64 = v12 + v14\nv21: i64 = v20 >> 1", "v21"));
+    assert!(found.iter().any(|line| line.contains("i8 = v12 ^ v14")), "{found:#?}");
+    let up = of_bytes("v20: i64 = v12 + v14\nv21: i64 = v20 + v8\nv22: i64 = v21 >> 1", "v22")
+        .replace("v6: int = word 3", "v6: int = word 3\n    v8: i64 = 1");
+    assert!(small_body(&up).contains(&"v22: i8 = average(v12, v14)".to_owned()));
+    // A limit for bytes that is none of theirs holds for all or for none.
+    let text = of_bytes("v20: mask = v12 <= v7\nv21: i64 = select(v20, v12, v14)", "v21");
+    let found = small_body(&text);
+    assert!(found.contains(&"v21: i8 = select(v20, v12, v14)".to_owned()), "{found:#?}");
 }

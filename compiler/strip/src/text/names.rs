@@ -60,6 +60,7 @@ pub(super) const BINARIES: &[(Binary, &str)] = &[
     (Binary::MulHigh, "mul_high"),
     (Binary::MinUnsigned, "min_unsigned"),
     (Binary::MaxUnsigned, "max_unsigned"),
+    (Binary::Average, "average"),
 ];
 
 pub(super) const SHIFTS: &[(Shift, &str)] = &[(Shift::Shl, "<<"), (Shift::Shr, ">>>"), (Shift::Sar, ">>")];

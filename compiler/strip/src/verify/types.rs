@@ -122,7 +122,7 @@ pub(super) fn check(strip: &Strip, value: Value, op: &Op) -> Result<(), String> 
                 Binary::And | Binary::Or | Binary::Xor | Binary::AndNot => is_integer(ty) || ty == Ty::Mask,
                 Binary::Shl | Binary::Shr | Binary::Sar => is_large(ty),
                 Binary::MulHigh => ty == Ty::I16,
-                Binary::MinUnsigned | Binary::MaxUnsigned => ty.small_bytes() > 0,
+                Binary::MinUnsigned | Binary::MaxUnsigned | Binary::Average => ty.small_bytes() > 0,
             };
             is(strip, a, ty).and(is(strip, b, ty)).and(result(suits))
         }

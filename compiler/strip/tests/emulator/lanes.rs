@@ -170,6 +170,8 @@ pub fn lanewise(mnemonic: Mnemonic) -> Option<Lanewise> {
         Mnemonic::Vpmaxub => Binary(1, u64::max),
         Mnemonic::Vpminuw => Binary(2, u64::min),
         Mnemonic::Vpmaxuw => Binary(2, u64::max),
+        Mnemonic::Vpavgb => Binary(1, |a, b| (a + b + 1) >> 1),
+        Mnemonic::Vpavgw => Binary(2, |a, b| (a + b + 1) >> 1),
         Mnemonic::Vpabsw => Unary(2, |a| u64::from((a as i16).unsigned_abs())),
         Mnemonic::Vpabsb => Unary(1, |a| u64::from((a as i8).unsigned_abs())),
         Mnemonic::Vpsllw => UnaryImm(2, |a, count| if count < 16 { a << count } else { 0 }),

@@ -221,7 +221,8 @@ impl Lower<'_> {
             | Binary::Sar
             | Binary::MulHigh
             | Binary::MinUnsigned
-            | Binary::MaxUnsigned => self.fail("no logic"),
+            | Binary::MaxUnsigned
+            | Binary::Average => self.fail("no logic"),
         }
     }
 
@@ -280,6 +281,7 @@ impl Lower<'_> {
             Binary::MulHigh => self.mul_high(a, b),
             Binary::MinUnsigned => self.b.ins().umin(a, b),
             Binary::MaxUnsigned => self.b.ins().umax(a, b),
+            Binary::Average => self.b.ins().avg_round(a, b),
         }
     }
 

@@ -193,7 +193,23 @@ impl Generator<'_> {
             let most = (most as u64 + 1).next_power_of_two() as i64 - 1;
             Ranged { value, lo: -most - 1, hi: most }
         };
-        match self.rng.below(20) {
+        match self.rng.below(23) {
+            20 => {
+                // A mean, up or down.
+                let mut sum = self.b.add(a.value, b.value);
+                let up = i64::from(self.rng.one_in(2));
+                if up == 1 {
+                    let one = self.b.i64(1);
+                    sum = self.b.add(sum, one);
+                }
+                let (lo, hi) = ((a.lo + b.lo + up) >> 1, (a.hi + b.hi + up) >> 1);
+                Ranged { value: self.b.shift(Shift::Sar, sum, 1), lo, hi }
+            }
+            21 => {
+                let difference = self.b.sub(a.value, b.value);
+                let most = (a.hi - b.lo).max(b.hi - a.lo);
+                Ranged { value: self.b.unary(Unary::Abs, difference), lo: 0, hi: most }
+            }
             0..3 => Ranged { value: self.b.add(a.value, b.value), lo: a.lo + b.lo, hi: a.hi + b.hi },
             3 | 4 => Ranged { value: self.b.sub(a.value, b.value), lo: a.lo - b.hi, hi: a.hi - b.lo },
             5 | 6 => {
