@@ -137,6 +137,10 @@ impl Lower<'_> {
         let width = self.width(size);
         let bytes = self.per_part(size) * elem.bytes();
         let addrs = (0..self.count(size)).map(|part| addr.plus((part as u32 * bytes) as i32));
+        if self.is_split() {
+            let parts = self.load_split(elem, addr);
+            return self.finish_load(ty, size, parts);
+        }
         if touched.is_none() && ty != Ty::Mask {
             let waiting = Waiting { elem, shift: 0, addr };
             if self.plan.uses[value] == 1 {
@@ -159,6 +163,25 @@ impl Lower<'_> {
             }
         };
         self.finish_load(ty, size, parts)
+    }
+
+    /// Bytes in 16-bit lanes: those at even places of each register, then those at odd ones.
+    fn load_split(&mut self, elem: Elem, addr: Addr) -> Parts {
+        let width = self.full_width();
+        let mut parts = Parts::new();
+        for pair in 0..self.count(2) as i32 / 2 {
+            let all = self.func.rm(F::Vmovups, width, Src::Mem(addr.plus(pair * 32)));
+            if elem == Elem::I8 {
+                let left = self.func.rmi(F::Vpsllw, width, all, 8);
+                parts.push(self.func.rmi(F::Vpsraw, width, left, 8));
+                parts.push(self.func.rmi(F::Vpsraw, width, all, 8));
+            } else {
+                let low = self.const_src(0xff, 2);
+                parts.push(self.func.rvm(F::Vpand, width, all, low));
+                parts.push(self.func.rmi(F::Vpsrlw, width, all, 8));
+            }
+        }
+        parts
     }
 
     /// One element in every lane.
@@ -432,7 +455,11 @@ impl Lower<'_> {
                 self.flush_pending();
                 if size == 2 && elem.bytes() == 1 {
                     let is_byte = ty == Ty::Mask || self.bytes.contains(value);
-                    self.store_pairs(&parts, addr, is_byte);
+                    if self.is_split() {
+                        self.store_split(&parts, addr, is_byte);
+                    } else {
+                        self.store_pairs(&parts, addr, is_byte);
+                    }
                 } else {
                     self.store_line(elem, size, &parts, addr, touched.as_ref());
                 }
@@ -525,6 +552,21 @@ impl Lower<'_> {
                     self.func.store(F::VmovsdSt, Width::X, all, addr, None, None);
                 }
             }
+        }
+    }
+
+    /// Lanes as [`Lower::load_split`] makes them, as bytes.
+    fn store_split(&mut self, parts: &Parts, addr: Addr, are_bytes: bool) {
+        let width = self.full_width();
+        for (number, pair) in parts.chunks(2).enumerate() {
+            let mut even = pair[0];
+            if !are_bytes {
+                let low = self.const_src(0xff, 2);
+                even = self.func.rvm(F::Vpand, width, even, low);
+            }
+            let odd = self.func.rmi(F::Vpsllw, width, pair[1], 8);
+            let both = self.func.rvm(F::Vpor, width, even, odd);
+            self.func.store(F::VmovupsSt, width, both, addr.plus(number as i32 * 32), None, None);
         }
     }
 

@@ -33,7 +33,7 @@ use smallvec::SmallVec;
 use crate::Strip;
 use crate::emit::{Func, Tier, Unsupported};
 use crate::encode::Width;
-use crate::ir::{Op, Ty, Value};
+use crate::ir::{Inst, Op, Ty, Value};
 
 use ints::Linear;
 use plan::Plan;
@@ -96,6 +96,7 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         origins: vec![],
         offset_uses: SecondaryMap::new(),
         mask_grain: plan.grain(),
+        only_bytes: small == 2 && has_only_bytes(strip),
         bytes: if small == 2 { crate::narrow::bytes(strip) } else { EntitySet::new() },
         hoisted: FxHashMap::default(),
         consts: FxHashMap::default(),
@@ -131,6 +132,16 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         has_loop: lower.plan.has_loop,
         divisible: at_once > smallest,
     })
+}
+
+/// Are all elements in memory bytes?
+fn has_only_bytes(strip: &Strip) -> bool {
+    let mut all = true;
+    crate::walk::for_each_inst(&strip.body, &mut |inst| match inst {
+        Inst::Let { op: Op::Load { elem, .. }, .. } | Inst::Store { elem, .. } => all &= elem.bytes() == 1,
+        _ => {}
+    });
+    all
 }
 
 /// The type of lane that decides how many there are.
@@ -190,6 +201,8 @@ struct Lower<'a> {
     mask_grain: u8,
     /// Values of 16-bit lanes from 0 to 255.
     bytes: EntitySet<Value>,
+    /// The lanes have 16 bits, all elements 8.
+    only_bytes: bool,
     /// Sums of what does not change, computed in the entry.
     hoisted: FxHashMap<ints::Sum, VReg>,
     /// Constants in registers, defined in the entry.
@@ -225,6 +238,12 @@ impl Lower<'_> {
     /// Parts of a value.
     fn count(&self, size: u8) -> usize {
         (self.lanes / self.per_part(size)) as usize
+    }
+
+    /// Are the bytes of a register lanes of two, those at even places and those at odd ones? That takes no shuffles, of which a processor does one
+    /// or two in a cycle. What happens in a lane does not depend on its place, and the next block may have another order.
+    fn is_split(&self) -> bool {
+        self.only_bytes && self.count(2).is_multiple_of(2)
     }
 
     /// Gives up on the strip.

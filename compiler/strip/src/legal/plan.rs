@@ -187,6 +187,10 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     let masked_lanes = if strip.lanes.is_some() && scan.ops > 30 { full_lanes } else { unit.min(lanes) };
     let used = full_lanes as f32 / double_lanes as f32 * peak;
     let spare = (registers - 1.0 - scan.uniform as f32 - used).max(0.0) as usize;
+    if small == 2 {
+        // What bytes are taken apart with.
+        *scan.consts.entry((0xff, 2)).or_default() += 1 << 8;
+    }
     let mut consts: Vec<((u64, u8), u32)> = scan.consts.into_iter().collect();
     consts.sort_by_key(|&(key, weight)| (std::cmp::Reverse(weight), key));
     let resident = consts.into_iter().take(spare).map(|(key, _)| key).collect();
