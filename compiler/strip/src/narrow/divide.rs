@@ -217,7 +217,7 @@ mod tests {
                 };
                 for x in (lo..=hi).step_by(if divisor < 20 { 1 } else { 7 }).chain([hi]) {
                     let y = u16::try_from(x + bias * divisor).unwrap();
-                    let found = (i64::from(y) * factor >> 16 >> shift) - bias;
+                    let found = (((i64::from(y) * factor) >> 16) >> shift) - bias;
                     assert_eq!(found, x.div_euclid(divisor), "{x} // {divisor} of {lo}..{hi}");
                 }
             }
