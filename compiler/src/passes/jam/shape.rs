@@ -54,11 +54,10 @@ pub(super) fn shape(func: &Func, l: &Loop) -> Option<Nest> {
 fn factor(func: &Func, l: &Loop, inner: &Loop) -> Option<u32> {
     let mut size = 0;
     walk::for_each_expr_in(&func.exprs, &l.body, &mut |_, _| size += 1);
-    let factor = match size {
-        0..=MOST_FOR_FOUR => 4,
-        0..=MOST_FOR_TWO => 2,
-        _ => return None,
-    };
+    let factor = if size <= MOST_FOR_FOUR { 4 } else { 2 };
+    if size > MOST_FOR_TWO {
+        return None;
+    }
     let is_short = |l: &Loop, least: u64| l.constant_trip(&func.exprs).is_some_and(|trips| trips < least);
     (!is_short(l, u64::from(factor)) && !is_short(inner, SHORTEST)).then_some(factor)
 }
