@@ -87,6 +87,8 @@ pub struct ParallelBody {
     pub disjoint: Vec<(CapturedArray, CapturedArray)>,
     /// Does each iteration draw from a stream of its own?
     pub uses_random: bool,
+    /// See [`super::ParallelCall::runs_in_lanes`].
+    pub runs_in_lanes: bool,
 }
 
 /// An array among the captures.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::expr::ExprId;
-use super::func::{ArrayId, FuncId, LocalId, LoopId};
-use super::stmt::Operand;
+use super::func::{ArrayId, Func, FuncId, LocalId, LoopId, Program};
+use super::stmt::{Operand, Stmt};
 use crate::types::DType;
 
 /// How values of different iterations are combined.
@@ -144,6 +144,9 @@ pub const MAX_CHUNKS_WITH_ARRAYS: u64 = 16;
 const LANE_ITERATIONS: u64 = 16;
 /// Fewer chunks than these are not made for the sake of vectors.
 const FEW_CHUNKS: u64 = 16;
+/// Chunks of a loop with a strip have at least as many iterations as are worth its call, as long as there are a few.
+const STRIP_ITERATIONS: u64 = 8;
+const FEW_STRIPS: u64 = 4;
 /// Time to fill and add one element of such a copy.
 const COPIED_ELEMENT_NS: f64 = 1.5;
 
@@ -178,6 +181,40 @@ pub fn chunk_count(trip: u64, cost_ns: f64, copied: Option<u64>) -> u64 {
     let chunks = ((total_ns / CHUNK_NS) as u64).clamp(1, limit);
     // Lanes want several iterations of their own; threads come first.
     chunks.min((trip / LANE_ITERATIONS).max(FEW_CHUNKS)).min(trip.max(1))
+}
+
+/// The same for a loop that [runs in lanes](ParallelCall::runs_in_lanes).
+///
+/// ```
+/// use kjit_compiler::ir::parallel::{chunk_count, chunk_count_of_strips};
+/// assert_eq!(chunk_count(32, 10_000.0, None), 16);
+/// assert_eq!(chunk_count_of_strips(16, 32), 4);
+/// assert_eq!(chunk_count_of_strips(4, 5), 4);
+/// ```
+#[must_use]
+pub fn chunk_count_of_strips(chunks: u64, trip: u64) -> u64 {
+    chunks.min((trip / STRIP_ITERATIONS).max(FEW_STRIPS))
+}
+
+impl ParallelCall {
+    /// Has the loop over a chunk's iterations a strip, and does no result depend on where chunks begin? (Sums and products of floats do.)
+    #[must_use]
+    pub fn runs_in_lanes(&self, program: &Program, caller: &Func) -> bool {
+        fn has_strip(block: &[Stmt]) -> bool {
+            block.iter().any(|stmt| match stmt {
+                Stmt::Loop(l) => l.strip.is_some(),
+                Stmt::If { then, orelse, .. } => has_strip(then) || has_strip(orelse),
+                _ => false,
+            })
+        }
+        let depends = |&(local, combine): &(LocalId, Combine)| {
+            matches!(combine, Combine::Reduce(ReduceOp::Add | ReduceOp::Mul))
+                && caller.locals[local].dtype.is_float()
+        };
+        self.array_reductions.is_empty()
+            && !self.outputs.iter().any(depends)
+            && has_strip(&program.funcs[self.body].body)
+    }
 }
 
 /// The iterations of one chunk.

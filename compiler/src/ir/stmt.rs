@@ -391,7 +391,7 @@ pub struct StripPlan {
     pub keeps_last: bool,
 }
 
-/// `local = local op word`.
+/// `local = local op word`, or `local = word`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct StripOutput {
     /// The local.
@@ -400,6 +400,8 @@ pub struct StripOutput {
     pub word: u32,
     /// How.
     pub op: ReduceOp,
+    /// The word is the local's value: the strip began with the one from before.
+    pub replaces: bool,
     /// If the word is a zero, its sign is not known: the loop begins at its first iteration. (Such a strip stores nothing.)
     pub zero_is_open: bool,
     /// A local, and the word that it takes where the word above is strictly better.

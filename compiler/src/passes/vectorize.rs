@@ -112,7 +112,9 @@ impl<'a> Search<'a> {
             if let Stmt::Loop(l) = stmt
                 && inside
                 && l.kind == LoopKind::Serial
-                && self.found[first..].iter().all(|(_, built)| is_across(built) || is_of_long_sums(built))
+                && self.found[first..]
+                    .iter()
+                    .all(|(_, built)| is_across(built) || is_of_long_sums(built) || built.tally.in_order > 0)
                 && let Ok(outer) = self.built(l)
             {
                 // Strips of long sums stay, for where the sums are long.
@@ -176,10 +178,18 @@ impl<'a> Search<'a> {
             live_after: &self.live_after,
         };
         let built = vector::build(&request)?;
-        if !pays(&built) {
-            return Err(refuse("the elements are apart, and little is done with them"));
+        if pays(&built) {
+            return Ok(built);
         }
-        Ok(built)
+        let in_order = built.outputs.iter().find(|output| output.replaces);
+        Err(match (in_order, facts.collisions.first()) {
+            (Some(output), _) => vector::order_matters(&func.locals[output.local].name, span),
+            (None, Some(shared)) => {
+                let name = &func.arrays[shared.array].name;
+                refuse(&format!("iterations may combine the same element of `{name}`"))
+            }
+            (None, None) => refuse("the elements are apart, and little is done with them"),
+        })
     }
 }
 
@@ -199,21 +209,40 @@ fn is_of_long_sums(built: &Built) -> bool {
 fn pays(built: &Built) -> bool {
     let lanes = 4;
     let mut ops = 0;
+    // Divisions and roots, by the time that they keep the divider busy.
+    let mut divided = 0;
     kjit_strip::walk::for_each_inst(&built.strip.body, &mut |inst| {
         if let kjit_strip::ir::Inst::Let { value, op } = inst {
-            use kjit_strip::ir::{Op, Ty};
+            use kjit_strip::ir::{Binary, Op, Ty, Unary};
             let is_lanes = !matches!(built.strip.values[*value], Ty::Int | Ty::Test);
             ops += match op {
                 Op::Load { .. } | Op::Const(_) => 0,
                 // Two, so that contraction does not change the answer.
                 Op::Fma(..) => 2,
+                Op::Binary(Binary::Div, ..) | Op::Unary(Unary::Sqrt, _) => {
+                    divided += u32::from(is_lanes);
+                    1
+                }
                 _ => 1,
             } * u32::from(is_lanes);
         }
     });
     let tally = built.tally;
-    let scalar = lanes * (ops + tally.lines + tally.strided + tally.scattered);
-    let vector = ops + 2 * tally.lines + 10 * tally.strided + 24 * tally.scattered;
+    let mut scalar = lanes * (ops + tally.lines + tally.strided + tally.scattered);
+    let mut vector = ops + 2 * tally.lines + 10 * tally.strided + 24 * tally.scattered;
+    if tally.updates > 0 || tally.in_order > 0 {
+        // An address and perhaps a value of each lane come out of a register, and the element is read and written.
+        scalar += 2 * lanes * tally.updates;
+        vector += 20 * tally.updates - 4 * tally.constant_updates + 7 * tally.in_order;
+        scalar += 17 * lanes * divided;
+        vector += 35 * divided;
+    }
+    if tally.in_order > 0 {
+        // One addition waits for the other, however much else there is to do: three cycles, in which twelve instructions start.
+        let chain = 12 * lanes;
+        scalar = scalar.max(chain);
+        vector = vector.max(chain);
+    }
     3 * scalar > 4 * vector
 }
 

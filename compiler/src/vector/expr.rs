@@ -166,6 +166,9 @@ impl Builder<'_> {
     }
 
     fn wrap(&mut self, index: &Val, extent: &Val) -> Result<Val> {
+        if let Some(index) = self.settled(index) {
+            return Ok(index);
+        }
         if let (Val::Int(index), Val::Int(extent)) = (index, extent)
             && index.is_uniform()
             && extent.is_uniform()

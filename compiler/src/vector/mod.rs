@@ -18,6 +18,8 @@
 //! the variables of its lanes until the end of what it leaves. Loops inside run until no lane wants to go on. Called
 //! functions are followed like blocks. Whatever ends the loop (errors, `break`, `return`) is a fault of the strip.
 //!
+//! What iterations do to the same element or in a given order, lanes do one after the other (`serial`).
+//!
 //! Conservative: what is not understood is an [`Obstacle`].
 
 mod cast;
@@ -29,12 +31,14 @@ mod loops;
 mod math;
 mod place;
 mod reduce;
+mod serial;
 mod stmt;
 mod value;
 
 use crate::ir::{Program, Stmt, walk};
 
 pub use crate::analysis::race::lockstep::Obstacle;
+pub(crate) use serial::order_matters;
 pub use value::{Arg, Built, Need, Request, build};
 
 /// The strips of a program as text, by function.

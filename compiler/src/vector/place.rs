@@ -1,6 +1,6 @@
 //! Elements of arrays: their addresses, loads, stores, views.
 
-use kjit_strip::ir::{Binary, Elem, Inst, Op, Place as Where, Step, Ty, Value};
+use kjit_strip::ir::{Binary, Elem, Inst, Op, Place as Where, Step, Ty, UpdateOp, Value};
 use smallvec::SmallVec;
 
 use super::expr::lane_ty;
@@ -45,6 +45,8 @@ pub(super) struct PendingStore {
     root: ArrayId,
     elem: Elem,
     place: Where,
+    /// Lane by lane, if it is an update.
+    op: Option<UpdateOp>,
     value: Value,
     mask: Option<Value>,
 }
@@ -126,6 +128,8 @@ impl Builder<'_> {
 
     /// `address += index * stride`.
     fn add_index(&mut self, address: &mut Address, index: &Val, stride: Stride) -> Result<()> {
+        let settled = self.settled(index);
+        let index = settled.as_ref().unwrap_or(index);
         let stride = match (index, stride) {
             // The innermost axis is taken to be contiguous where lanes run along it.
             (Val::Int(linear), Stride::Word(_, Some((array, axis)))) if !linear.is_uniform() => {
@@ -271,7 +275,38 @@ impl Builder<'_> {
         }
         self.roots_stored.push(root);
         self.graph.forget_loads();
-        self.pending.push(PendingStore { root, elem, place, value, mask });
+        self.pending.push(PendingStore { root, elem, place, op: None, value, mask });
+        if self.graph.depth() > 0 {
+            self.flush_stores()?;
+        }
+        Ok(())
+    }
+
+    /// `array[place] = array[place] op value` where iterations may meet in an element.
+    fn update(
+        &mut self,
+        root: ArrayId,
+        address: Address,
+        lane: u8,
+        dtype: DType,
+        op: ReduceOp,
+        value: &Val,
+    ) -> Result<()> {
+        let op = self.update_op(root, lane, dtype, op)?;
+        self.settle_stores(root)?;
+        let elem = elem(dtype);
+        // Counted as what it is.
+        let tally = self.tally;
+        let place = self.place(address, elem);
+        self.tally = tally;
+        self.tally.updates += 1;
+        let value = self.lanes(value);
+        self.tally.constant_updates += u32::from(self.graph.constant(value).is_some());
+        let mask = self.mask;
+        self.roots_read.push(root);
+        self.roots_stored.push(root);
+        self.graph.forget_loads();
+        self.pending.push(PendingStore { root, elem, place, op: Some(op), value, mask });
         if self.graph.depth() > 0 {
             self.flush_stores()?;
         }
@@ -300,6 +335,9 @@ impl Builder<'_> {
         let dtype = self.func().arrays[array].ty.dtype.part();
         let wide = dtype.widened();
         let (address, root) = self.address(array, place, lane)?;
+        if self.is_shared_root(root) {
+            return self.update(root, address, lane, dtype, op, value);
+        }
         self.settle_stores(root)?;
         self.roots_read.push(root);
         let elem = elem(dtype);
@@ -321,6 +359,11 @@ impl Builder<'_> {
         self.store_to(root, dtype, place, &after)
     }
 
+    /// The array of the loop's function whose memory the array shows.
+    pub(super) fn root_of(&mut self, array: ArrayId) -> Result<ArrayId> {
+        Ok(self.array(array)?.root)
+    }
+
     /// Before memory of `root` is read: what waits to be stored there is.
     fn settle_stores(&mut self, root: ArrayId) -> Result<()> {
         if self.pending.iter().any(|store| self.may_alias(store.root, root)) {
@@ -331,8 +374,12 @@ impl Builder<'_> {
 
     /// Everything that waits is stored.
     pub(super) fn flush_stores(&mut self) -> Result<()> {
-        for PendingStore { root, elem, place, value, mask } in std::mem::take(&mut self.pending) {
+        for PendingStore { root, elem, place, op, value, mask } in std::mem::take(&mut self.pending) {
             self.has_stored = true;
+            if let Some(op) = op {
+                self.graph.push(Inst::Update { elem, place, op, value, mask });
+                continue;
+            }
             if matches!(place, Where::Line { step: Step::One, .. }) {
                 self.first_store.get_or_insert(root);
             }

@@ -23,6 +23,7 @@ impl<'a> Builder<'a> {
 
     fn stmt(&mut self, stmt: &'a Stmt) -> Result<()> {
         match stmt {
+            Stmt::Set { local, value } if self.is_in_order(*local) => self.add_in_order(*local, *value)?,
             Stmt::Set { local, value } => {
                 let value = self.expr(*value)?;
                 self.set(*local, value);
@@ -104,6 +105,12 @@ impl<'a> Builder<'a> {
             Check::Index { index, array, axis } => {
                 let index = self.expr(*index)?;
                 let dim = self.dim(*array, *axis)?;
+                if let Val::Lanes(index) = index
+                    && self.frames.iter().all(|frame| frame.loops == 0)
+                    && self.is_shared(*array)?
+                {
+                    return self.settle(index, &dim);
+                }
                 let above = self.compare(CompareOp::Ge, &index, &dim, DType::I64)?;
                 let lowest = self.int_unary(crate::ir::UnaryOp::Neg, &dim);
                 let below = self.compare(CompareOp::Lt, &index, &lowest, DType::I64)?;

@@ -97,6 +97,11 @@ pub struct Tally {
     pub strided: u32,
     /// Those of elements anywhere.
     pub scattered: u32,
+    /// Updates lane by lane, and how many of them by a constant.
+    pub updates: u32,
+    pub constant_updates: u32,
+    /// Sums and products that take the lanes in order.
+    pub in_order: u32,
     /// Loops inside.
     pub loops: u32,
 }
@@ -164,6 +169,12 @@ pub(super) struct Builder<'a> {
     pub pending: Vec<PendingStore>,
     /// Was anything stored for good? Then nothing may fault any more.
     pub has_stored: bool,
+    /// Arrays that are updated element by element, and the part of the element.
+    pub updated: Vec<(ArrayId, u8)>,
+    /// Indices that are in the range of an array that is updated, for the lanes of a mask.
+    pub settled: Vec<(Value, Option<Value>)>,
+    /// Sums and products of floats that take the lanes in order, and what changes nothing in them.
+    pub in_order: Vec<(LocalId, Value)>,
     /// Arrays that are read, and those that are stored to.
     pub roots_read: Vec<ArrayId>,
     pub roots_stored: Vec<ArrayId>,
@@ -221,6 +232,9 @@ impl<'a> Builder<'a> {
             needs: Vec::new(),
             pending: Vec::new(),
             has_stored: false,
+            updated: Vec::new(),
+            settled: Vec::new(),
+            in_order: Vec::new(),
             roots_read: Vec::new(),
             roots_stored: Vec::new(),
             first_store: None,
@@ -378,8 +392,14 @@ impl<'a> Builder<'a> {
             }
             let name = &func.locals[local].name;
             let dtype = func.locals[local].dtype;
-            let mut output =
-                StripOutput { local, word: self.graph.strip.words, op, zero_is_open: false, companion: None };
+            let mut output = StripOutput {
+                local,
+                word: self.graph.strip.words,
+                op,
+                replaces: false,
+                zero_is_open: false,
+                companion: None,
+            };
             self.graph.strip.words += 1;
             let ty = match (dtype, op) {
                 (DType::F64 | DType::F32, ReduceOp::Min | ReduceOp::Max) => {
@@ -389,10 +409,10 @@ impl<'a> Builder<'a> {
                     output.zero_is_open = found.zero_is_open && reduction.companions.is_empty();
                     lane_ty(dtype)
                 }
-                (DType::F64 | DType::F32, _) => {
-                    return self.refuse(format!(
-                        "the order of the additions or products in `{name}` decides how they are rounded (`fastmath` may change it)"
-                    ));
+                (DType::F64 | DType::F32, ReduceOp::Add | ReduceOp::Mul) => {
+                    output.replaces = true;
+                    carried.push(self.carry_in_order(output, dtype));
+                    continue;
                 }
                 (DType::I64, _) | (DType::U64, ReduceOp::Add | ReduceOp::Mul) => Ty::I64,
                 (DType::U64, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::I64,
@@ -445,6 +465,26 @@ impl<'a> Builder<'a> {
             carried.extend(second);
         }
         Ok(carried)
+    }
+
+    /// A sum or product of floats. The variable stands for what this iteration adds: nothing so far.
+    fn carry_in_order(&mut self, output: StripOutput, dtype: DType) -> CarriedLocal {
+        let (local, word) = (output.local, output.word);
+        let ty = lane_ty(dtype);
+        let init = self.word_lanes(local, ty);
+        let param = self.graph.fresh(ty);
+        let neutral = match (output.op, ty) {
+            (ReduceOp::Mul, Ty::F64) => 1.0_f64.to_bits(),
+            (ReduceOp::Mul, _) => u64::from(1.0_f32.to_bits()),
+            // A zero of the other sign would make 0.0 of -0.0.
+            (_, Ty::F64) => (-0.0_f64).to_bits(),
+            (_, _) => u64::from((-0.0_f32).to_bits()),
+        };
+        let neutral = self.graph.bits(ty, neutral);
+        self.set(local, Val::Lanes(neutral));
+        self.in_order.push((local, neutral));
+        let combine = if output.op == ReduceOp::Mul { Combine::MulInOrder } else { Combine::AddInOrder };
+        CarriedLocal { local, param, init, word, combine, output: Some(output) }
     }
 
     fn end(mut self, mut carried: Vec<CarriedLocal>) -> Result<Built> {
@@ -510,7 +550,10 @@ impl<'a> Builder<'a> {
 
     /// Does an iteration that is done again change nothing?
     fn is_repeatable(&self) -> bool {
-        let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
+        let minds = |combine: Combine| {
+            combine.is_in_order()
+                || matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each)
+        };
         let reads_stored = self
             .roots_stored
             .iter()

@@ -19,7 +19,7 @@
 
 use crate::ir::{
     Binary, Branch, Carried, Combine, Compare, Convert, Elem, FmaKind, Inst, IntOp, Loop, Op, Phi, Place,
-    Region, Shift, Step, Strip, TableId, Ty, Unary, Value,
+    Region, Shift, Step, Strip, TableId, Ty, Unary, UpdateOp, Value,
 };
 use rustc_hash::FxHashMap;
 
@@ -383,6 +383,11 @@ impl Builder {
     /// Stores the active lanes that are in the mask.
     pub fn store_if(&mut self, elem: Elem, place: Place, value: Value, mask: Value) {
         self.push(Inst::Store { elem, place, value, mask: Some(mask) });
+    }
+
+    /// Updates the elements of the active lanes, one after the other.
+    pub fn update(&mut self, elem: Elem, place: Place, op: UpdateOp, value: Value, mask: Option<Value>) {
+        self.push(Inst::Update { elem, place, op, value, mask });
     }
 
     /// Leaves the strip if the mask holds for an active lane.

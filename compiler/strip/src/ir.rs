@@ -30,7 +30,7 @@
 //! - S1 each value is defined once, before its uses, in the same region or one around it (a value of `setup` is visible
 //!   everywhere; values of a loop's `head` are visible in its `body`).
 //! - S2 operand and result types are as written at each operation.
-//! - S3 no fault comes after a store, in the order of the text, and none stands in a loop that also stores.
+//! - S3 no fault comes after a store (or an update), in the order of the text, and none stands in a loop that also stores.
 //! - S4 `setup` has no `Active`, no `First`, no `Any`, no loads (not of an `Int` either: nothing is read if `n` is 0), no stores, no
 //!   faults, no control flow.
 //! - S5 a strip with lanes of `I16` or `I8` has no other lanes but masks; nothing is carried, only `Line` elements of at most that size
@@ -126,7 +126,7 @@ pub struct Carried {
     pub param: Value,
     /// Before the first block; defined in `setup`.
     pub init: Value,
-    /// After the block; defined at the top level of the body.
+    /// After the block; defined at the top level of the body. Of a value that is combined in order: what each lane adds to it.
     pub next: Value,
     /// How the lanes become one value at the end.
     pub combine: Combine,
@@ -165,6 +165,11 @@ pub enum Combine {
     },
     /// Decided by the value that names it.
     Companion,
+    /// The value is one number, a float, that starts as lane 0 of `init`: `((s + next[0]) + next[1]) + ...` over the active lanes of each
+    /// block. Nothing reads its `param`.
+    AddInOrder,
+    /// The same with products.
+    MulInOrder,
     /// Not at all: lane `k` goes to word `word + k`. Only where [`Strip::lanes`] pins the number of lanes.
     Each,
 }
@@ -193,6 +198,20 @@ pub enum Inst {
         /// Which lanes; all active ones if there is none.
         mask: Option<Value>,
     },
+    /// `element = element op value`, for one active lane (and lane of the mask) after the other: lanes may meet in an element, and
+    /// each finds what the one before has left.
+    Update {
+        /// Element type, not `Bool`; narrow integers are extended, and what comes out is truncated.
+        elem: Elem,
+        /// Where the elements are.
+        place: Place,
+        /// What is done.
+        op: UpdateOp,
+        /// `F64`/`F32` for the same element, `I64` for integers.
+        value: Value,
+        /// Which lanes; all active ones if there is none.
+        mask: Option<Value>,
+    },
     /// Leaves the strip if the mask holds for an active lane.
     Fault {
         /// `Mask`.
@@ -202,6 +221,25 @@ pub enum Inst {
     Loop(Box<Loop>),
     /// One of two regions.
     Branch(Box<Branch>),
+}
+
+/// What [`Inst::Update`] does with an element `a` and the value `b` of a lane.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum UpdateOp {
+    /// `a + b`.
+    Add,
+    /// `a * b`.
+    Mul,
+    /// `b if b < a else a`; integers signed.
+    Min,
+    /// `b if b > a else a`; integers signed.
+    Max,
+    /// `a & b`, of integers.
+    And,
+    /// `a | b`, of integers.
+    Or,
+    /// `a ^ b`, of integers.
+    Xor,
 }
 
 /// A loop inside a block.
@@ -495,6 +533,30 @@ pub enum Convert {
     Bits,
     /// `Mask` to integers: 0 or 1.
     MaskToInt,
+}
+
+impl Combine {
+    /// Is the value one number, which takes the lanes one after the other?
+    #[must_use]
+    pub const fn is_in_order(self) -> bool {
+        matches!(self, Combine::AddInOrder | Combine::MulInOrder)
+    }
+}
+
+impl UpdateOp {
+    /// The operation, and whether the value stands on its left.
+    #[must_use]
+    pub const fn binary(self) -> (Binary, bool) {
+        match self {
+            UpdateOp::Add => (Binary::Add, false),
+            UpdateOp::Mul => (Binary::Mul, false),
+            UpdateOp::Min => (Binary::Min, true),
+            UpdateOp::Max => (Binary::Max, true),
+            UpdateOp::And => (Binary::And, false),
+            UpdateOp::Or => (Binary::Or, false),
+            UpdateOp::Xor => (Binary::Xor, false),
+        }
+    }
 }
 
 impl Elem {

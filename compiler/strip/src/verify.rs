@@ -67,7 +67,10 @@ impl Checker<'_> {
         {
             self.fail("S2", format!("{lanes} lanes are not a power of two from 16 on"));
         }
-        let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
+        let minds = |combine: Combine| {
+            combine.is_in_order()
+                || matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each)
+        };
         if strip.repeatable && (strip.lanes.is_some() || strip.carried.iter().any(|c| minds(c.combine))) {
             self.fail("S2", "lanes that are pinned, or sums, in a strip that is repeatable");
         }
@@ -87,6 +90,8 @@ impl Checker<'_> {
         let mut params = Vec::new();
         for carried in &strip.carried {
             self.define(carried.param, &mut params);
+            // Nothing reads what takes the lanes in order.
+            self.scope[carried.param] = !carried.combine.is_in_order();
         }
         let in_body = self.region(&strip.body);
         for (position, carried) in strip.carried.iter().enumerate() {
@@ -123,7 +128,7 @@ impl Checker<'_> {
                 | Op::Select { .. }
                 | Op::Convert(..) => {}
             },
-            Inst::Store { .. } => bad.push("a store in the setup".to_owned()),
+            Inst::Store { .. } | Inst::Update { .. } => bad.push("a store in the setup".to_owned()),
             Inst::Fault { mask } => bad.push(format!("a fault of {mask} in the setup")),
             Inst::Loop(_) => bad.push("a loop in the setup".to_owned()),
             Inst::Branch(_) => bad.push("a branch in the setup".to_owned()),
@@ -227,6 +232,23 @@ impl Checker<'_> {
                     self.fail("S2", format!("{value} is {ty:?}, stored as {elem:?}"));
                 }
             }
+            Inst::Update { elem, place, op, value, mask } => {
+                self.has_stored = true;
+                let role = format!("operand of an update by {value}");
+                place.for_each_operand(|operand| self.operand(operand, &role));
+                self.operand(*value, "value of an update");
+                if let Some(mask) = mask {
+                    self.expect(*mask, "mask of an update", Ty::Mask);
+                }
+                if let Err(text) = types::check_place(self.strip, place) {
+                    self.fail("S2", format!("update by {value}: {text}"));
+                }
+                if let Some(ty) = self.ty(*value)
+                    && !types::update_suits(*elem, *op, ty)
+                {
+                    self.fail("S2", format!("{value} is {ty:?}, in an update {op:?} of {elem:?}"));
+                }
+            }
             Inst::Fault { mask } => {
                 self.expect(*mask, "mask of a fault", Ty::Mask);
                 if self.has_stored {
@@ -307,6 +329,7 @@ impl Checker<'_> {
         let Some(ty) = self.ty(param) else { return };
         let suits = match combine {
             Combine::Add | Combine::Mul | Combine::Min | Combine::Max => types::is_number(ty),
+            Combine::AddInOrder | Combine::MulInOrder => types::is_float(ty),
             Combine::And | Combine::Or | Combine::Xor => types::is_integer(ty) || ty == Ty::Mask,
             Combine::ArgMin { with } | Combine::ArgMax { with } => {
                 let companion = self.strip.carried.get(with as usize);
@@ -325,6 +348,8 @@ impl Checker<'_> {
                     | Combine::And
                     | Combine::Or
                     | Combine::Xor
+                    | Combine::AddInOrder
+                    | Combine::MulInOrder
                     | Combine::Companion
                     | Combine::Each => false,
                 };

@@ -75,7 +75,7 @@ pub fn for_each_inst<'a>(region: &'a Region, f: &mut impl FnMut(&'a Inst)) {
     for inst in region {
         f(inst);
         match inst {
-            Inst::Let { .. } | Inst::Store { .. } | Inst::Fault { .. } => {}
+            Inst::Let { .. } | Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
             Inst::Loop(inner) => {
                 for_each_inst(&inner.head, f);
                 for_each_inst(&inner.body, f);

@@ -253,8 +253,10 @@ fn report(seed: u64, case: &Case, instance: &Instance, tier: Tier, place: Place,
 /// Numbers of iterations that are worth a try.
 fn some_n(rng: &mut Rng, lanes: u32) -> u64 {
     let lanes = u64::from(lanes);
-    match rng.below(3) {
+    match rng.below(4) {
         0 => rng.below(71) as u64,
+        // From eight blocks on a first one aligns the stores.
+        3 => lanes * 8 + rng.below(lanes as usize + 20) as u64,
         1 => (lanes * (1 + rng.below(4) as u64) + rng.below(3) as u64).saturating_sub(1),
         _ => rng.below(4 * lanes as usize + 20) as u64,
     }
@@ -494,6 +496,9 @@ fn every_alignment_and_length() {
         (Elem::I64, Ty::I64),
         (Elem::U32, Ty::I32),
         (Elem::I16, Ty::I64),
+        (Elem::I32, Ty::F64),
+        (Elem::U16, Ty::F64),
+        (Elem::U8, Ty::F64),
         (Elem::U16, Ty::I32),
         (Elem::U8, Ty::I64),
         (Elem::I8, Ty::I32),

@@ -143,6 +143,7 @@ fn every_operation_occurs() {
                     Inst::Let { op: Op::IntBinary(op, ..), .. } => format!("Int{op:?}"),
                     Inst::Let { op: Op::Load { elem, .. }, .. } => format!("Load{elem:?}"),
                     Inst::Store { elem, .. } => format!("Store{elem:?}"),
+                    Inst::Update { op, .. } => format!("Update{op:?}"),
                     Inst::Let { op, .. } => format!("{op:?}"),
                     Inst::Fault { .. } => "Fault".to_owned(),
                     Inst::Loop(_) => "Loop".to_owned(),
@@ -157,7 +158,7 @@ fn every_operation_occurs() {
         WholeToInt SignExtend ZeroExtend Truncate Bits MaskToInt IntAdd IntSub IntMul IntMin IntMax IntAnd IntOr IntXor IntShl \
         IntSar LoadBool LoadI8 LoadU8 LoadI16 LoadU16 LoadI32 LoadU32 LoadI64 LoadU64 LoadF32 LoadF64 StoreBool StoreI8 StoreU8 \
         StoreI16 StoreU16 StoreI32 StoreU32 StoreI64 StoreU64 StoreF32 StoreF64 Fault Loop Branch Select Lookup Any Active Broadcast \
-        TestLanes IntCompare IntLoad First LaneNumber Word WordLanes"
+        UpdateAdd UpdateMul UpdateMin UpdateMax UpdateAnd UpdateOr UpdateXor TestLanes IntCompare IntLoad First LaneNumber Word WordLanes"
         .split_whitespace()
     {
         assert!(seen.contains(name), "{name} never occurs, only {seen:?}");

@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
-use kjit_compiler::ir::parallel::{Combine, MAX_TRIPS, ReduceOp, SERIAL_BELOW_NS, chunk_count, chunk_range};
+use kjit_compiler::ir::parallel::{
+    Combine, MAX_TRIPS, ReduceOp, SERIAL_BELOW_NS, chunk_count, chunk_count_of_strips, chunk_range,
+};
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use kjit_compiler::types::DType;
 use smallvec::SmallVec;
@@ -187,6 +189,9 @@ unsafe fn run_loop(
     let function = unsafe { body_of(native, number) };
     // SAFETY: `env` holds the captures of this loop.
     let mut chunks = chunk_count(trip, cost_ns, unsafe { copied_elements(body, env) });
+    if body.runs_in_lanes {
+        chunks = chunk_count_of_strips(chunks, trip);
+    }
     // SAFETY: likewise.
     if chunks > 1 && unsafe { shares_memory(body, env) } {
         chunks = 1;

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Access, RaceReport, Region, Requirement, Walker, arrays, scalars};
 use crate::base::{Diagnostic, Span};
-use crate::ir::{Func, FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
+use crate::ir::{ArrayReduction, Func, FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
 
 /// What was found out about one loop.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Lockstep {
     pub reductions: Vec<Reduction>,
     /// Scalars that every iteration writes and that are read after the loop.
     pub last_values: Vec<LocalId>,
+    /// Arrays of which iterations may combine the same element; nothing else happens to their memory. Iterations must do that one after the other.
+    pub collisions: Vec<ArrayReduction>,
     /// What must hold in front of the loop.
     pub requirements: Vec<Requirement>,
     /// Why not.
@@ -145,7 +147,9 @@ impl<'a> Walker<'a, '_> {
             obstacle
                 .get_or_insert(Obstacle { span: info_span, text: "it prints, loads or saves".to_owned() });
         }
-        if let Some(reduction) = arrays.reductions.first() {
+        if let Some(reduction) = arrays.reductions.first()
+            && !region.is_lockstep
+        {
             let name = &self.values.func.arrays[reduction.array].name;
             let text = format!("iterations may combine the same element of `{name}`");
             obstacle.get_or_insert(Obstacle { span: info_span, text });
@@ -154,6 +158,7 @@ impl<'a> Walker<'a, '_> {
         let found = Lockstep {
             reductions: scalars.reductions,
             last_values: scalars.last_values,
+            collisions: arrays.reductions,
             requirements: arrays.requirements,
             obstacle,
         };

@@ -50,6 +50,7 @@ impl Emitter<'_> {
             array_reductions,
             disjoint,
             uses_random: call.uses_random,
+            runs_in_lanes: call.runs_in_lanes(self.program, self.func),
         };
         self.unit.parallels.push((call.body, body));
         let number = self.int(clif::I32, i64::from(number));

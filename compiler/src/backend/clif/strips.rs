@@ -245,6 +245,10 @@ impl Emitter<'_> {
             let dtype = self.func.locals[output.local].dtype;
             let before = self.read_local(output.local);
             let value = self.b.ins().load(machine_type(dtype), self.words, words, 8 * output.word as i32);
+            if output.replaces {
+                self.b.def_var(Variable::from_u32(output.local.as_u32()), value);
+                continue;
+            }
             if let Some((companion, word)) = output.companion {
                 let is_min = output.op == ReduceOp::Min;
                 let takes = if dtype.is_float() {

@@ -45,6 +45,10 @@ impl Machine<'_, '_> {
             let dtype = self.frame.func.locals[output.local].dtype;
             let before = self.frame.locals[output.local.index()];
             let word = frame[output.word as usize];
+            if output.replaces {
+                self.frame.locals[output.local.index()] = word;
+                continue;
+            }
             let (combined, takes_word) = ReduceOp::combine(output.op, dtype, before, word);
             self.frame.locals[output.local.index()] =
                 if dtype.is_float() { combined } else { eval::narrow(dtype, combined) };

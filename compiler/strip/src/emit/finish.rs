@@ -385,7 +385,9 @@ impl Writer<'_> {
                 }
             }
             GShape::MiGrow | GShape::Mi8 | GShape::Mi32 | GShape::Digit | GShape::FlagsI => {
-                rm = Some(take(&mut allocs));
+                if !in_memory {
+                    rm = Some(take(&mut allocs));
+                }
             }
         }
         let rm = match self.mem(inst, &mut allocs) {

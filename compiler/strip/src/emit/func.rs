@@ -512,6 +512,13 @@ impl Func {
         self.push(Func::inst(Code::G(g)), &[Operand::reg_use(src)], Some(to), None);
     }
 
+    /// `memory = memory op imm`.
+    pub(crate) fn g_store_imm(&mut self, g: G, imm: i32, to: Addr) {
+        let mut inst = Func::inst(Code::G(g));
+        inst.imm = Some(imm);
+        self.push(inst, &[], Some(to), None);
+    }
+
     /// A constant in a general register.
     pub(crate) fn imm(&mut self, value: i64) -> VReg {
         let dst = self.vreg(INT);

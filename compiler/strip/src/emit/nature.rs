@@ -67,6 +67,11 @@ pub(super) fn knows_flags(code: Code) -> bool {
             | G::Imul
             | G::ImulI
             | G::AddI
+            | G::AddI32
+            | G::AddSt
+            | G::AddSt32
+            | G::AddSt16
+            | G::AddSt8
             | G::AndI
             | G::SubI
             | G::ShlI
@@ -115,6 +120,7 @@ pub(super) fn latency(inst: &Inst) -> u32 {
     let own = match inst.code {
         Code::V(f, width) => match f {
             F::Vaddpd | F::Vaddps | F::Vsubpd | F::Vsubps | F::Vmulpd | F::Vmulps => 3,
+            F::Vaddsd | F::Vaddss | F::Vmulsd | F::Vmulss => 3,
             F::Vdivpd => 13,
             F::Vdivps => 11,
             F::Vsqrtpd => 20,
@@ -147,8 +153,9 @@ pub(super) fn latency(inst: &Inst) -> u32 {
 pub(super) fn port_of(code: Code) -> Port {
     match code {
         Code::V(f, _) => match f {
-            F::Vaddpd | F::Vaddps | F::Vsubpd | F::Vsubps => Port::Add,
-            F::Vmulpd | F::Vmulps | F::Vpmuludq | F::Vpmulld | F::Vpmullw | F::Vpmulhuw => Port::Multiply,
+            F::Vaddpd | F::Vaddps | F::Vsubpd | F::Vsubps | F::Vaddsd | F::Vaddss => Port::Add,
+            F::Vmulpd | F::Vmulps | F::Vmulsd | F::Vmulss => Port::Multiply,
+            F::Vpmuludq | F::Vpmulld | F::Vpmullw | F::Vpmulhuw => Port::Multiply,
             F::Vdivpd | F::Vdivps | F::Vsqrtpd | F::Vsqrtps => Port::Divide,
             _ if f.form().shape == Shape::Fma => Port::Multiply,
             _ => Port::Any,

@@ -284,6 +284,13 @@ fn every_memory_operand_decodes_as_written() {
         check_general(G::Lea, 3, Rm::Mem(mem), 0);
         check_general(G::MovSt8, 6, Rm::Mem(mem), 0);
         check_general(G::MovSt16, 14, Rm::Mem(mem), 0);
+        for g in [G::AddSt, G::AddSt32, G::AddSt16, G::AddSt8] {
+            check_general(g, 13, Rm::Mem(mem), 0);
+        }
+        for imm in [1, -1, 127, 128, -129, i32::MAX] {
+            check_general(G::AddI, 0, Rm::Mem(mem), imm);
+            check_general(G::AddI32, 0, Rm::Mem(mem), imm);
+        }
     }
 }
 

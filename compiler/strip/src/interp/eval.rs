@@ -248,7 +248,7 @@ pub(super) fn combine(combine: Combine, ty: Ty, a: u64, b: u64) -> u64 {
         Combine::Or => a | b,
         Combine::Xor => a ^ b,
         Combine::ArgMin { .. } | Combine::ArgMax { .. } | Combine::Companion => a, // See `better`.
-        Combine::Each => a,                                                        // Not combined.
+        Combine::AddInOrder | Combine::MulInOrder | Combine::Each => a,            // Not combined.
     }
 }
 

@@ -7,7 +7,7 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use crate::ir::{Carried, Combine, Elem, Inst, Op, Place, Region, Step, Strip, Ty, Value};
+use crate::ir::{Binary, Carried, Combine, Elem, Inst, Op, Place, Region, Step, Strip, Ty, Value};
 pub use memory::{Buffers, Memory};
 
 /// How the iterations are cut into blocks.
@@ -169,6 +169,15 @@ impl Machine<'_> {
             let nexts: Vec<Vec<u64>> =
                 strip.carried.iter().map(|carried| self.all_lanes(carried.next)).collect();
             for (carried, next) in strip.carried.iter().zip(nexts) {
+                if carried.combine.is_in_order() {
+                    let ty = strip.values[carried.param];
+                    let op = if carried.combine == Combine::AddInOrder { Binary::Add } else { Binary::Mul };
+                    let before = self.get(carried.param, 0);
+                    let all = next[..self.count].iter();
+                    let after = all.fold(before, |sum, &lane| eval::binary(op, ty, sum, lane));
+                    self.set(carried.param, 0, after);
+                    continue;
+                }
                 for (lane, word) in next.into_iter().enumerate().take(self.count) {
                     self.set(carried.param, lane, word);
                 }
@@ -193,6 +202,22 @@ impl Machine<'_> {
                             let address = self.address(place, *elem, lane);
                             let word = self.get(*value, lane);
                             let stored = self.memory.store(address, elem.bytes(), word);
+                            self.inside(stored, address, *elem, lane)?;
+                        }
+                    }
+                }
+                Inst::Update { elem, place, op, value, mask } => {
+                    let ty = self.strip.values[*value];
+                    for lane in 0..self.count {
+                        if self.is_in(*mask, lane) {
+                            let address = self.address(place, *elem, lane);
+                            let loaded = self.memory.load(address, elem.bytes());
+                            let before = eval::extend(*elem, self.inside(loaded, address, *elem, lane)?, ty);
+                            let by = self.get(*value, lane);
+                            let (binary, is_left) = op.binary();
+                            let (a, b) = if is_left { (by, before) } else { (before, by) };
+                            let after = eval::binary(binary, ty, a, b);
+                            let stored = self.memory.store(address, elem.bytes(), after);
                             self.inside(stored, address, *elem, lane)?;
                         }
                     }
@@ -368,6 +393,8 @@ impl Machine<'_> {
                 | Combine::And
                 | Combine::Or
                 | Combine::Xor
+                | Combine::AddInOrder
+                | Combine::MulInOrder
                 | Combine::Companion
                 | Combine::Each => false,
             }),
@@ -379,10 +406,15 @@ impl Machine<'_> {
             | Combine::And
             | Combine::Or
             | Combine::Xor
+            | Combine::AddInOrder
+            | Combine::MulInOrder
             | Combine::Each => None,
         };
         let ty = self.strip.values[carried.param];
         let mut words = self.all_lanes(carried.param);
+        if carried.combine.is_in_order() {
+            return words[0];
+        }
         let Some(chooser) = chooser else {
             while words.len() > 1 {
                 let upper = words.split_off(words.len() / 2);

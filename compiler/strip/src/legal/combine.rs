@@ -28,7 +28,7 @@ impl Lower<'_> {
                 self.fail("a carried value that is not of lanes");
                 return;
             }
-            let count = self.count(size);
+            let count = if c.combine.is_in_order() { 1 } else { self.count(size) };
             let parts: Parts = carried[at..at + count].iter().copied().collect();
             at += count;
             // Masks as lanes of ones, whatever the tier.
@@ -39,6 +39,7 @@ impl Lower<'_> {
             let (ty, size, parts) = regs[number].clone();
             match c.combine {
                 Combine::Companion => {}
+                Combine::AddInOrder | Combine::MulInOrder => self.output(ty, parts[0], c.word),
                 Combine::Each => self.output_each(ty, parts, c.word),
                 Combine::ArgMin { with } | Combine::ArgMax { with } => {
                     let Some((_, with_size, companions)) = regs.get(with as usize).cloned() else {

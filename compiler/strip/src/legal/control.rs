@@ -23,7 +23,13 @@ impl Lower<'_> {
         self.analyse_ints(&strip.body, false);
         self.left = self.plan.uses.clone();
         self.region(&strip.setup);
-        let inits: Vec<VReg> = strip.carried.iter().flat_map(|carried| self.carry(carried.init)).collect();
+        let inits: Vec<VReg> = strip
+            .carried
+            .iter()
+            .flat_map(
+                |c| if c.combine.is_in_order() { vec![self.reg(c.init, 0)] } else { self.carry(c.init) },
+            )
+            .collect();
         let lanes = self.plan.lanes;
         let limit = self.func.lea(Addr::reg(n).plus(-(lanes as i32)));
         let zero = self.func.imm(0);
@@ -153,7 +159,7 @@ impl Lower<'_> {
             match inst {
                 Inst::Let { value, .. } => forget(*value),
                 Inst::Branch(branch) => branch.results.iter().for_each(|&(result, _, _)| forget(result)),
-                Inst::Store { .. } | Inst::Fault { .. } | Inst::Loop(_) => {}
+                Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } | Inst::Loop(_) => {}
             }
         }
         for (&value, regs) in cut.crossing.iter().zip(&crossing) {
@@ -169,6 +175,7 @@ impl Lower<'_> {
         }
         let (stores, rest): (Vec<Inst>, Vec<Inst>) =
             strip.body[cut.first..].iter().cloned().partition(|inst| matches!(inst, Inst::Store { .. }));
+        debug_assert!(!rest.iter().any(|inst| matches!(inst, Inst::Update { .. })));
         self.region(&rest);
         self.flush_pending();
         let store = self.func.block();
@@ -286,7 +293,14 @@ impl Lower<'_> {
         let lanes = std::mem::replace(&mut self.lanes, self.plan.lanes);
         let first = self.func.param(block, regalloc2::RegClass::Int);
         let strip = self.strip;
-        let carried = strip.carried.iter().flat_map(|c| self.params(block, self.ty(c.param))).collect();
+        let carried = strip
+            .carried
+            .iter()
+            .flat_map(|c| match c.combine.is_in_order() {
+                true => vec![self.func.param(block, VEC)],
+                false => self.params(block, self.ty(c.param)),
+            })
+            .collect();
         self.lanes = lanes;
         (first, carried)
     }
@@ -349,6 +363,11 @@ impl Lower<'_> {
         let mut at = 0;
         let mut starts = vec![];
         for c in &strip.carried {
+            if c.combine.is_in_order() {
+                starts.push(at);
+                at += 1;
+                continue;
+            }
             let (all, skipped) = self.carried_parts(c.param, offset);
             self.bind(c.param, &carried[at + skipped..at + all]);
             starts.push(at + skipped);
@@ -357,6 +376,10 @@ impl Lower<'_> {
         self.region(&strip.body);
         let mut nexts = carried.to_vec();
         for (c, start) in strip.carried.iter().zip(starts) {
+            if c.combine.is_in_order() {
+                nexts[start] = self.in_order(carried[start], c.next, c.combine);
+                continue;
+            }
             for (part, new) in self.carry(c.next).into_iter().enumerate() {
                 let old = carried[start + part];
                 nexts[start + part] = self.keep_inactive(c.param, old, new, part);
@@ -447,6 +470,12 @@ impl Lower<'_> {
                 }
                 Inst::Store { elem, place, value, mask } => {
                     self.store(*elem, place, *value, *mask);
+                    place.for_each_operand(|v| self.used(v));
+                    self.used(*value);
+                    mask.iter().for_each(|&mask| self.used(mask));
+                }
+                Inst::Update { elem, place, op, value, mask } => {
+                    self.update(*elem, place, *op, *value, *mask);
                     place.for_each_operand(|v| self.used(v));
                     self.used(*value);
                     mask.iter().for_each(|&mask| self.used(mask));

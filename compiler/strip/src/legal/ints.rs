@@ -94,7 +94,7 @@ impl<'a> Lower<'a> {
                         self.linear[result] = Linear::of(result);
                     }
                 }
-                Inst::Store { .. } | Inst::Fault { .. } => {}
+                Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::ir::{Elem, Place, Step, TableId, Ty, Value};
 
 /// Where a lane's element is; the registers for it are taken when the element is read or written.
 #[derive(Clone, Copy)]
-enum At {
+pub(super) enum At {
     /// There.
     Known(Addr),
     /// At an address plus a 64-bit lane of a vector.
@@ -25,7 +25,7 @@ enum At {
 
 impl Lower<'_> {
     /// The memory operand of a lane.
-    fn lane_addr(&mut self, at: At) -> Addr {
+    pub(super) fn lane_addr(&mut self, at: At) -> Addr {
         match at {
             At::Known(addr) => addr,
             At::Lane { base, piece, lane, shift } => {
@@ -58,7 +58,7 @@ impl Lower<'_> {
     }
 
     /// Size of the lanes that an element is loaded into or stored from.
-    fn memory_lane(&self, ty: Ty) -> u8 {
+    pub(super) fn memory_lane(&self, ty: Ty) -> u8 {
         match ty {
             Ty::Mask => self.mask_grain,
             ty => size_of(ty),
@@ -213,7 +213,7 @@ impl Lower<'_> {
     }
 
     /// Where each lane's element is.
-    fn lane_addresses(
+    pub(super) fn lane_addresses(
         &mut self,
         place: &Place,
         elem: Elem,
@@ -260,17 +260,18 @@ impl Lower<'_> {
         // As vectors of addresses, so that the mask can choose.
         let width = self.width(8);
         let elsewhere = if store {
-            self.func.lea(Addr { base: Base::Nowhere, index: None, disp: 0, broadcast: false })
+            self.nowhere()
         } else {
             let zero = self.func.pool.add(&[0; 8]);
-            self.func.lea(Addr::pool(zero))
+            let zero = self.func.lea(Addr::pool(zero));
+            self.broadcast_int(zero)
         };
-        let elsewhere = self.broadcast_int(elsewhere);
         let masks = self.resize_mask(&touched, size, 8);
         let (base, offsets): (VReg, Parts) = match *place {
             Place::Line { address, disp, step } => {
                 let addr = self.address(address, disp);
                 let base = self.func.lea(addr);
+                let base = self.broadcast_int(base);
                 let offsets = (0..self.count(8))
                     .map(|part| {
                         let numbers = self.number_addr(8, part);
@@ -290,19 +291,63 @@ impl Lower<'_> {
                     .collect();
                 (base, offsets)
             }
-            Place::Scattered { base, offset, disp } => {
-                let addr = self.address(base, disp);
-                let base = self.func.lea(addr);
-                (base, self.parts(offset))
-            }
+            Place::Scattered { base, offset, disp } => (self.spread_base(base, disp), self.parts(offset)),
         };
-        let base = self.broadcast_int(base);
         let mut addresses = Parts::new();
         for (part, &offset) in offsets.iter().enumerate() {
             let address = self.func.rvm(F::Vpaddq, width, base, offset);
             addresses.push(self.blend_part(8, masks[part], address.into(), elsewhere));
         }
         self.at_lanes(&addresses, None, 0)
+    }
+
+    /// Is what never changes worth a register? Not for the last block.
+    fn is_hoisting(&self) -> bool {
+        self.active.is_none() || self.plan.single
+    }
+
+    /// For lanes that store nothing: 8 bytes for each of a register, so that none waits for another one.
+    fn nowhere(&mut self) -> VReg {
+        if let Some(known) = self.nowhere {
+            return known;
+        }
+        let width = self.full_width();
+        let numbers: Vec<u8> =
+            (0..u64::from(self.reg_bytes / 8)).flat_map(|lane| (8 * lane).to_le_bytes()).collect();
+        let here = self.func.at;
+        self.func.at = if self.is_hoisting() { BlockId(0) } else { here };
+        let below = self.func.lea(Addr { base: Base::Nowhere, index: None, disp: 0, broadcast: false });
+        let below = self.broadcast_int(below);
+        let numbers = self.func.pool.add(&numbers);
+        let all = self.func.rvm(F::Vpaddq, width, below, Src::Mem(Addr::pool(numbers)));
+        self.func.at = here;
+        if self.is_hoisting() {
+            self.nowhere = Some(all);
+        }
+        all
+    }
+
+    /// The base of a scattered place in every lane, made in the entry if it is the same for all blocks.
+    fn spread_base(&mut self, base: Value, disp: i32) -> VReg {
+        let linear = &self.linear[base];
+        let is_fixed = self.is_hoisting()
+            && linear.first == 0
+            && linear.terms.iter().all(|&(value, _)| self.in_setup[value]);
+        if !is_fixed {
+            let addr = self.address(base, disp);
+            let base = self.func.lea(addr);
+            return self.broadcast_int(base);
+        }
+        if let Some(&known) = self.bases.get(&(base, disp)) {
+            return known;
+        }
+        let at = std::mem::replace(&mut self.func.at, BlockId(0));
+        let addr = self.address(base, disp);
+        let reg = self.func.lea(addr);
+        let all = self.broadcast_int(reg);
+        self.func.at = at;
+        self.bases.insert((base, disp), all);
+        all
     }
 
     /// Addresses at equal distances.

@@ -23,6 +23,7 @@ mod memory;
 mod ops;
 mod plan;
 mod reps;
+mod serial;
 mod stages;
 
 use cranelift_entity::{EntitySet, SecondaryMap};
@@ -95,6 +96,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         defs: SecondaryMap::new(),
         origins: vec![],
         offset_uses: SecondaryMap::new(),
+        nowhere: None,
+        bases: FxHashMap::default(),
         mask_grain: plan.grain(),
         only_bytes: small == 2 && has_only_bytes(strip),
         bytes: if small == 2 { crate::narrow::bytes(strip) } else { EntitySet::new() },
@@ -197,6 +200,10 @@ struct Lower<'a> {
     origins: Vec<(Value, reps::Waiting)>,
     /// Uses as an offset of a load.
     offset_uses: SecondaryMap<Value, u32>,
+    /// Addresses below the stack pointer, one for each lane, made in the entry.
+    nowhere: Option<VReg>,
+    /// Bases of scattered places in every lane, made in the entry.
+    bases: FxHashMap<(Value, i32), VReg>,
     /// Lane size of masks that nothing else decides.
     mask_grain: u8,
     /// Values of 16-bit lanes from 0 to 255.

@@ -138,7 +138,11 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     scan.count_uses();
     scan.setup();
     for carried in &strip.carried {
-        scan.define(carried.param);
+        if carried.combine.is_in_order() {
+            scan.uniform += 1;
+        } else {
+            scan.define(carried.param);
+        }
     }
     scan.region(&strip.body);
     for carried in &strip.carried {
@@ -238,7 +242,7 @@ impl Scan<'_> {
                 let mut used = |value: Value| self.uses[value] += 1;
                 match inst {
                     Inst::Let { op, .. } => op.for_each_operand(used),
-                    Inst::Store { place, value, mask, .. } => {
+                    Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
                         place.for_each_operand(&mut used);
                         used(*value);
                         mask.iter().for_each(|&mask| used(mask));
@@ -309,6 +313,14 @@ impl Scan<'_> {
                 Inst::Let { value, op } => self.operation(*value, op),
                 Inst::Store { elem: _, place, value, mask } => {
                     self.memory += 1;
+                    place.for_each_operand(|v| self.read(v));
+                    self.read(*value);
+                    mask.iter().for_each(|&mask| self.read(mask));
+                }
+                Inst::Update { elem: _, place, op: _, value, mask } => {
+                    self.memory += 1;
+                    // Lane by lane; what follows waits for nothing of it.
+                    self.ops += 8;
                     place.for_each_operand(|v| self.read(v));
                     self.read(*value);
                     mask.iter().for_each(|&mask| self.read(mask));

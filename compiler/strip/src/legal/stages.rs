@@ -79,7 +79,8 @@ pub(crate) fn cut(strip: &Strip, shorter: u32) -> Option<Cut> {
             }
             Inst::Fault { .. } => least = at + 1,
             Inst::Store { .. } => most = most.min(at),
-            Inst::Loop(_) => return None,
+            // It is not done again.
+            Inst::Update { .. } | Inst::Loop(_) => return None,
         }
     }
     let whole = depths.iter().copied().max()?;
@@ -92,7 +93,7 @@ pub(crate) fn cut(strip: &Strip, shorter: u32) -> Option<Cut> {
             Inst::Branch(branch) => {
                 branch.results.iter().for_each(|&(result, _, _)| below = below.max(known[result].height));
             }
-            Inst::Fault { .. } | Inst::Store { .. } | Inst::Loop(_) => {}
+            Inst::Fault { .. } | Inst::Store { .. } | Inst::Update { .. } | Inst::Loop(_) => {}
         }
         let height = below + latency(inst);
         heights[at] = height.max(heights[at + 1]);
@@ -138,7 +139,7 @@ pub(crate) fn cut(strip: &Strip, shorter: u32) -> Option<Cut> {
 fn has_access(region: &Region) -> bool {
     let mut found = false;
     crate::walk::for_each_inst(region, &mut |inst| {
-        found |= matches!(inst, Inst::Store { .. } | Inst::Fault { .. } | Inst::Loop(_));
+        found |= !matches!(inst, Inst::Let { .. } | Inst::Branch(_));
     });
     found
 }
@@ -147,7 +148,7 @@ fn has_access(region: &Region) -> bool {
 fn read(inst: &Inst, f: &mut impl FnMut(Value)) {
     match inst {
         Inst::Let { op, .. } => op.for_each_operand(f),
-        Inst::Store { place, value, mask, .. } => {
+        Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
             place.for_each_operand(&mut *f);
             f(*value);
             mask.iter().for_each(|&mask| f(mask));
@@ -200,6 +201,6 @@ fn latency(inst: &Inst) -> u32 {
             | Op::Active
             | Op::Any(_) => 0,
         },
-        Inst::Store { .. } | Inst::Fault { .. } | Inst::Loop(_) | Inst::Branch(_) => 0,
+        Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } | Inst::Loop(_) | Inst::Branch(_) => 0,
     }
 }

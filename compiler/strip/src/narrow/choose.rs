@@ -98,7 +98,7 @@ impl<'a> Graph<'a> {
         for inst in region {
             match inst {
                 Inst::Let { value, op } => self.define(*value, Def::Op(op), depth),
-                Inst::Store { .. } | Inst::Fault { .. } => {}
+                Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
                 Inst::Loop(inner) => {
                     for phi in &inner.carried {
                         self.define(phi.param, Def::Either(phi.init, phi.next, Some(phi.result)), depth + 1);
@@ -330,6 +330,10 @@ impl<'a> Graph<'a> {
                     place.for_each_operand(|operand| self.read(operand, User::Wide, depth));
                     let narrow = elem.bytes() <= 4 && *elem != Elem::Bool;
                     self.read(*value, if narrow { User::Low(2.0) } else { User::Wide }, depth);
+                }
+                Inst::Update { place, value, .. } => {
+                    place.for_each_operand(|operand| self.read(operand, User::Wide, depth));
+                    self.read(*value, User::Wide, depth);
                 }
                 Inst::Fault { .. } => {}
                 Inst::Loop(inner) => {

@@ -126,7 +126,7 @@ impl Run<'_> {
                     let fact = self.op(self.strip.values[*value], op);
                     self.set(*value, fact);
                 }
-                Inst::Store { .. } | Inst::Fault { .. } => {}
+                Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
                 Inst::Loop(inner) => self.rounds(inner),
                 Inst::Branch(branch) => {
                     let cond = self.ints(branch.cond);

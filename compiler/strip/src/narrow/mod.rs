@@ -191,6 +191,12 @@ impl<'a> Rewrite<'a> {
                     let mask = mask.map(|mask| self.resolved(mask));
                     out.push(Inst::Store { elem: *elem, place, value, mask });
                 }
+                Inst::Update { elem, place, op, value, mask } => {
+                    let mut place = *place;
+                    place.for_each_operand_mut(|value| *value = self.as_wide(*value));
+                    let (value, mask) = (self.as_wide(*value), mask.map(|mask| self.resolved(mask)));
+                    out.push(Inst::Update { elem: *elem, place, op: *op, value, mask });
+                }
                 Inst::Fault { mask } => out.push(Inst::Fault { mask: *mask }),
                 Inst::Loop(inner) => {
                     let mut new = (**inner).clone();

@@ -84,7 +84,7 @@ fn simplify_region(
                 true
             }
             Inst::Fault { mask } => facts[*mask] != Some(Fact::Ints(0, 0)),
-            Inst::Store { .. } => true,
+            Inst::Store { .. } | Inst::Update { .. } => true,
             Inst::Loop(inner) => {
                 simplify_region(strip, facts, same, constants, lefts, &mut inner.head);
                 simplify_region(strip, facts, same, constants, lefts, &mut inner.body);
@@ -111,7 +111,7 @@ fn simplify_region(
 fn map_operands(inst: &mut Inst, f: &mut impl FnMut(Value) -> Value) {
     match inst {
         Inst::Let { value: _, op } => op.for_each_operand_mut(|operand| *operand = f(*operand)),
-        Inst::Store { elem: _, place, value, mask } => {
+        Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
             place.for_each_operand_mut(|operand| *operand = f(*operand));
             *value = f(*value);
             if let Some(mask) = mask {
@@ -146,7 +146,7 @@ fn drop_in(region: &mut Region, live: &mut EntitySet<Value>) {
         };
         match &mut inst {
             Inst::Let { value: _, op } => op.for_each_operand(read),
-            Inst::Store { elem: _, place, value, mask } => {
+            Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
                 place.for_each_operand(&mut read);
                 read(*value);
                 mask.iter().for_each(|&mask| read(mask));
@@ -188,7 +188,7 @@ pub(super) fn forget_undefined(strip: &mut Strip) {
             Inst::Let { value, op: _ } => {
                 defined.insert(*value);
             }
-            Inst::Store { .. } | Inst::Fault { .. } => {}
+            Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
             Inst::Loop(inner) => {
                 for phi in &inner.carried {
                     defined.insert(phi.param);

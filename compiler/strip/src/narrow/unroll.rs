@@ -50,7 +50,7 @@ fn size(region: &Region, trips: &Trips) -> u32 {
     region
         .iter()
         .map(|inst| match inst {
-            Inst::Let { .. } | Inst::Store { .. } | Inst::Fault { .. } => 1,
+            Inst::Let { .. } | Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => 1,
             Inst::Loop(inner) => {
                 let once = size(&inner.head, trips).saturating_add(size(&inner.body, trips));
                 once.saturating_mul(trips.get(&inner.cond).copied().flatten().unwrap_or(1)).saturating_add(2)
@@ -98,6 +98,12 @@ impl Unroll<'_> {
                     place.for_each_operand_mut(|operand| *operand = self.get(*operand));
                     let (value, mask) = (self.get(*value), mask.map(|mask| self.get(mask)));
                     out.push(Inst::Store { elem: *elem, place, value, mask });
+                }
+                Inst::Update { elem, place, op, value, mask } => {
+                    let mut place = *place;
+                    place.for_each_operand_mut(|operand| *operand = self.get(*operand));
+                    let (value, mask) = (self.get(*value), mask.map(|mask| self.get(mask)));
+                    out.push(Inst::Update { elem: *elem, place, op: *op, value, mask });
                 }
                 Inst::Fault { mask } => out.push(Inst::Fault { mask: self.get(*mask) }),
                 Inst::Loop(inner) => match rounds(inner, self.trips) {

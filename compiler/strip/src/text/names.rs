@@ -1,6 +1,6 @@
 //! How things are called in the text: one table per enum, read by printer and parser.
 
-use crate::ir::{Binary, Combine, Compare, Convert, Elem, FmaKind, IntOp, Shift, Ty, Unary};
+use crate::ir::{Binary, Combine, Compare, Convert, Elem, FmaKind, IntOp, Shift, Ty, Unary, UpdateOp};
 
 pub(super) const TYPES: &[(Ty, &str)] = &[
     (Ty::Int, "int"),
@@ -112,8 +112,20 @@ pub(super) const COMBINES: &[(Combine, &str)] = &[
     (Combine::And, "and"),
     (Combine::Or, "or"),
     (Combine::Xor, "xor"),
+    (Combine::AddInOrder, "add_in_order"),
+    (Combine::MulInOrder, "mul_in_order"),
     (Combine::Companion, "companion"),
     (Combine::Each, "each"),
+];
+
+pub(super) const UPDATES: &[(UpdateOp, &str)] = &[
+    (UpdateOp::Add, "add"),
+    (UpdateOp::Mul, "mul"),
+    (UpdateOp::Min, "min"),
+    (UpdateOp::Max, "max"),
+    (UpdateOp::And, "and"),
+    (UpdateOp::Or, "or"),
+    (UpdateOp::Xor, "xor"),
 ];
 
 /// What a thing is called; each table is complete.

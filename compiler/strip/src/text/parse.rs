@@ -2,7 +2,7 @@
 
 use super::lex::{Token, tokens};
 use super::names::{
-    BINARIES, COMBINES, COMPARES, CONVERTS, ELEMS, FMAS, INT_OPS, SHIFTS, TYPES, UNARIES, named,
+    BINARIES, COMBINES, COMPARES, CONVERTS, ELEMS, FMAS, INT_OPS, SHIFTS, TYPES, UNARIES, UPDATES, named,
 };
 use crate::ir::{
     Branch, Carried, Combine, Elem, Inst, Loop, Op, Phi, Place, Region, Step, Strip, TableId, Ty, Unary,
@@ -258,6 +258,18 @@ impl<'a> Parser<'a> {
                     let value = self.value()?;
                     let mask = self.mask()?;
                     region.push(Inst::Store { elem, place, value, mask });
+                }
+                Token::Word("update") => {
+                    self.bump();
+                    let elem = self.elem()?;
+                    let place = self.place()?;
+                    let op = match self.bump() {
+                        Token::Word(word) if let Some(op) = named(UPDATES, word) => op,
+                        found => return self.fail(format!("an update expected, found {found:?}")),
+                    };
+                    let value = self.value()?;
+                    let mask = self.mask()?;
+                    region.push(Inst::Update { elem, place, op, value, mask });
                 }
                 Token::Word("fault") => {
                     self.bump();

@@ -1,6 +1,8 @@
 //! Strip to text.
 
-use super::names::{BINARIES, COMBINES, COMPARES, CONVERTS, FMAS, INT_OPS, SHIFTS, UNARIES, name_of};
+use super::names::{
+    BINARIES, COMBINES, COMPARES, CONVERTS, FMAS, INT_OPS, SHIFTS, UNARIES, UPDATES, name_of,
+};
 use crate::ir::{Branch, Combine, Inst, Loop, Op, Place, Region, Step, Strip, Ty, Unary, Value};
 use std::fmt::Write;
 
@@ -65,6 +67,8 @@ impl Printer<'_> {
                     | Combine::And
                     | Combine::Or
                     | Combine::Xor
+                    | Combine::AddInOrder
+                    | Combine::MulInOrder
                     | Combine::Companion
                     | Combine::Each => name_of(COMBINES, carried.combine).to_owned(),
                 };
@@ -102,6 +106,12 @@ impl Printer<'_> {
                         mask_text(*mask)
                     ));
                 }
+                Inst::Update { elem, place, op, value, mask } => self.line(format_args!(
+                    "update {elem} {} {} {value}{}",
+                    place_text(place),
+                    name_of(UPDATES, *op),
+                    mask_text(*mask)
+                )),
                 Inst::Fault { mask } => self.line(format_args!("fault {mask}")),
                 Inst::Loop(inner) => self.inner_loop(inner),
                 Inst::Branch(branch) => self.branch(branch),

@@ -1,6 +1,6 @@
 //! Which types go with which operation.
 
-use crate::ir::{Binary, Convert, Elem, Op, Place, Step, Strip, Ty, Unary, Value};
+use crate::ir::{Binary, Convert, Elem, Op, Place, Step, Strip, Ty, Unary, UpdateOp, Value};
 
 pub(super) fn is_float(ty: Ty) -> bool {
     matches!(ty, Ty::F64 | Ty::F32)
@@ -37,6 +37,15 @@ pub(super) fn elem_suits(elem: Elem, ty: Ty) -> bool {
         Elem::F32 => ty == Ty::F32,
         Elem::F64 => ty == Ty::F64,
     }
+}
+
+/// May such a value update such an element?
+pub(super) fn update_suits(elem: Elem, op: UpdateOp, ty: Ty) -> bool {
+    let suits = match op {
+        UpdateOp::Add | UpdateOp::Mul | UpdateOp::Min | UpdateOp::Max => is_number(ty),
+        UpdateOp::And | UpdateOp::Or | UpdateOp::Xor => is_integer(ty),
+    };
+    suits && (is_float(ty) || ty == Ty::I64) && elem != Elem::Bool && elem_suits(elem, ty)
 }
 
 /// Are the operands of the place as they should be? Values without a type are somebody else's problem.

@@ -1,5 +1,6 @@
 //! Vector instructions that move lanes about, or mix vectors with other registers.
 
+use super::lanes::{Lanewise, lanewise};
 use super::{Bytes, Machine, Outcome, lane, register_length, set_lane, unknown};
 use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
@@ -163,6 +164,31 @@ impl Machine {
                 let a = self.source(i, 1, width, 1)?;
                 result[..width].copy_from_slice(&a[..width]);
                 self.write(i, 0, &result, width, 1)
+            }
+            Mnemonic::Vaddsd
+            | Mnemonic::Vmulsd
+            | Mnemonic::Vminsd
+            | Mnemonic::Vmaxsd
+            | Mnemonic::Vaddss
+            | Mnemonic::Vmulss
+            | Mnemonic::Vminss
+            | Mnemonic::Vmaxss => {
+                // As the vector instruction does it in its lowest lane; the others are those of the first source.
+                let (width, all) = match i.mnemonic() {
+                    Mnemonic::Vaddsd => (8, Mnemonic::Vaddpd),
+                    Mnemonic::Vmulsd => (8, Mnemonic::Vmulpd),
+                    Mnemonic::Vminsd => (8, Mnemonic::Vminpd),
+                    Mnemonic::Vmaxsd => (8, Mnemonic::Vmaxpd),
+                    Mnemonic::Vaddss => (4, Mnemonic::Vaddps),
+                    Mnemonic::Vmulss => (4, Mnemonic::Vmulps),
+                    Mnemonic::Vminss => (4, Mnemonic::Vminps),
+                    _ => (4, Mnemonic::Vmaxps),
+                };
+                let Some(Lanewise::Binary(_, f)) = lanewise(all) else { return unknown(all) };
+                let (a, b) = (self.source(i, 1, 8, 2)?, self.source(i, 2, width, 1)?);
+                result[..16].copy_from_slice(&a[..16]);
+                set_lane(&mut result, width, 0, f(lane(&a, width, 0), lane(&b, width, 0)));
+                self.write_plain(i, &result)
             }
             Mnemonic::Vmovhpd if i.op_count() == 3 => {
                 let (a, b) = (self.source(i, 1, 8, 2)?, self.source(i, 2, 8, 1)?);

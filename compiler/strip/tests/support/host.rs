@@ -77,7 +77,7 @@ pub struct Slots {
     count: usize,
 }
 
-const SLOT: usize = 16 * PAGE;
+const SLOT: usize = 48 * PAGE;
 const CANARY: u8 = 0xc5;
 
 impl Slots {

@@ -176,6 +176,8 @@ pub fn case(rng: &mut Rng) -> Case {
     let small = rng.one_in(3);
     // Arrays are read or stored to, never both.
     let repeatable = !rng.one_in(3);
+    // What is updated is not updated again.
+    let updates = !repeatable || rng.one_in(4);
     let mut generator = Generator {
         rng,
         b: Builder::new("random"),
@@ -191,13 +193,17 @@ pub fn case(rng: &mut Rng) -> Case {
         depth: 0,
         may_fault: true,
         may_store: false,
+        updates,
     };
     generator.all();
     let Generator { b, arrays, scalars, outputs, words, .. } = generator;
     let mut strip = b.finish();
     strip.words = strip.words.max(words);
-    let minds = |combine| matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each);
-    strip.repeatable = repeatable && strip.lanes.is_none() && !strip.carried.iter().any(|c| minds(c.combine));
+    let minds = |combine: Combine| {
+        combine.is_in_order() || matches!(combine, Combine::Add | Combine::Mul | Combine::Xor | Combine::Each)
+    };
+    strip.repeatable =
+        repeatable && !updates && strip.lanes.is_none() && !strip.carried.iter().any(|c| minds(c.combine));
     Case { strip, arrays, scalars, outputs }
 }
 
@@ -219,6 +225,7 @@ struct Generator<'a> {
     depth: u32,
     may_fault: bool,
     may_store: bool,
+    updates: bool,
 }
 
 impl Generator<'_> {
@@ -241,11 +248,18 @@ impl Generator<'_> {
             self.planted_fault();
         }
         self.may_fault = false;
+        if self.rng.one_in(4) {
+            self.narrow_store();
+        }
         self.may_store = true;
         self.work(size / 2);
         let stores = 1 + self.rng.below(3);
         for _ in 0..stores {
-            self.store();
+            if self.updates && self.rng.one_in(2) {
+                self.update();
+            } else {
+                self.store();
+            }
         }
         self.carried_nexts(&carried);
     }
@@ -375,7 +389,11 @@ impl Generator<'_> {
             self.planted_fault();
         }
         if self.may_store && self.rng.one_in(4) {
-            self.store();
+            if self.updates && self.rng.one_in(3) {
+                self.update();
+            } else {
+                self.store();
+            }
         }
     }
 
@@ -510,9 +528,13 @@ impl Generator<'_> {
 pub fn copies(elem: Elem, ty: Ty) -> Case {
     let mut b = Builder::new("copy");
     let (from, to) = (b.word(0), b.word(1));
-    let place = b.element_of_block(elem, from);
-    let value = b.load(ty, elem, place);
+    // Doubles to integers: lanes that do not become narrower.
+    let is_cut = ty == Ty::F64 && elem != Elem::F64;
+    let from_elem = if is_cut { Elem::F64 } else { elem };
+    let place = b.element_of_block(from_elem, from);
+    let value = b.load(ty, from_elem, place);
     let value = match ty {
+        _ if is_cut => b.convert(Convert::FloatToInt, value, Ty::I64),
         Ty::Mask => b.not(value),
         Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test => b.add(value, value),
     };
@@ -521,7 +543,7 @@ pub fn copies(elem: Elem, ty: Ty) -> Case {
     let role = Role::Line { before: 0, behind: 0 };
     Case {
         strip: b.finish(),
-        arrays: vec![Array { word: 0, elem, role }, Array { word: 1, elem, role }],
+        arrays: vec![Array { word: 0, elem: from_elem, role }, Array { word: 1, elem, role }],
         scalars: Vec::new(),
         outputs: Vec::new(),
     }

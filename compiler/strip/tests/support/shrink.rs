@@ -118,7 +118,7 @@ fn edit_region(
                 .or_else(|| edit_region(&mut inner.body, left, edit, ty, kept)),
             Inst::Branch(branch) => edit_region(&mut branch.then, left, edit, ty, kept)
                 .or_else(|| edit_region(&mut branch.orelse, left, edit, ty, kept)),
-            Inst::Let { .. } | Inst::Store { .. } | Inst::Fault { .. } => None,
+            Inst::Let { .. } | Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => None,
         };
         if within.is_some() {
             return within;
@@ -136,7 +136,7 @@ fn edit_at(
     kept: &BTreeSet<Value>,
 ) -> bool {
     let replacement: Vec<Inst> = match (&region[at], edit) {
-        (Inst::Store { .. } | Inst::Fault { .. }, Edit::Drop) => vec![],
+        (Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. }, Edit::Drop) => vec![],
         (Inst::Let { value, op }, Edit::Zero | Edit::One) => {
             if kept.contains(value) || matches!(op, Op::First | Op::LaneNumber) {
                 return false;
@@ -199,7 +199,7 @@ fn rename(region: &mut Region, from: Value, to: Value) {
     for inst in region {
         match inst {
             Inst::Let { op, .. } => op.for_each_operand_mut(swap),
-            Inst::Store { place, value, mask, .. } => {
+            Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
                 place.for_each_operand_mut(swap);
                 swap(value);
                 mask.iter_mut().for_each(swap);
@@ -252,7 +252,7 @@ fn note_uses(inst: &Inst, used: &mut BTreeSet<Value>) {
         Inst::Let { op, .. } => op.for_each_operand(|value| {
             used.insert(value);
         }),
-        Inst::Store { place, value, mask, .. } => {
+        Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
             place.for_each_operand(|value| {
                 used.insert(value);
             });
@@ -275,7 +275,9 @@ fn note_uses(inst: &Inst, used: &mut BTreeSet<Value>) {
 
 fn has_effects(region: &Region) -> bool {
     let mut found = false;
-    for_each_inst(region, &mut |inst| found |= matches!(inst, Inst::Store { .. } | Inst::Fault { .. }));
+    for_each_inst(region, &mut |inst| {
+        found |= matches!(inst, Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. });
+    });
     found
 }
 
@@ -293,7 +295,7 @@ fn sweep_region(region: &mut Region, used: &BTreeSet<Value>) {
                 sweep_region(&mut branch.orelse, used);
                 branch.results.retain(|(result, _, _)| used.contains(result));
             }
-            Inst::Let { .. } | Inst::Store { .. } | Inst::Fault { .. } => {}
+            Inst::Let { .. } | Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => {}
         }
     }
     region.retain(|inst| match inst {
@@ -306,6 +308,6 @@ fn sweep_region(region: &mut Region, used: &BTreeSet<Value>) {
         Inst::Branch(branch) => {
             has_effects(&branch.then) || has_effects(&branch.orelse) || !branch.results.is_empty()
         }
-        Inst::Store { .. } | Inst::Fault { .. } => true,
+        Inst::Store { .. } | Inst::Update { .. } | Inst::Fault { .. } => true,
     });
 }

@@ -11,9 +11,14 @@ impl Lower<'_> {
         let strip = self.strip;
         for carried in &strip.carried {
             let ty = self.ty(carried.param);
+            if carried.combine.is_in_order() {
+                let number = self.one(carried.param);
+                self.output(ty, number, carried.word);
+                continue;
+            }
             let lanes = self.carried_lanes(carried.param);
             match carried.combine {
-                Combine::Companion => {}
+                Combine::Companion | Combine::AddInOrder | Combine::MulInOrder => {}
                 Combine::Each => {
                     for (number, lane) in (0..).zip(lanes) {
                         self.output(ty, lane, carried.word + number);
@@ -65,7 +70,7 @@ impl Lower<'_> {
         self.scalars(&parts, size)
     }
 
-    fn scalar_compare(&mut self, op: Compare, ty: Ty, a: Value, b: Value) -> Value {
+    pub(super) fn scalar_compare(&mut self, op: Compare, ty: Ty, a: Value, b: Value) -> Value {
         match ty {
             Ty::F64 | Ty::F32 => self.b.ins().fcmp(float_condition(op), a, b),
             Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int | Ty::Test | Ty::Mask => {
@@ -97,7 +102,12 @@ impl Lower<'_> {
             Combine::And => self.b.ins().band(a, b),
             Combine::Or => self.b.ins().bor(a, b),
             Combine::Xor => self.b.ins().bxor(a, b),
-            Combine::ArgMin { .. } | Combine::ArgMax { .. } | Combine::Companion | Combine::Each => a,
+            Combine::ArgMin { .. }
+            | Combine::ArgMax { .. }
+            | Combine::Companion
+            | Combine::AddInOrder
+            | Combine::MulInOrder
+            | Combine::Each => a,
         }
     }
 

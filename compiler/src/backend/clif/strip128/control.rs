@@ -1,7 +1,7 @@
 //! The function around the body, loops and branches in it, faults.
 
 use cranelift_codegen::ir::{Block, InstBuilder, Type, Value, condcodes::IntCC, types as clif};
-use kjit_strip::ir::{Branch, Inst, Loop, Region, Ty, Value as StripValue};
+use kjit_strip::ir::{Binary, Branch, Carried, Combine, Inst, Loop, Region, Ty, Value as StripValue};
 
 use super::{Lower, Parts, Rep, anywhere, int_vector, size_of, vector};
 
@@ -18,14 +18,19 @@ impl Lower<'_> {
         let (head, body, exit) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
         let mut inits = vec![zero];
         for carried in &strip.carried {
-            inits.extend(self.flat(carried.init));
+            let init = self.flat(carried.init);
+            if carried.combine.is_in_order() {
+                inits.push(self.b.ins().extractlane(init[0], 0));
+            } else {
+                inits.extend(init);
+            }
         }
         self.b.ins().jump(head, &Self::args(&inits));
 
         self.b.switch_to_block(head);
         self.first = self.b.append_block_param(head, clif::I64);
         for carried in &strip.carried {
-            self.define_params(head, carried.param);
+            self.define_carried(head, carried);
         }
         self.carried = self.b.block_params(head)[1..].to_vec();
         let at_end = self.b.block_params(head).to_vec();
@@ -37,14 +42,18 @@ impl Lower<'_> {
         self.region(&strip.body);
         let mut nexts = vec![self.b.ins().iadd_imm_s(self.first, i64::from(self.lanes))];
         for carried in &strip.carried {
-            nexts.extend(self.flat(carried.next));
+            if carried.combine.is_in_order() {
+                nexts.push(self.in_order(carried));
+            } else {
+                nexts.extend(self.flat(carried.next));
+            }
         }
         self.b.ins().jump(head, &Self::args(&nexts));
 
         self.b.switch_to_block(exit);
         let done = self.b.append_block_param(exit, clif::I64);
         for carried in &strip.carried {
-            self.define_params(exit, carried.param);
+            self.define_carried(exit, carried);
         }
         self.outputs();
         self.b.ins().return_(&[done]);
@@ -57,6 +66,28 @@ impl Lower<'_> {
             Ty::Mask => self.mask(value, self.grain),
             Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => self.parts(value),
         }
+    }
+
+    /// Makes a carried value parameters of a block: lanes, or the one number that takes them in order.
+    fn define_carried(&mut self, block: Block, carried: &Carried) {
+        if carried.combine.is_in_order() {
+            let number = self.b.append_block_param(block, vector(self.ty(carried.param)).lane_type());
+            self.reps[carried.param] = Some(Rep::One(number));
+        } else {
+            self.define_params(block, carried.param);
+        }
+    }
+
+    /// The number after the lanes of this block.
+    fn in_order(&mut self, carried: &Carried) -> Value {
+        let ty = self.ty(carried.next);
+        let parts = self.parts(carried.next);
+        let op = if carried.combine == Combine::AddInOrder { Binary::Add } else { Binary::Mul };
+        let mut number = self.one(carried.param);
+        for lane in self.scalars(&parts, size_of(ty)) {
+            number = self.binary(op, ty, number, lane);
+        }
+        number
     }
 
     /// Makes a value parameters of a block.
@@ -84,6 +115,9 @@ impl Lower<'_> {
                     self.reps[*value] = Some(rep);
                 }
                 Inst::Store { elem, place, value, mask } => self.store(*elem, place, *value, *mask),
+                Inst::Update { elem, place, op, value, mask } => {
+                    self.update(*elem, place, *op, *value, *mask);
+                }
                 Inst::Fault { mask } => {
                     let any = self.any(*mask);
                     let go_on = self.b.create_block();

@@ -1,7 +1,7 @@
 //! Loads and stores.
 
 use cranelift_codegen::ir::{InstBuilder, StackSlot, Type, Value, condcodes::IntCC, types as clif};
-use kjit_strip::ir::{Elem, Place, Step, Ty, Value as StripValue};
+use kjit_strip::ir::{Binary, Compare, Elem, Place, Step, Ty, UpdateOp, Value as StripValue};
 
 use super::{Lower, Rep, anywhere, int_vector, little, size_of, vector};
 
@@ -175,6 +175,40 @@ impl Lower<'_> {
                 element = self.b.ins().band_imm_u(element, 1);
             }
             self.b.ins().store(anywhere(), element, address, disp);
+        }
+    }
+
+    /// Elements that are updated, lane by lane.
+    pub(super) fn update(
+        &mut self,
+        elem: Elem,
+        place: &Place,
+        op: UpdateOp,
+        value: StripValue,
+        mask: Option<StripValue>,
+    ) {
+        let ty = self.ty(value);
+        let parts = self.parts(value);
+        let values = self.scalars(&parts, size_of(ty));
+        let (of, _) = stored_type(elem);
+        let wide = vector(ty).lane_type();
+        for ((address, disp), by) in self.addresses(elem, place, mask, self.nowhere).into_iter().zip(values) {
+            let old = self.element(elem, address, disp, wide);
+            let new = match op {
+                UpdateOp::Add => self.binary(Binary::Add, ty, old, by),
+                UpdateOp::Mul => self.binary(Binary::Mul, ty, old, by),
+                UpdateOp::Min | UpdateOp::Max => {
+                    let op = if op == UpdateOp::Min { Compare::Lt } else { Compare::Gt };
+                    let is_better = self.scalar_compare(op, ty, by, old);
+                    self.b.ins().select(is_better, by, old)
+                }
+                UpdateOp::And => self.b.ins().band(old, by),
+                UpdateOp::Or => self.b.ins().bor(old, by),
+                UpdateOp::Xor => self.b.ins().bxor(old, by),
+            };
+            let is_narrower = of.is_int() && wide.bits() > of.bits();
+            let new = if is_narrower { self.b.ins().ireduce(of, new) } else { new };
+            self.b.ins().store(anywhere(), new, address, disp);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Values that go from block to block.
 
-use super::Generator;
-use kjit_strip::ir::{Binary, Combine, Compare, Ty, Value};
+use super::{Generator, element};
+use kjit_strip::ir::{Binary, Combine, Compare, Elem, Ty, Value};
 
 impl Generator<'_> {
     /// Opens the carried values: `(param, companion)`.
@@ -24,10 +24,17 @@ impl Generator<'_> {
                     Combine::ArgMin { with: 0 },
                     Combine::ArgMax { with: 0 },
                 ]),
-                Ty::F64 | Ty::F32 if self.pinned => {
-                    self.rng.pick(&[Combine::Add, Combine::Mul, Combine::Min, Combine::Max, Combine::Each])
-                }
+                Ty::F64 | Ty::F32 if self.pinned => self.rng.pick(&[
+                    Combine::Add,
+                    Combine::Mul,
+                    Combine::Min,
+                    Combine::Max,
+                    Combine::AddInOrder,
+                    Combine::Each,
+                ]),
                 Ty::F64 | Ty::F32 | Ty::Int | Ty::Test => self.rng.pick(&[
+                    Combine::AddInOrder,
+                    Combine::MulInOrder,
                     Combine::Min,
                     Combine::Max,
                     Combine::ArgMin { with: 0 },
@@ -40,7 +47,13 @@ impl Generator<'_> {
                     self.outputs.push((word, ty));
                 }
             }
-            let init = self.neutral(combine, ty);
+            let init = if combine.is_in_order() {
+                let (word, content) = (self.new_word(), element(self.rng, Elem::F64));
+                self.scalars.push((word, content));
+                self.b.word_lanes(ty, word)
+            } else {
+                self.neutral(combine, ty)
+            };
             let with = self.b.strip().carried.len() as u32 + 1;
             let combine = match combine {
                 Combine::ArgMin { .. } => Combine::ArgMin { with },
@@ -54,7 +67,7 @@ impl Generator<'_> {
                 let init = self.b.i64(i64::MAX);
                 self.b.carry(init, Combine::Companion, word)
             });
-            if self.pinned && companion.is_none() {
+            if self.pinned && companion.is_none() && !combine.is_in_order() {
                 self.pool.push(param);
             }
             carried.push((param, companion));
@@ -87,6 +100,12 @@ impl Generator<'_> {
             let combine =
                 self.b.strip().carried.iter().find(|known| known.param == param).map(|known| known.combine);
             let mut new = self.any(ty);
+            if let Some(combine) = combine
+                && combine.is_in_order()
+            {
+                self.b.set_next(param, new);
+                continue;
+            }
             if matches!(ty, Ty::F64 | Ty::F32) && !self.pinned {
                 // NaNs and signs of zeros would tell the order.
                 let zero = self.b.bits(ty, 0);
@@ -119,7 +138,14 @@ impl Generator<'_> {
                     }
                     self.b.select(wins, new, param)
                 }
-                Some(Combine::Add | Combine::Companion | Combine::Each) | None => self.b.add(param, new),
+                Some(
+                    Combine::Add
+                    | Combine::AddInOrder
+                    | Combine::MulInOrder
+                    | Combine::Companion
+                    | Combine::Each,
+                )
+                | None => self.b.add(param, new),
             };
             let next = if self.rng.one_in(3) && companion.is_none() {
                 let mask = self.any(Ty::Mask);

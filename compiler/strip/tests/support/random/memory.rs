@@ -1,8 +1,8 @@
 //! Random loads and stores.
 
 use super::ops::INT_ELEMS;
-use super::{Generator, Role};
-use kjit_strip::ir::{Compare, Elem, Place, Shift, Step, Ty, Value};
+use super::{Generator, Role, element};
+use kjit_strip::ir::{Compare, Convert, Elem, Place, Shift, Step, Ty, UpdateOp, Value};
 
 impl Generator<'_> {
     /// Between 0 and a power of two, in every lane.
@@ -148,5 +148,72 @@ impl Generator<'_> {
             Some(mask) => self.b.store_if(elem, place, value, mask),
             None => self.b.store(elem, place, value),
         }
+    }
+
+    /// Elements that lanes update one after the other. In loops each lane has one of its own: the order would be that of the rounds.
+    pub(super) fn update(&mut self) {
+        let ty = self.rng.pick(&[Ty::F64, Ty::F32, Ty::I64]);
+        let value = if self.rng.one_in(3) {
+            let bits = if ty == Ty::I64 { 1 } else { element(self.rng, self.elem_of_floats(ty)) };
+            self.b.bits(ty, bits)
+        } else {
+            self.any(ty)
+        };
+        let elem = if ty == Ty::I64 { self.rng.pick(&INT_ELEMS) } else { self.elem_of_floats(ty) };
+        let ops = [
+            UpdateOp::Add,
+            UpdateOp::Mul,
+            UpdateOp::Min,
+            UpdateOp::Max,
+            UpdateOp::And,
+            UpdateOp::Or,
+            UpdateOp::Xor,
+        ];
+        let op = self.rng.pick(&ops[..if ty == Ty::I64 { 7 } else { 4 }]);
+        let place = match self.rng.below(6) {
+            0..4 if self.depth == 0 => {
+                let len = self.rng.pick(&[1, 4, 64]);
+                let base = self.array(elem, Role::Table { len });
+                let offset = self.offset(elem, len);
+                Place::Scattered { base, offset, disp: 0 }
+            }
+            4 if self.depth == 0 => {
+                let base = self.array(elem, Role::Table { len: 1 });
+                Place::Line { address: base, disp: 0, step: Step::Zero }
+            }
+            _ => {
+                let base = self.array(elem, Role::Line { before: 0, behind: 0 });
+                self.b.element_of_block(elem, base)
+            }
+        };
+        let mut mask = self.mask;
+        if self.rng.one_in(2) {
+            let more = self.any(Ty::Mask);
+            mask = Some(match mask {
+                Some(mask) => self.b.and(mask, more),
+                None => more,
+            });
+        }
+        self.b.update(elem, place, op, value, mask);
+    }
+
+    fn elem_of_floats(&self, ty: Ty) -> Elem {
+        if ty == Ty::F64 { Elem::F64 } else { Elem::F32 }
+    }
+
+    /// Elements narrower than the lanes, one next to the other: 64-bit lanes that do not become 32-bit ones.
+    pub(super) fn narrow_store(&mut self) {
+        let value = match self.rng.below(3) {
+            0 => self.b.iteration(),
+            1 => {
+                let real = self.any(Ty::F64);
+                self.b.convert(Convert::FloatToInt, real, Ty::I64)
+            }
+            _ => self.any(Ty::I64),
+        };
+        let elem = self.rng.pick(&[Elem::I32, Elem::U32, Elem::I16, Elem::U8]);
+        let base = self.array(elem, Role::Line { before: 0, behind: 0 });
+        let place = self.b.element_of_block(elem, base);
+        self.b.store(elem, place, value);
     }
 }
