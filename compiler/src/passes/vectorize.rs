@@ -498,4 +498,38 @@ mod tests {
         let (remarks, _) = vectorized("  for i in 0 .. n {\n    t = t + x[i]\n  }\n");
         assert!(remarks[0].contains("order of the additions"), "{remarks:?}");
     }
+
+    #[test]
+    fn sums_in_order_where_the_terms_are_dear() {
+        let sum = |term: &str| vectorized(&format!("  for i in 0 .. n {{\n    t = t + {term}\n  }}\n"));
+        let (remarks, strips) = sum("1.0 / x[i]");
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert!(strips.contains("add_in_order"), "{strips}");
+        let (remarks, _) = sum("x[i] * y[i]");
+        assert!(remarks[0].contains("order of the additions"), "{remarks:?}");
+        // Only one of them in an iteration, and none in a loop inside.
+        let twice = "  for i in 0 .. n {\n    t = t + 1.0 / x[i]\n    t = t + 1.0 / y[i]\n  }\n";
+        assert!(vectorized(twice).0[0].contains("order of the additions"));
+        let (remarks, strips) = vectorized(
+            "  t = 1.0\n  for i in 0 .. n {\n    if x[i] > 0.0 {\n      t = t * (s / x[i])\n    }\n  }\n",
+        );
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert!(strips.contains("mul_in_order") && strips.contains("select"), "{strips}");
+    }
+
+    #[test]
+    fn updates_where_the_index_is_computed() {
+        let body = "  for i in 0 .. n {\n    c = i64((x[i] - s) * 8.0)\n    check index(c, y, 0) else trap0\n    y[wrap(c, dim(y, 0))] += 1.0\n  }\n  c = 0\n";
+        let (remarks, strips) = vectorized(body);
+        assert_eq!(remarks, ["runs in vectors"]);
+        assert!(strips.contains("update f64") && strips.contains("whole_to_int"), "{strips}");
+        // Negative indices leave: nothing is wrapped.
+        assert_eq!(strips.matches("select").count(), 0, "{strips}");
+        // Nothing to compute.
+        let body = "  for i in 0 .. n {\n    check index(k[i], y, 0) else trap0\n    y[wrap(k[i], dim(y, 0))] += 1.0\n  }\n";
+        assert_eq!(vectorized(body).0, ["not vectorised: iterations may combine the same element of `y`"]);
+        // Floats of one array twice.
+        let body = "  for i in 0 .. n {\n    c = i64((x[i] - s) * (x[i] + s) * 8.0)\n    check index(c, y, 0) else trap0\n    y[wrap(c, dim(y, 0))] += 1.0\n    y[wrap(c, dim(y, 0))] += 0.1\n  }\n  c = 0\n";
+        assert_eq!(vectorized(body).0, ["not vectorised: iterations may combine the same element of `y`"]);
+    }
 }

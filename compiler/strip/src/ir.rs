@@ -34,7 +34,7 @@
 //! - S4 `setup` has no `Active`, no `First`, no `Any`, no loads (not of an `Int` either: nothing is read if `n` is 0), no stores, no
 //!   faults, no control flow.
 //! - S5 a strip with lanes of `I16` or `I8` has no other lanes but masks; nothing is carried, only `Line` elements of at most that size
-//!   with [`Step::One`] are loaded and stored, without masks, and there are no loops and branches.
+//!   with [`Step::One`] are loaded and stored, without masks, and there are no loops, branches and updates.
 //!
 //! Which NaN an operation gives (sign and payload) is not said, and differs between tiers.
 

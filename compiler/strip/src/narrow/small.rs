@@ -31,7 +31,7 @@ enum Sign {
 
 /// The strip with lanes of 8 bits, or else of 16.
 pub(super) fn small(strip: &Strip, facts: &SecondaryMap<Value, Option<Fact>>) -> Option<Strip> {
-    let straight = |inst: &Inst| !matches!(inst, Inst::Loop(_) | Inst::Branch(_));
+    let straight = |inst: &Inst| !matches!(inst, Inst::Update { .. } | Inst::Loop(_) | Inst::Branch(_));
     if !strip.carried.is_empty() || strip.lanes.is_some() || !strip.body.iter().all(straight) {
         return None;
     }
@@ -97,7 +97,7 @@ impl<'a> Small<'a> {
                 }
                 Inst::Fault { mask } => self.need(*mask)?,
                 Inst::Let { .. } => {}
-                Inst::Loop(_) | Inst::Branch(_) => return None,
+                Inst::Update { .. } | Inst::Loop(_) | Inst::Branch(_) => return None,
             }
         }
         for region in [&self.old.setup, &self.old.body] {
@@ -267,7 +267,7 @@ impl<'a> Small<'a> {
                 });
             }
             Inst::Fault { mask } => self.body.push(Inst::Fault { mask: self.get(*mask) }),
-            Inst::Loop(_) | Inst::Branch(_) => return None,
+            Inst::Update { .. } | Inst::Loop(_) | Inst::Branch(_) => return None,
         }
         Some(())
     }

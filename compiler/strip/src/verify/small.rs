@@ -28,11 +28,13 @@ impl Checker<'_> {
         for_each_inst(&strip.body, &mut |inst| match inst {
             Inst::Let { op: Op::Load { elem, place, mask }, .. } => place_suits(place, elem.bytes(), *mask),
             Inst::Store { elem, place, mask, .. } => place_suits(place, elem.bytes(), *mask),
-            Inst::Let { op: Op::Lookup { .. }, .. } | Inst::Loop(_) | Inst::Branch(_) => has_control = true,
+            Inst::Let { op: Op::Lookup { .. }, .. } | Inst::Update { .. } | Inst::Loop(_) | Inst::Branch(_) => {
+                has_control = true;
+            }
             Inst::Let { .. } | Inst::Fault { .. } => {}
         });
         if has_control {
-            bad.push("a loop, a branch or a table".to_owned());
+            bad.push("a loop, a branch, an update or a table".to_owned());
         }
         for text in bad {
             self.fail("S5", format!("{text}, with lanes of {bytes} bytes"));

@@ -142,3 +142,41 @@ fn s5_small_lanes() {
     assert_eq!(text("", " v4: i16 = v3 << v1"), "S2 v4 = Binary(Shl, v3, v1): it can't be I16");
     assert_eq!(text("", " v4: i16 = v3 << 16"), "S2 v4 = Shift(Shl, v3, 16): it can't be I16");
 }
+
+#[test]
+fn updates_and_sums_in_order() {
+    let update = "    update f64 [v0] add v20 if v11\n  }\n}\n";
+    let good = GOOD.replacen("  }\n}\n", update, 1);
+    well_formed(&good);
+    let violations = |text: &str| -> String {
+        let strip = parse_strip(text).unwrap_or_else(|error| panic!("{error}"));
+        let found = verify(&strip).unwrap_err();
+        found.iter().map(|v| format!("{} {}", v.rule, v.text)).collect::<Vec<_>>().join("\n")
+    };
+    let of = |from: &str, to: &str| violations(&good.replacen(from, to, 1));
+    assert_eq!(
+        of("update f64 [v0] add v20", "update f64 [v0] xor v20"),
+        "S2 v20 is F64, in an update Xor of F64"
+    );
+    assert_eq!(
+        of("update f64 [v0] add v20", "update i64 [v0] add v20"),
+        "S2 v20 is F64, in an update Add of I64"
+    );
+    assert_eq!(
+        of("update f64 [v0] add v20", "update bool [v0] or v11"),
+        "S2 v11 is Mask, in an update Or of Bool"
+    );
+    assert_eq!(
+        of("    fault v11\n", "    update i8 [v0] max v4\n    fault v11\n"),
+        "S3 the fault of v11 comes after a store"
+    );
+    // What takes the lanes in order is no value of the body, and a float.
+    let in_order = GOOD.replacen("next v20 add word", "next v20 add_in_order word", 1);
+    well_formed(&in_order);
+    let read = in_order.replacen("v10 * v10", "v10 * v5", 1);
+    assert!(violations(&read).starts_with("S1 v5, operand of v19"), "{}", violations(&read));
+    let whole = in_order.replacen("v5: f64 = v2 next v20", "v5: i64 = v4 next v4", 1);
+    assert_eq!(violations(&whole), "S2 v5 is I64, combined by AddInOrder");
+    let again = in_order.replacen("words 6", "words 6 repeatable", 1);
+    assert!(violations(&again).starts_with("S2 lanes that are pinned, or sums"), "{}", violations(&again));
+}
