@@ -301,7 +301,12 @@ impl Builder<'_> {
         self.tally = tally;
         self.tally.updates += 1;
         let value = self.lanes(value);
-        self.tally.constant_updates += u32::from(self.graph.constant(value).is_some());
+        // An address and perhaps a value of each lane come out of a register, and the element is read and written: measured.
+        self.tally.update_cost += match self.graph.constant(value) {
+            _ if dtype.is_float() => 32,
+            Some(_) => 24,
+            None => 28,
+        };
         let mask = self.mask;
         self.roots_read.push(root);
         self.roots_stored.push(root);

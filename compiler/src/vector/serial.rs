@@ -99,6 +99,7 @@ impl Builder<'_> {
             self.graph.push(Inst::Fault { mask: fails });
         }
         self.settled.push((index, self.mask));
+        self.tally.index_tests += 4;
         Ok(())
     }
 

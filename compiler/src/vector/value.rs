@@ -97,9 +97,12 @@ pub struct Tally {
     pub strided: u32,
     /// Those of elements anywhere.
     pub scattered: u32,
-    /// Updates lane by lane, and how many of them by a constant.
+    /// Updates lane by lane.
     pub updates: u32,
-    pub constant_updates: u32,
+    /// What those cost in lanes, in instructions per four of them.
+    pub update_cost: u32,
+    /// Operations that test their indices, beyond what the loop itself does for that.
+    pub index_tests: u32,
     /// Sums and products that take the lanes in order.
     pub in_order: u32,
     /// Loops inside.

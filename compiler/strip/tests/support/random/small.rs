@@ -46,6 +46,7 @@ pub fn small_case(rng: &mut Rng) -> Case {
         depth: 0,
         may_fault: true,
         may_store: true,
+        updates: false,
     };
     generator.small_strip(in_place);
     let Generator { b, arrays, scalars, outputs, words, .. } = generator;
