@@ -310,7 +310,6 @@ fn a_parallel_sum_and_stores() {
         cost_ns: f.f64(1.0),
         disjoint: Vec::new(),
         uses_random: false,
-        runs_in_lanes: false,
     };
     f.push(Stmt::Parallel(Box::new(call)));
     let value = f.get(s);
