@@ -9,8 +9,8 @@ const BOUNDS: [(&str, f64); 27] = [
     ("exp2", 0.8),
     ("expm1", 0.75),
     ("log", 0.92),
-    ("log2", 0.8),
-    ("log10", 0.8),
+    ("log2", 0.83),
+    ("log10", 0.87),
     ("log1p", 0.75),
     ("sin", 0.8),
     ("cos", 0.8),
@@ -20,18 +20,18 @@ const BOUNDS: [(&str, f64); 27] = [
     ("atan", 0.8),
     ("sinh", 0.95),
     ("cosh", 0.8),
-    ("tanh", 0.75),
+    ("tanh", 0.78),
     ("asinh", 0.75),
     ("acosh", 0.75),
     ("atanh", 0.6),
     ("cbrt", 0.501),
-    ("erf", 0.93),
+    ("erf", 0.98),
     ("erfc", 0.97),
     ("gamma", 0.55),
     ("lgamma", 0.8),
-    ("pow", 0.9),
-    ("atan2", 0.82),
-    ("hypot", 0.75),
+    ("pow", 0.93),
+    ("atan2", 0.89),
+    ("hypot", 0.76),
 ];
 
 fn number(text: &str) -> f64 {
@@ -78,5 +78,5 @@ fn results_are_within_their_bounds() {
         *counts.entry(name).or_insert(0) += 1;
     }
     assert_eq!(counts.len(), BOUNDS.len());
-    assert!(counts.values().all(|&count| count == 80), "{counts:?}");
+    assert!(counts.values().all(|&count| count > 80), "{counts:?}");
 }

@@ -28,7 +28,10 @@ impl Checker<'_> {
         for_each_inst(&strip.body, &mut |inst| match inst {
             Inst::Let { op: Op::Load { elem, place, mask }, .. } => place_suits(place, elem.bytes(), *mask),
             Inst::Store { elem, place, mask, .. } => place_suits(place, elem.bytes(), *mask),
-            Inst::Let { op: Op::Lookup { .. }, .. } | Inst::Update { .. } | Inst::Loop(_) | Inst::Branch(_) => {
+            Inst::Let { op: Op::Lookup { .. }, .. }
+            | Inst::Update { .. }
+            | Inst::Loop(_)
+            | Inst::Branch(_) => {
                 has_control = true;
             }
             Inst::Let { .. } | Inst::Fault { .. } => {}
