@@ -144,8 +144,9 @@ pub const MAX_CHUNKS_WITH_ARRAYS: u64 = 16;
 const LANE_ITERATIONS: u64 = 16;
 /// Fewer chunks than these are not made for the sake of vectors.
 const FEW_CHUNKS: u64 = 16;
-/// Chunks of a loop with a strip have at least as many iterations as are worth its call, as long as there are a few.
-const STRIP_ITERATIONS: u64 = 8;
+/// Chunks of a loop with a strip have at least as many iterations as most strips do at once, as long as there are a few: what is less
+/// runs under masks, which costs several times as much.
+const STRIP_ITERATIONS: u64 = 16;
 const FEW_STRIPS: u64 = 4;
 /// Time to fill and add one element of such a copy.
 const COPIED_ELEMENT_NS: f64 = 1.5;
@@ -194,6 +195,22 @@ pub fn chunk_count(trip: u64, cost_ns: f64, copied: Option<u64>) -> u64 {
 #[must_use]
 pub fn chunk_count_of_strips(chunks: u64, trip: u64) -> u64 {
     chunks.min((trip / STRIP_ITERATIONS).max(FEW_STRIPS))
+}
+
+/// The iterations of one chunk of such a loop: whole blocks of a strip, if there are enough, so that only the last chunk has an end
+/// that is less.
+///
+/// ```
+/// use kjit_compiler::ir::parallel::chunk_range_of_strips;
+/// let ranges: Vec<_> = (0..6).map(|chunk| chunk_range_of_strips(100, 6, chunk)).collect();
+/// assert_eq!(ranges, [0..16, 16..32, 32..48, 48..64, 64..80, 80..100]);
+/// assert_eq!(chunk_range_of_strips(32, 4, 1), 8..16);
+/// ```
+#[must_use]
+pub fn chunk_range_of_strips(trip: u64, chunks: u64, chunk: u64) -> std::ops::Range<u64> {
+    let range = chunk_range(trip, chunks, chunk);
+    let aligned = |at: u64| if at == trip { at } else { at / STRIP_ITERATIONS * STRIP_ITERATIONS };
+    if trip / chunks >= STRIP_ITERATIONS { aligned(range.start)..aligned(range.end) } else { range }
 }
 
 impl ParallelCall {

@@ -10,6 +10,7 @@ use kjit_compiler::ir::abi::{ARRAY_HEAD_WORDS, status};
 use kjit_compiler::ir::artifact::{ArrayReductionSlot, CapturedArray, ParallelBody};
 use kjit_compiler::ir::parallel::{
     Combine, MAX_TRIPS, ReduceOp, SERIAL_BELOW_NS, chunk_count, chunk_count_of_strips, chunk_range,
+    chunk_range_of_strips,
 };
 use kjit_compiler::ir::trap::MAX_TRAP_ARGS;
 use kjit_compiler::types::DType;
@@ -366,7 +367,8 @@ fn run_chunk(work: &Shared<'_>, chunk: u64, worker: Worker) -> ChunkResult {
     if !own_env.is_empty() {
         env = &own_env;
     }
-    let range = chunk_range(work.trip, work.chunks, chunk);
+    let range_of = if work.body.runs_in_lanes { chunk_range_of_strips } else { chunk_range };
+    let range = range_of(work.trip, work.chunks, chunk);
     // SAFETY: the body belongs to this artifact; `ctx`, `env`, `outputs` are this chunk's own and of the right size; the
     // race analysis proved that chunks do not touch the same elements.
     let status =
