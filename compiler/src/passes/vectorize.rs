@@ -186,7 +186,9 @@ impl<'a> Search<'a> {
             (Some(output), _) => vector::order_matters(&func.locals[output.local].name, span),
             (None, Some(shared)) => {
                 let name = &func.arrays[shared.array].name;
-                refuse(&format!("iterations may combine the same element of `{name}`"))
+                refuse(&format!(
+                    "elements of `{name}` are combined one after the other, and finding them is little work"
+                ))
             }
             (None, None) => refuse("the elements are apart, and little is done with them"),
         })
@@ -529,7 +531,12 @@ mod tests {
         assert_eq!(strips.matches("select").count(), 0, "{strips}");
         // Nothing to compute.
         let body = "  for i in 0 .. n {\n    check index(k[i], y, 0) else trap0\n    y[wrap(k[i], dim(y, 0))] += 1.0\n  }\n";
-        assert_eq!(vectorized(body).0, ["not vectorised: iterations may combine the same element of `y`"]);
+        assert_eq!(
+            vectorized(body).0,
+            [
+                "not vectorised: elements of `y` are combined one after the other, and finding them is little work"
+            ]
+        );
         // Floats of one array twice.
         let body = "  for i in 0 .. n {\n    c = i64((x[i] - s) / 8.0)\n    check index(c, y, 0) else trap0\n    y[wrap(c, dim(y, 0))] += 1.0\n    y[wrap(c, dim(y, 0))] += 0.1\n  }\n  c = 0\n";
         assert_eq!(vectorized(body).0, ["not vectorised: iterations may combine the same element of `y`"]);
