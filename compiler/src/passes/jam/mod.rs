@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The inner loop is entered less often, and what its iterations have in common is loaded (and stored) once: the elements that all
-//! iterations of the outer loop combine with something ([`Way::Sums`]), or those that they all read ([`Way::Rows`], a row that is taken from
+//! iterations of the outer loop combine with something (`Way::Sums`), or those that they all read (`Way::Rows`, a row that is taken from
 //! the others). Every element sees the same operations in the same order, so the bits are the same.
 //!
 //! That it is right is what the analysis of parallel loops proves, of one of two loops. `Rows`: the iterations of the outer
