@@ -68,7 +68,7 @@ pub(super) fn atan<L: Lanes>(l: &L, x: L::F) -> L::F {
     l.with_sign(atan_from(l, (base(HALF_PI.0, QUARTER_PI.0), base(HALF_PI.1, QUARTER_PI.1)), q), x)
 }
 
-/// The angle of the point (x, y). At most 0.87 ULP.
+/// The angle of the point (x, y). At most 0.89 ULP.
 #[inline(always)]
 pub(super) fn atan2<L: Lanes>(l: &L, y: L::F, x: L::F) -> L::F {
     let (zero, one, infinity) = (l.f(0.0), l.f(1.0), l.f(f64::INFINITY));

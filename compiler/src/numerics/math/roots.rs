@@ -38,7 +38,7 @@ pub(super) fn cbrt<L: Lanes>(l: &L, x: L::F) -> L::F {
     l.select(is_usual, l.with_sign(root, x), x)
 }
 
-/// `sqrt(x^2 + y^2)` without overflow. At most 0.75 ULP.
+/// `sqrt(x^2 + y^2)` without overflow. At most 0.76 ULP.
 #[inline(always)]
 pub(super) fn hypot<L: Lanes>(l: &L, x: L::F, y: L::F) -> L::F {
     let (zero, infinity) = (l.f(0.0), l.f(f64::INFINITY));
