@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::expr::ExprId;
+use super::expr::{BinaryOp, ExprId};
 use super::func::{ArrayId, Func, FuncId, LocalId, LoopId, Program};
 use super::stmt::{Operand, Stmt};
 use crate::types::DType;
@@ -242,6 +242,20 @@ pub fn chunk_range(trip: u64, chunks: u64, chunk: u64) -> std::ops::Range<u64> {
 }
 
 impl ReduceOp {
+    /// The operator that combines two numbers.
+    #[must_use]
+    pub fn operator(self) -> BinaryOp {
+        match self {
+            ReduceOp::Add => BinaryOp::Add,
+            ReduceOp::Mul => BinaryOp::Mul,
+            ReduceOp::Min => BinaryOp::Min,
+            ReduceOp::Max => BinaryOp::Max,
+            ReduceOp::And => BinaryOp::And,
+            ReduceOp::Or => BinaryOp::Or,
+            ReduceOp::Xor => BinaryOp::Xor,
+        }
+    }
+
     /// As in the text form.
     #[must_use]
     pub fn symbol(self) -> &'static str {

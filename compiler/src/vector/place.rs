@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::expr::lane_ty;
 use super::linear::Linear;
 use super::value::{Arg, Builder, Need, Result, Val};
-use crate::ir::{ArrayId, ArrayValue, BinaryOp, Place, ReduceOp, ViewAxis};
+use crate::ir::{ArrayId, ArrayValue, Place, ReduceOp, ViewAxis};
 use crate::types::{DType, Layout};
 
 /// An array as the strip knows it.
@@ -350,15 +350,7 @@ impl Builder<'_> {
         let mask = self.mask;
         let before = self.load_from(dtype, elem, place, mask);
         let before = self.cast(before, dtype, wide)?;
-        let op = match op {
-            ReduceOp::Add => BinaryOp::Add,
-            ReduceOp::Mul => BinaryOp::Mul,
-            ReduceOp::Min => BinaryOp::Min,
-            ReduceOp::Max => BinaryOp::Max,
-            ReduceOp::And => BinaryOp::And,
-            ReduceOp::Or => BinaryOp::Or,
-            ReduceOp::Xor => BinaryOp::Xor,
-        };
+        let op = op.operator();
         let after = self.binary(op, &before, value, wide)?;
         let after = self.cast(after, wide, dtype)?;
         self.store_to(root, dtype, place, &after)

@@ -162,16 +162,7 @@ impl Emitter<'_> {
         let (address, disp) = self.address(array, place, lane);
         let before = self.load_element(dtype, address, disp);
         let before = self.cast(before, dtype, wide);
-        let op = match op {
-            ReduceOp::Add if subtracts => BinaryOp::Sub,
-            ReduceOp::Add => BinaryOp::Add,
-            ReduceOp::Mul => BinaryOp::Mul,
-            ReduceOp::Min => BinaryOp::Min,
-            ReduceOp::Max => BinaryOp::Max,
-            ReduceOp::And => BinaryOp::And,
-            ReduceOp::Or => BinaryOp::Or,
-            ReduceOp::Xor => BinaryOp::Xor,
-        };
+        let op = if subtracts { BinaryOp::Sub } else { op.operator() };
         let after = self.binary_values(op, before, value, wide);
         // The store cuts integers to their width; a truth value needs the test.
         let after = if dtype.kind() == Kind::Bool { self.cast(after, wide, DType::Bool) } else { after };

@@ -31,7 +31,7 @@ use super::jobs::StripSource;
 use super::partials::Regrouped;
 use super::strip128;
 use crate::base::target::{Target, Tier};
-use crate::ir::{BinaryOp, Loop, ReduceOp, StripPlan};
+use crate::ir::{Loop, ReduceOp, StripPlan};
 
 /// Iterations from which on a call pays: it takes about as long as these take one by one.
 const MIN_TRIP: i64 = 8;
@@ -263,15 +263,7 @@ impl Emitter<'_> {
                 let new = self.b.ins().select(takes, new, old);
                 self.b.def_var(Variable::from_u32(companion.as_u32()), new);
             }
-            let op = match output.op {
-                ReduceOp::Add => BinaryOp::Add,
-                ReduceOp::Mul => BinaryOp::Mul,
-                ReduceOp::Min => BinaryOp::Min,
-                ReduceOp::Max => BinaryOp::Max,
-                ReduceOp::And => BinaryOp::And,
-                ReduceOp::Or => BinaryOp::Or,
-                ReduceOp::Xor => BinaryOp::Xor,
-            };
+            let op = output.op.operator();
             let value = self.binary_values(op, before, value, dtype);
             self.b.def_var(Variable::from_u32(output.local.as_u32()), value);
         }

@@ -2,14 +2,12 @@
 
 use rustc_hash::FxHashMap;
 
-use super::shape::same_place;
+use super::shape::{is_store, same_place};
 use super::{Nest, Way};
 use crate::analysis::race::Requirement;
 use crate::base::Span;
 use crate::ir::walk;
-use crate::ir::{
-    ArrayId, BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Place, ReduceOp, Stmt,
-};
+use crate::ir::{ArrayId, BinaryOp, Block, CompareOp, ExprId, ExprKind, Func, LocalId, Loop, Place, Stmt};
 use crate::passes::{build, parallelize};
 use crate::types::DType;
 
@@ -154,26 +152,10 @@ fn side_by_side(func: &mut Func, nest: &Nest, outer: &Loop, lo: ExprId, hi: Expr
     Some(main)
 }
 
-fn is_store(stmt: &Stmt) -> bool {
-    matches!(stmt, Stmt::Store { .. } | Stmt::Accumulate { .. })
-}
-
 /// Another loop that is told of like this one.
 fn like(func: &mut Func, l: &Loop, lo: ExprId, hi: ExprId, body: Block) -> Loop {
     let info = func.loops[l.id].clone();
-    Loop {
-        id: func.loops.push(info),
-        kind: l.kind,
-        var: l.var,
-        lo,
-        hi,
-        step: l.step,
-        reductions: Vec::new(),
-        array_reductions: Vec::new(),
-        last_values: Vec::new(),
-        body,
-        strip: None,
-    }
+    Loop::new(func.loops.push(info), l.kind, l.var, [lo, hi], l.step, body)
 }
 
 /// Sets a new variable to an element, and lets all copies read that one instead.
@@ -227,15 +209,7 @@ impl Copy {
         let value = match stmt {
             Stmt::Store { value, .. } => self.expr(func, *value),
             Stmt::Accumulate { op, value, .. } => {
-                let op = match op {
-                    ReduceOp::Add => BinaryOp::Add,
-                    ReduceOp::Mul => BinaryOp::Mul,
-                    ReduceOp::Min => BinaryOp::Min,
-                    ReduceOp::Max => BinaryOp::Max,
-                    ReduceOp::And => BinaryOp::And,
-                    ReduceOp::Or => BinaryOp::Or,
-                    ReduceOp::Xor => BinaryOp::Xor,
-                };
+                let op = op.operator();
                 let (ty, span) = (func.exprs[*value].ty, func.exprs[*value].span);
                 let (left, right) = (func.read(local, span), self.expr(func, *value));
                 func.expr(ExprKind::Binary { op, left, right }, ty, span)

@@ -187,7 +187,6 @@ impl<'a> Scope<'a> {
         if !matches!(dtype, DType::F64 | DType::F32 | DType::I64 | DType::U64) {
             return None;
         }
-        let is_store = |stmt: &Stmt| matches!(stmt, Stmt::Store { .. } | Stmt::Accumulate { .. });
         let mut is_hidden = false;
         for stmt in &self.inner.body {
             for block in stmt.blocks() {
@@ -269,6 +268,10 @@ impl<'a> Scope<'a> {
         }
         is_right
     }
+}
+
+pub(super) fn is_store(stmt: &Stmt) -> bool {
+    matches!(stmt, Stmt::Store { .. } | Stmt::Accumulate { .. })
 }
 
 /// Is it the same element of the same array?
