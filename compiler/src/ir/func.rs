@@ -195,16 +195,26 @@ impl Remark {
     /// The text on a loop with a strip, until a back end says more.
     pub const RUNS_IN_VECTORS: &str = "runs in vectors";
 
-    /// The sentence, with the line that it speaks of.
+    /// The sentence, with the line that it speaks of, and the element if it is one: "...: `a[i - 1]` at line 9".
     #[must_use]
     pub fn sentence(&self, source: &str) -> String {
-        let line = self.at.map(|at| at.line_column(source).0);
-        match line.filter(|&line| line != self.span.line_column(source).0) {
-            Some(line) => format!("{} at line {line}", self.text),
-            None => self.text.clone(),
+        let Some(at) = self.at else { return self.text.clone() };
+        let line = at.line_column(source).0;
+        if line == self.span.line_column(source).0 {
+            return self.text.clone();
+        }
+        let words = at.text(source);
+        let is_element = words.ends_with(']') && words.len() <= LONGEST_QUOTE && !words.contains('\n');
+        if is_element {
+            format!("{}: `{words}` at line {line}", self.text)
+        } else {
+            format!("{} at line {line}", self.text)
         }
     }
 }
+
+/// Bytes of an element's text that a remark quotes, at most.
+const LONGEST_QUOTE: usize = 48;
 
 /// What a remark is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]

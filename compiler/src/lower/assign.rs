@@ -4,8 +4,8 @@ use super::context::{Context, Res};
 use super::scan::mentions;
 use super::value::{Slot, Value};
 use crate::infer::Resolution;
-use crate::ir::{ArrayId, ReduceOp, Stmt, UnaryOp};
-use crate::syntax::ast::{BinaryOp as AstOp, ExprId as AstId, ExprKind as AstKind};
+use crate::ir::{ArrayId, BinaryOp, ReduceOp, Stmt, UnaryOp};
+use crate::syntax::ast::{BinaryOp as AstOp, BoolOp, ExprId as AstId, ExprKind as AstKind};
 use crate::types::{DType, Ty, promote};
 
 impl<'a> Context<'_, 'a> {
@@ -37,6 +37,14 @@ impl<'a> Context<'_, 'a> {
         let info = self.info(value)?;
         // An annotation or a declared type may ask for another type than the value has.
         let ty = self.target_ty(target).unwrap_or(&info.ty);
+        if *ty == Ty::BOOL
+            && let AstKind::Bool { op, values } = &self.node(value).kind
+            && let Some((first, rest)) = values.split_first()
+            && matches!(&self.node(*first).kind, AstKind::Name(read) if read == name)
+            && self.combine_flag(target, name, *op, *first, rest)?
+        {
+            return Ok(());
+        }
         let dest = match (&info.ty, ty) {
             (Ty::Array(from), Ty::Array(to)) if from == to => self.array_dest(name, ty, value),
             _ => None,
@@ -51,6 +59,40 @@ impl<'a> Context<'_, 'a> {
         let result = self.convert(result, ty)?;
         self.span = self.node(target).span;
         self.assign_name(name, ty, result)
+    }
+
+    /// `found = found or e`, where `e` has effects: `if not found: found = e`, which is also the form of a reduction. False if the
+    /// variable holds no truth value yet.
+    fn combine_flag(
+        &mut self,
+        target: AstId,
+        name: &crate::base::Symbol,
+        op: BoolOp,
+        first: AstId,
+        rest: &[AstId],
+    ) -> Res<bool> {
+        if self.info(first)?.ty != Ty::BOOL {
+            return Ok(false);
+        }
+        let Slot::Real(local) = self.target_slot(name, &Ty::BOOL) else { return Ok(false) };
+        let left = self.value(first)?;
+        let left = self.truth(left)?;
+        let (mut then, right) = self.block(|cx| {
+            let right = cx.bool_expr(op, rest, &Ty::BOOL)?;
+            cx.real(right, DType::Bool)
+        })?;
+        if then.is_empty() && self.is_cheap(right) {
+            let op = if op == BoolOp::Or { BinaryOp::Or } else { BinaryOp::And };
+            let value = Value::Real(self.binary(op, left, right));
+            self.span = self.node(target).span;
+            self.assign_name(name, &Ty::BOOL, value)?;
+        } else {
+            let cond = if op == BoolOp::Or { self.unary(UnaryOp::Not, left) } else { left };
+            then.push(Stmt::Set { local, value: right });
+            self.emit(Stmt::If { cond, then, orelse: Vec::new() });
+            self.mark_bound(name, &Ty::BOOL);
+        }
+        Ok(true)
     }
 
     /// The type that inference gave to a target, if it says.

@@ -141,7 +141,7 @@ impl Context<'_, '_> {
     }
 
     /// `a and b`, `a or b`: the operand that decides.
-    fn bool_expr(&mut self, op: BoolOp, values: &[AstId], ty: &Ty) -> Res<Value> {
+    pub(super) fn bool_expr(&mut self, op: BoolOp, values: &[AstId], ty: &Ty) -> Res<Value> {
         let decides = op == BoolOp::Or;
         let Some((&first, rest)) = values.split_first() else {
             return Err(self.bug("an operator without operands"));

@@ -9,11 +9,14 @@
 //! }                                              out[i, j] = select(alive, 1, 0)
 //! if alive { out[i, j] = 1 }
 //! else { out[i, j] = 0 }
+//!
+//! if x[i] < 0.0 { found = true }                 found = found | (x[i] < 0.0)
 //! ```
 //!
 //! What `and`, `or` and conditional expressions become, and stores of one of two numbers. Data decides such branches at random, and a
-//! wrong guess costs more than the condition. Conservative: a few cheap operations that set truth values; an element is loaded
-//! early only if indices of elements that were accessed anyway prove its place; floats are not selected, since the machine
+//! wrong guess costs more than the condition; and a flag that iterations set is a reduction then. Conservative: a few cheap
+//! operations that set truth values; an element is loaded early only if its place is proven by indices of elements that were
+//! accessed anyway, or by a loop over the axis; floats are not selected, since the machine
 //! has no conditional move for them.
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -22,7 +25,8 @@ use super::PassReport;
 use super::numbering::{Number, Numbers};
 use crate::ir::walk::{self, LocalSet};
 use crate::ir::{
-    ArrayId, BinaryOp, Block, Check, ExprId, ExprKind, Func, LocalId, Param, Place, Program, Stmt, UnaryOp,
+    ArrayId, BinaryOp, Block, Check, ExprId, ExprKind, Func, LocalId, Loop, Param, Place, Program, Stmt,
+    UnaryOp,
 };
 use crate::types::DType;
 
@@ -119,6 +123,7 @@ impl Straightener {
                     self.visit(func, l.hi);
                 }
                 let outer = self.open();
+                let range = if let Stmt::Loop(l) = &*stmt { self.whole_axis(func, l) } else { None };
                 self.numbers.enter_loop(func, stmt);
                 let mark = self.numbers.mark();
                 match stmt {
@@ -129,6 +134,10 @@ impl Straightener {
                     }
                     Stmt::Loop(l) => {
                         self.assign(l.var);
+                        if let Some((array, binding, axis)) = range {
+                            let var = self.numbers.local(l.var);
+                            self.know((array, binding, axis, var));
+                        }
                         self.block(func, &mut l.body);
                     }
                     _ => {}
@@ -173,11 +182,22 @@ impl Straightener {
     fn learn(&mut self, array: ArrayId, place: &Place) {
         let Place::Index(indices) = place else { return };
         for (axis, &index) in indices.iter().enumerate() {
-            let fact = (array, self.numbers.binding(array), axis, self.numbers.of(index));
-            if self.valid.insert(fact) {
-                self.scope.push(fact);
-            }
+            self.know((array, self.numbers.binding(array), axis, self.numbers.of(index)));
         }
+    }
+
+    fn know(&mut self, fact: ValidIndex) {
+        if self.valid.insert(fact) {
+            self.scope.push(fact);
+        }
+    }
+
+    /// `for i in 0 .. dim(x, 0)`: the axis that has an element for each iteration, of the array as bound in front of the loop.
+    fn whole_axis(&self, func: &Func, l: &Loop) -> Option<(ArrayId, Number, usize)> {
+        let ExprKind::Dim { array, axis } = func.exprs[l.hi].kind else { return None };
+        let is_within =
+            l.step > 0 && matches!(func.exprs[l.lo].kind, ExprKind::Const(first) if first.as_int() >= 0);
+        is_within.then(|| (array, self.numbers.binding(array), usize::from(axis)))
     }
 
     fn assign(&mut self, local: LocalId) {
@@ -244,6 +264,15 @@ impl Straightener {
     /// the branch is not read after it.
     fn set_early(&mut self, func: &mut Func, cond: ExprId, then: &Block, result: &mut Block) {
         let span = func.exprs[cond].span;
+        if let [Stmt::Set { local, value }] = then.as_slice()
+            && let ExprKind::Const(constant) = func.exprs[*value].kind
+            && self.assigned.contains(*local)
+            && !self.temps.contains(*local)
+        {
+            let value = with_flag(func, *local, cond, constant.as_int() != 0);
+            result.push(Stmt::Set { local: *local, value });
+            return;
+        }
         let mut temps: FxHashMap<LocalId, LocalId> = FxHashMap::default();
         let mut order: Vec<LocalId> = Vec::new();
         for stmt in then {
@@ -378,6 +407,18 @@ fn is_candidate(func: &Func, then: &Block) -> bool {
     (1..=MAX_SETS).contains(&then.len()) && then.iter().all(is_set)
 }
 
+/// What `if cond: flag = True` makes of the flag, or of one that becomes `False`.
+fn with_flag(func: &mut Func, flag: LocalId, cond: ExprId, becomes: bool) -> ExprId {
+    let span = func.exprs[cond].span;
+    let old = func.read(flag, span);
+    let (op, right) = if becomes {
+        (BinaryOp::Or, cond)
+    } else {
+        (BinaryOp::And, func.expr(ExprKind::Unary { op: UnaryOp::Not, arg: cond }, DType::Bool, span))
+    };
+    func.expr(ExprKind::Binary { op, left: old, right }, DType::Bool, span)
+}
+
 /// Reads the new variables instead.
 fn rename(func: &mut Func, root: ExprId, temps: &FxHashMap<LocalId, LocalId>) {
     let mut reads = Vec::new();
@@ -464,6 +505,27 @@ mod tests {
         }
         let text = after("  o[i, j] = 0_u8\n  if a {\n    a = o[i, j] == 1_u8\n  }\n  return a\n");
         assert!(!text.contains("if"), "{text}");
+    }
+
+    #[test]
+    fn a_flag_is_combined() {
+        assert_eq!(after("  if n > 3 {\n    a = true\n  }\n  return a\n"), "  a = a | (n > 3)\n  return a\n");
+        assert_eq!(
+            after("  if n > 3 {\n    a = false\n  }\n  return a\n"),
+            "  a = a & not (n > 3)\n  return a\n"
+        );
+        // The loop's variable is a place in the array that it runs over, as long as that is the same array.
+        let text = after(
+            "  for k in 0 .. dim(x, 0) {\n    if not a {\n      a = x[k] < 0.0\n    }\n  }\n  return a\n",
+        );
+        assert!(text.contains("    %t: bool = x[k] < 0.0\n    a = a | %t\n"), "{text}");
+        for body in [
+            "  for k in 0 .. dim(c, 0) {\n    if not a {\n      a = x[k] < 0.0\n    }\n  }\n  return a\n",
+            "  for k in 0 .. dim(x, 0) {\n    k.2: i64 = k + 1\n    if not a {\n      a = x[k.2] < 0.0\n    }\n  }\n  return a\n",
+            "  y: f64[:] borrowed = x\n  for k in 0 .. dim(y, 0) {\n    if not a {\n      a = y[k] < 0.0\n    }\n    y = view x[slice(0, 1, 1)]\n  }\n  return a\n",
+        ] {
+            assert_eq!(after(body), body);
+        }
     }
 
     #[test]

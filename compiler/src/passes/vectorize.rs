@@ -484,7 +484,10 @@ mod tests {
     #[test]
     fn carried_values_stay() {
         let (remarks, strips) = vectorized("  for i in 1 .. n {\n    x[i] = x[i] + x[i - 1]\n  }\n");
-        assert_eq!(remarks, ["not vectorised: an iteration reads an element of `x` that another one writes"]);
+        assert_eq!(
+            remarks,
+            ["not vectorised: an iteration reads the element of `x` that the one before it writes"]
+        );
         assert_eq!(strips, "");
         // Read before it is written: lanes read first.
         let (remarks, _) = vectorized("  for i in 1 .. n - 1 {\n    x[i] = x[i] + x[i + 1]\n  }\n");

@@ -32,8 +32,8 @@ const MAX_PAIRS: usize = 4000;
 enum Proof {
     /// Never the same element, if these are at least 0.
     Apart(Vec<Poly>),
-    /// Certainly the same element.
-    Same,
+    /// Certainly the same element, the first access that many iterations behind the second (0: in every iteration).
+    Same(i64),
     /// Not known.
     Unknown,
 }
@@ -140,10 +140,12 @@ fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result
                     requirements.push(disjoint(write, other));
                 }
                 // Combining the same element is what reductions do.
-                Proof::Same if write.kind == other.kind && write.kind != AccessKind::Write => {
+                Proof::Same(_) if write.kind == other.kind && write.kind != AccessKind::Write => {
                     doubt = doubt.or(Some(report::not_provable(func, region, write, other)));
                 }
-                Proof::Same => certain = certain.or(Some(report::conflict(func, region, write, other))),
+                Proof::Same(behind) => {
+                    certain = certain.or(Some(report::conflict(func, region, write, other, behind)));
+                }
                 Proof::Unknown => doubt = doubt.or(Some(report::not_provable(func, region, write, other))),
             }
             // Nobody asks a serial loop for all its obstacles, nor whether they are certain.
@@ -255,8 +257,8 @@ fn apart(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Pr
     let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else {
         return Proof::Unknown;
     };
-    if certainly_same(values, region, a, b) {
-        return Proof::Same;
+    if let Some(behind) = certainly_same(values, region, a, b) {
+        return Proof::Same(behind);
     }
     // What was taken not to wrap must not wrap.
     let mut needed = Vec::new();
@@ -417,22 +419,23 @@ fn residues_differ(atoms: &Atoms, region: &Region<'_>, m: i64, r: &Poly, s: &Pol
     divisor > 1 && difference.rem_euclid(divisor) != 0
 }
 
-/// Do two different iterations certainly touch the same element?
-fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> bool {
-    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else { return false };
+/// Do two different iterations certainly touch the same element? Then by how many the first access is behind the second
+/// (0: all iterations touch it).
+fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Option<i64> {
+    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else { return None };
     if a.depth > region.depth || b.depth > region.depth {
-        return false;
+        return None;
     }
     let atoms = &values.atoms;
     let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
     // The distance between the two iterations in steps, once an axis asks for a certain one.
     let mut distance: Option<i64> = None;
     for (x, y) in left.iter().zip(right) {
-        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return false };
+        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return None };
         if c != d {
-            return false;
+            return None;
         }
-        let Some(factor) = c.as_int() else { return false };
+        let Some(factor) = c.as_int() else { return None };
         let ((r_new, r_old), (s_new, s_old)) = (r.partition(&is_new), s.partition(&is_new));
         let are_counters = |p: &Poly| {
             p.terms().iter().all(|(monomial, _)| {
@@ -441,23 +444,25 @@ fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Acce
         };
         // Inner loops at their first iteration.
         if !are_counters(&r_new) || !are_counters(&s_new) {
-            return false;
+            return None;
         }
-        let Some(difference) = s_old.sub(&r_old).and_then(|p| p.as_int()) else { return false };
-        let Some(stride) = factor.checked_mul(region.l.step.abs()) else { return false };
+        let Some(difference) = s_old.sub(&r_old).and_then(|p| p.as_int()) else { return None };
+        let Some(stride) = factor.checked_mul(region.l.step.abs()) else { return None };
         if stride == 0 {
             if difference != 0 {
-                return false;
+                return None;
             }
             continue;
         }
         if difference % stride != 0 || difference == 0 || distance.is_some_and(|d| d != difference / stride) {
-            return false;
+            return None;
         }
         distance = Some(difference / stride);
     }
     // Are there that many iterations?
     let steps = distance.unwrap_or(1).unsigned_abs();
     let last = region.last.as_ref().and_then(Poly::as_int);
-    last.is_none_or(|last| last >= 0 && steps.saturating_mul(region.l.step.unsigned_abs()) <= last as u64)
+    let is_long = last
+        .is_none_or(|last| last >= 0 && steps.saturating_mul(region.l.step.unsigned_abs()) <= last as u64);
+    is_long.then(|| distance.unwrap_or(0).saturating_mul(region.l.step.signum()))
 }

@@ -131,12 +131,31 @@ fn is_generator(func: &Func, array: ArrayId) -> bool {
     found
 }
 
-/// Two iterations certainly touch the same element.
-pub(super) fn conflict(func: &Func, region: &Region<'_>, write: &Access, other: &Access) -> Diagnostic {
+/// Two iterations certainly touch the same element, the write `behind` iterations after the other access.
+pub(super) fn conflict(
+    func: &Func,
+    region: &Region<'_>,
+    write: &Access,
+    other: &Access,
+    behind: i64,
+) -> Diagnostic {
     let array = name(func, write);
     if other.kind == AccessKind::Read {
-        let message =
-            format!("an iteration of a parallel loop reads an element of `{array}` that another one writes");
+        let message = match behind {
+            // In a loop that keeps its order it is the distance that one wants to know.
+            -1 if region.is_lockstep => {
+                format!("an iteration reads the element of `{array}` that the one before it writes")
+            }
+            ..-1 if region.is_lockstep => {
+                let distance = behind.unsigned_abs();
+                format!(
+                    "an iteration reads the element of `{array}` that the one {distance} before it writes"
+                )
+            }
+            _ => format!(
+                "an iteration of a parallel loop reads an element of `{array}` that another one writes"
+            ),
+        };
         return Diagnostic::error(Code::K503, other.span, message)
             .primary("read here")
             .label(write.span, "written here")

@@ -173,25 +173,8 @@ impl Uses {
     }
 
     fn block(&mut self, func: &Func, block: &[Stmt]) {
-        let mut position = 0;
-        while position < block.len() {
-            let stmt = &block[position];
-            if let Some((local, length, op)) = short_circuit(func, &block[position..])
-                && self.by_local.contains_key(&local)
-            {
-                for inner in &block[position..position + length] {
-                    self.reads_except(func, inner, local);
-                    for blocks in inner.blocks() {
-                        self.block(func, blocks);
-                    }
-                }
-                let span = head_span(func, stmt);
-                self.update(local, op, span);
-                position += length;
-                continue;
-            }
+        for stmt in block {
             self.stmt(func, stmt);
-            position += 1;
         }
     }
 
@@ -208,6 +191,17 @@ impl Uses {
                         self.reads_of(func, stmt);
                         self.write(*local, span);
                     }
+                }
+            }
+            Stmt::If { cond, then, .. }
+                if let Some((local, op)) = short_circuit(func, stmt)
+                    && self.by_local.contains_key(&local) =>
+            {
+                self.update(local, op, func.exprs[*cond].span);
+                self.reads_except(func, stmt, local);
+                if let Some((last, others)) = then.split_last() {
+                    self.block(func, others);
+                    self.reads_of(func, last);
                 }
             }
             Stmt::If { cond, then, orelse } => {
@@ -309,12 +303,6 @@ impl Uses {
             Err(())
         }
     }
-}
-
-fn head_span(func: &Func, stmt: &Stmt) -> Span {
-    let mut span = Span::default();
-    walk::for_each_expr_root(stmt, &mut |root| span = func.exprs[root].span);
-    span
 }
 
 /// The operation if `value` is `local op e`, however the operands are grouped, and `e` does not read the local.
@@ -451,33 +439,19 @@ fn extreme_of(func: &Func, cond: ExprId, local: LocalId, other: ExprId) -> Optio
     Some((if is_less == other_is_left { ReduceOp::Min } else { ReduceOp::Max }, is_strict))
 }
 
-/// `t = x; if t: ...; t = e` and `x = t`: the form of `x = x and e` (or `or`) when `e` has effects. Returns the variable,
-/// the number of statements, and the operation.
-fn short_circuit(func: &Func, block: &[Stmt]) -> Option<(LocalId, usize, ReduceOp)> {
-    let [
-        Stmt::Set { local: temp, value },
-        Stmt::If { cond, then, orelse },
-        Stmt::Set { local, value: last },
-        ..,
-    ] = block
-    else {
-        return None;
+/// `if x: ...; x = e`, what `x = x and e` becomes when `e` has effects, and likewise for `or`: the variable and the operation.
+fn short_circuit(func: &Func, stmt: &Stmt) -> Option<(LocalId, ReduceOp)> {
+    let Stmt::If { cond, then, orelse } = stmt else { return None };
+    let (read, op) = match func.exprs[*cond].kind {
+        ExprKind::Unary { op: UnaryOp::Not, arg } => (arg, ReduceOp::Or),
+        _ => (*cond, ReduceOp::And),
     };
-    let ExprKind::Local(read) = func.exprs[*value].kind else { return None };
-    let holds = read == *local && is_local(func, *last, *temp) && func.locals[*local].dtype == DType::Bool;
-    let (branch, op) = match &func.exprs[*cond].kind {
-        ExprKind::Local(l) if l == temp && orelse.is_empty() => (then, ReduceOp::And),
-        ExprKind::Local(l) if l == temp && then.is_empty() => (orelse, ReduceOp::Or),
-        ExprKind::Unary { op: UnaryOp::Not, arg } if is_local(func, *arg, *temp) && orelse.is_empty() => {
-            (then, ReduceOp::Or)
-        }
-        _ => return None,
-    };
-    let mut reads_it = false;
-    walk::for_each_expr_in(&func.exprs, branch, &mut |_, expr| {
-        reads_it |= expr.kind == ExprKind::Local(*local);
-    });
-    (holds && !reads_it).then_some((*local, 3, op))
+    let ExprKind::Local(local) = func.exprs[read].kind else { return None };
+    let Some((Stmt::Set { local: set, .. }, others)) = then.split_last() else { return None };
+    let mut is_read = false;
+    walk::for_each_expr_in(&func.exprs, then, &mut |_, expr| is_read |= expr.kind == ExprKind::Local(local));
+    let holds = *set == local && func.locals[local].dtype == DType::Bool && orelse.is_empty();
+    (holds && !is_read && !walk::assigned_locals(others).contains(local)).then_some((local, op))
 }
 
 /// The constant that all writes of a `bool` write.

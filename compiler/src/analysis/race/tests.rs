@@ -132,7 +132,10 @@ fn truth_values_are_reduced() {
     };
     assert_eq!(run("ok = ok & (y[i] > 0.0)"), "parallel, ok &");
     assert_eq!(run("if y[i] > 0.0 {\n ok = false\n }"), "parallel, ok &");
-    assert_eq!(run("%t: bool = ok\n if %t {\n %t = y[i] > 0.0\n }\n ok = %t"), "parallel, ok &");
+    assert_eq!(run("if ok {\n ok = y[i] > 0.0\n }"), "parallel, ok &");
+    assert_eq!(run("if not ok {\n t: bool = y[i] > 0.0\n ok = t\n }"), "parallel, ok |");
+    assert_eq!(run("if ok {\n ok = ok & (y[i] > 0.0)\n x[i] = y[i]\n }"), "serial, K507");
+    assert_eq!(run("if not ok {\n ok = y[i] > 0.0\n ok = not ok\n }"), "serial, K501");
 }
 
 #[test]

@@ -112,6 +112,19 @@ mod tests {
     }
 
     #[test]
+    fn constants_inside_operations_must_leave_room() {
+        // `1 + max(n, 2^63 - 1)` is negative in 64 bits.
+        let index = |large: &str| {
+            guarded(&format!(
+                "  for i in 0 .. hi {{\n    check index(max(n, {large}), x, 0) else trap0\n    a[0, 0] = x[max(n, {large})]\n  }}\n"
+            ))
+        };
+        assert!(index("1000").contains("dim(x, 0) >= 1 + max(n, 1000)"), "{}", index("1000"));
+        let text = index("9223372036854775807");
+        assert!(!text.contains("1 + max"), "{text}");
+    }
+
+    #[test]
     fn products_are_tested_to_be_small() {
         let body = "  for i in 0 .. n {\n    check index(i * n, x, 0) else trap0\n    x[i * n] = 0.0\n  }\n";
         let text = guarded(body);

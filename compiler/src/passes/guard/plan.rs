@@ -392,9 +392,13 @@ impl<'a> Planner<'a> {
         let text = match &check.kind {
             OpenKind::Index { array, .. } => {
                 let name = &self.values.func.arrays[*array].name;
-                format!(
-                    "the index of `{name}` is checked in every iteration: its range is not known before the loop"
-                )
+                let loop_depth = check.frame.map_or(0, |frame| self.frames[frame].depth);
+                let why = if check.depth > loop_depth {
+                    "a branch decides whether it is reached"
+                } else {
+                    "its range is not known before the loop"
+                };
+                format!("the index of `{name}` is checked in every iteration: {why}")
             }
             OpenKind::Wrap { .. } => return,
             OpenKind::Cond => "checked in every iteration: it depends on the iteration".to_owned(),
@@ -524,13 +528,19 @@ impl<'a> Planner<'a> {
         // Large factors, such as the length of a block, are for the index alone: first and number of a block have it.
         let (mut large, mut products) = (0, 0);
         let mut is_inner = false;
+        // The largest constant that what is multiplied is computed from.
+        let mut inner_constant = 0;
         while let Some(poly) = open.pop() {
             for (monomial, factor) in poly.terms() {
                 let limit = if monomial.is_empty() { 1 << 40 } else { LARGE_FACTOR };
                 if factor.unsigned_abs() >= limit {
                     return None;
                 }
-                if !monomial.is_empty() {
+                if monomial.is_empty() {
+                    if is_inner {
+                        inner_constant = inner_constant.max(factor.unsigned_abs());
+                    }
+                } else {
                     large += u32::from(factor.unsigned_abs() >= SMALL_FACTOR);
                     products += u32::from(is_inner && factor.unsigned_abs() > 1 || monomial.len() > 1);
                 }
@@ -555,6 +565,9 @@ impl<'a> Planner<'a> {
             return None;
         }
         let bits = small_bits(degree);
+        if degree > 1 && inner_constant >= 1 << bits {
+            return None;
+        }
         for atom in leaves {
             if atoms.is_small(atom, None) && degree <= 1 {
                 continue;
@@ -633,7 +646,7 @@ impl<'a> Planner<'a> {
                 }) {
                     return None;
                 }
-                small_factors(sum, degree, bits, &mut conditions);
+                small_factors(sum, degree, bits, &mut conditions)?;
             }
         }
         conditions.push(Condition::AtLeast(left, right));
@@ -684,8 +697,9 @@ fn atoms_exact(values: &Values<'_>, index: &Poly, dim: &Poly, known: Option<Atom
     values.atoms.is_exact(index, known) && values.atoms.is_exact(dim, known)
 }
 
-/// The tests that make a sum of such a degree free of overflow. Extents need none in linear sums.
-fn small_factors(sum: &Sum, degree: usize, bits: u32, conditions: &mut Vec<Condition>) {
+/// The tests that make a sum of such a degree free of overflow; `None` if a constant inside an operation is too large for
+/// any. Extents need none in linear sums.
+fn small_factors(sum: &Sum, degree: usize, bits: u32, conditions: &mut Vec<Condition>) -> Option<()> {
     for (_, factors) in &sum.terms {
         for factor in factors {
             match factor {
@@ -697,10 +711,20 @@ fn small_factors(sum: &Sum, degree: usize, bits: u32, conditions: &mut Vec<Condi
                     }
                 }
                 Factor::Op(_, left, right) => {
-                    small_factors(left, degree.max(2), bits.min(26), conditions);
-                    small_factors(right, degree.max(2), bits.min(26), conditions);
+                    let (degree, bits) = (degree.max(2), bits.min(26));
+                    for operand in [left, right] {
+                        let is_small = operand.terms.iter().all(|(factor, factors)| {
+                            let limit = if factors.is_empty() { 1 << bits } else { SMALL_FACTOR };
+                            factor.unsigned_abs() < limit
+                        });
+                        if !is_small {
+                            return None;
+                        }
+                        small_factors(operand, degree, bits, conditions)?;
+                    }
                 }
             }
         }
     }
+    Some(())
 }
