@@ -17,6 +17,8 @@ pub(super) struct Chosen {
     pub(super) narrow: EntitySet<Value>,
     /// Those that are divisions.
     pub(super) divisions: SecondaryMap<Value, Option<Division>>,
+    /// Shifts to the right that bring in zeros.
+    pub(super) logical: EntitySet<Value>,
 }
 
 /// `x // divisor`, or `x % divisor`, written with doubles.
@@ -87,7 +89,13 @@ pub(super) fn choose(strip: &Strip, facts: &SecondaryMap<Value, Option<Fact>>) -
     graph.find_candidates();
     graph.read_all();
     graph.drop_impossible();
-    Chosen { narrow: graph.groups_that_pay(), divisions: graph.divisions }
+    let narrow = graph.groups_that_pay();
+    let mut logical = EntitySet::new();
+    logical.extend(graph.order.iter().copied().filter(|&value| match graph.op(value) {
+        Some(&Op::Shift(Shift::Sar, a, _)) => narrow.contains(value) && graph.is_unsigned(a),
+        _ => false,
+    }));
+    Chosen { narrow, divisions: graph.divisions, logical }
 }
 
 /// What a register of conversions costs, in instructions per two registers of doubles.
@@ -138,6 +146,12 @@ impl<'a> Graph<'a> {
     fn fits(&self, value: Value) -> bool {
         let (least, most) = (i64::from(i32::MIN), i64::from(i32::MAX));
         matches!(self.facts[value], Some(Fact::Ints(lo, hi)) if lo >= least && hi <= most)
+    }
+
+    /// Does it fit in 32 bits, but only without a sign? Then zeros come in when its low half is shifted to the right.
+    fn is_unsigned(&self, value: Value) -> bool {
+        !self.fits(value)
+            && matches!(self.facts[value], Some(Fact::Ints(0.., hi)) if hi <= i64::from(u32::MAX))
     }
 
     fn is_wide(&self, value: Value) -> bool {
@@ -199,7 +213,7 @@ impl<'a> Graph<'a> {
                 Op::Shift(op, a, count) => match op {
                     Shift::Shl => count < 32,
                     Shift::Shr => count < 32 && self.range(a).is_some_and(|(lo, _)| lo >= 0),
-                    Shift::Sar => true,
+                    Shift::Sar => count < 32 || !self.is_unsigned(a),
                 },
                 Op::Compare(..) | Op::Select { .. } => true,
                 Op::Convert(Convert::MaskToInt, _) => true,
@@ -264,7 +278,10 @@ impl<'a> Graph<'a> {
                     f(a, left);
                     f(b, right);
                 }
-                Op::Shift(op, a, _) => f(a, if op == Shift::Shl { Need::Low } else { Need::Number }),
+                Op::Shift(op, a, _) => {
+                    let is_low = op == Shift::Shl || self.is_unsigned(a);
+                    f(a, if is_low { Need::Low } else { Need::Number });
+                }
                 Op::Compare(_, a, b) => {
                     f(a, Need::Number);
                     f(b, Need::Number);

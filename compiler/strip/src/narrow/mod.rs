@@ -294,6 +294,9 @@ impl<'a> Rewrite<'a> {
                     *mask = self.resolved(*mask);
                 }
             }
+            Op::Shift(Shift::Sar, a, count) if self.chosen.logical.contains(value) => {
+                op = Op::Shift(Shift::Shr, self.as_low(*a), *count);
+            }
             Op::Shift(Shift::Sar, a, count) => {
                 *a = self.as_low(*a);
                 *count = (*count).min(31);

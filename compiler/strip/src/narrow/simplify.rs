@@ -1,22 +1,27 @@
 //! What the ranges make superfluous: faults that never fire, masks that are constant, `x & 255` of bytes, sums with 0,
-//! signs of numbers that have them; and whatever nothing needs.
+//! signs of numbers that have them; what makes an integer small where only its low bits are stored; and whatever nothing needs.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 use super::facts::Fact;
 use crate::Strip;
-use crate::ir::{Binary, Inst, Op, Region, Shift, Ty, Value};
+use crate::ir::{Binary, Elem, Inst, Op, Region, Shift, Ty, Value};
 use crate::walk::for_each_inst;
 
 /// Simplifies; what is left of the values keeps its number and type.
 pub(super) fn simplify(strip: &mut Strip, facts: &SecondaryMap<Value, Option<Fact>>) {
-    let mut same = SecondaryMap::new();
-    let mut constants = SecondaryMap::new();
-    let mut lefts = SecondaryMap::new();
     let (mut setup, mut body) = (std::mem::take(&mut strip.setup), std::mem::take(&mut strip.body));
-    for region in [&mut setup, &mut body] {
-        simplify_region(strip, facts, &mut same, &mut constants, &mut lefts, region);
-    }
+    let mut known = Known {
+        strip,
+        facts,
+        same: SecondaryMap::new(),
+        constants: SecondaryMap::new(),
+        lefts: SecondaryMap::new(),
+        lows: SecondaryMap::new(),
+    };
+    known.region(&mut setup);
+    known.region(&mut body);
+    let same = known.same;
     (strip.setup, strip.body) = (setup, body);
     for carried in &mut strip.carried {
         for value in [&mut carried.init, &mut carried.next] {
@@ -25,86 +30,119 @@ pub(super) fn simplify(strip: &mut Strip, facts: &SecondaryMap<Value, Option<Fac
     }
 }
 
-fn simplify_region(
-    strip: &Strip,
-    facts: &SecondaryMap<Value, Option<Fact>>,
-    same: &mut SecondaryMap<Value, Option<Value>>,
-    constants: &mut SecondaryMap<Value, Option<u64>>,
-    lefts: &mut SecondaryMap<Value, Option<(Value, u8)>>,
-    region: &mut Region,
-) {
-    region.retain_mut(|inst| {
-        map_operands(inst, &mut |value| same[value].unwrap_or(value));
-        match inst {
-            Inst::Let { value, op } => {
-                if let Op::Const(bits) = *op {
-                    constants[*value] = Some(bits);
-                }
-                match (strip.values[*value], facts[*value]) {
-                    (Ty::Mask, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Const(lo as u64),
-                    (Ty::Int, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Int(lo),
-                    _ => {}
-                }
-                if let Op::Binary(Binary::Add, a, b) = *op
-                    && matches!(strip.values[*value], Ty::I64 | Ty::I32)
-                {
-                    for (a, b) in [(a, b), (b, a)] {
-                        if constants[b] == Some(0) {
-                            same[*value] = Some(a);
-                            return false;
-                        }
-                    }
-                }
-                if let Op::Shift(Shift::Shl, a, count) = *op {
-                    lefts[*value] = Some((a, count));
-                }
-                // `a << count >> count` of a number that has no more bits.
-                if let Op::Shift(Shift::Sar, left, count) = *op
-                    && strip.values[*value] == Ty::I64
-                    && let Some((a, same_count)) = lefts[left]
-                    && same_count == count
-                    && let Some(Fact::Ints(lo, hi)) = facts[a]
-                    && lo >= i64::MIN >> count
-                    && hi <= i64::MAX >> count
-                {
-                    same[*value] = Some(a);
-                    return false;
-                }
-                if let Op::Binary(Binary::And, a, b) = *op {
-                    for (a, b) in [(a, b), (b, a)] {
-                        if let (Some(Fact::Ints(0.., most)), Some(mask)) = (facts[a], constants[b])
-                            && (mask & mask.wrapping_add(1)) == 0
-                            && most as u64 <= mask
+/// What is known of the values so far.
+struct Known<'a> {
+    strip: &'a Strip,
+    facts: &'a SecondaryMap<Value, Option<Fact>>,
+    /// What a superfluous value is.
+    same: SecondaryMap<Value, Option<Value>>,
+    constants: SecondaryMap<Value, Option<u64>>,
+    /// `a << count`.
+    lefts: SecondaryMap<Value, Option<(Value, u8)>>,
+    /// Another value whose low bits, that many, are the same: what a conversion to a smaller integer starts from.
+    lows: SecondaryMap<Value, Option<(Value, u32)>>,
+}
+
+impl Known<'_> {
+    fn region(&mut self, region: &mut Region) {
+        region.retain_mut(|inst| {
+            map_operands(inst, &mut |value| self.same(value));
+            match inst {
+                Inst::Let { value, op } => self.definition(*value, op),
+                Inst::Fault { mask } => self.facts[*mask] != Some(Fact::Ints(0, 0)),
+                Inst::Store { elem, value, .. } => {
+                    if *elem != Elem::Bool {
+                        while let Some((wider, bits)) = self.lows[*value]
+                            && bits >= 8 * elem.bytes()
                         {
-                            same[*value] = Some(a);
-                            return false;
+                            *value = wider;
                         }
                     }
+                    true
                 }
-                true
-            }
-            Inst::Fault { mask } => facts[*mask] != Some(Fact::Ints(0, 0)),
-            Inst::Store { .. } | Inst::Update { .. } => true,
-            Inst::Loop(inner) => {
-                simplify_region(strip, facts, same, constants, lefts, &mut inner.head);
-                simplify_region(strip, facts, same, constants, lefts, &mut inner.body);
-                inner.cond = same[inner.cond].unwrap_or(inner.cond);
-                for phi in &mut inner.carried {
-                    phi.next = same[phi.next].unwrap_or(phi.next);
+                Inst::Update { .. } => true,
+                Inst::Loop(inner) => {
+                    self.region(&mut inner.head);
+                    self.region(&mut inner.body);
+                    inner.cond = self.same(inner.cond);
+                    for phi in &mut inner.carried {
+                        phi.next = self.same(phi.next);
+                    }
+                    true
                 }
-                true
-            }
-            Inst::Branch(branch) => {
-                simplify_region(strip, facts, same, constants, lefts, &mut branch.then);
-                simplify_region(strip, facts, same, constants, lefts, &mut branch.orelse);
-                for (_, then, orelse) in &mut branch.results {
-                    *then = same[*then].unwrap_or(*then);
-                    *orelse = same[*orelse].unwrap_or(*orelse);
+                Inst::Branch(branch) => {
+                    self.region(&mut branch.then);
+                    self.region(&mut branch.orelse);
+                    for (_, then, orelse) in &mut branch.results {
+                        *then = self.same(*then);
+                        *orelse = self.same(*orelse);
+                    }
+                    true
                 }
-                true
             }
+        });
+    }
+
+    fn same(&self, value: Value) -> Value {
+        self.same[value].unwrap_or(value)
+    }
+
+    /// Learns from a definition; false if another value is the same.
+    fn definition(&mut self, value: Value, op: &mut Op) -> bool {
+        let ty = self.strip.values[value];
+        if let Op::Const(bits) = *op {
+            self.constants[value] = Some(bits);
         }
-    });
+        match (ty, self.facts[value]) {
+            (Ty::Mask, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Const(lo as u64),
+            (Ty::Int, Some(Fact::Ints(lo, hi))) if lo == hi => *op = Op::Int(lo),
+            _ => {}
+        }
+        match *op {
+            Op::Binary(Binary::Add, a, b) if matches!(ty, Ty::I64 | Ty::I32) => {
+                for (a, b) in [(a, b), (b, a)] {
+                    if self.constants[b] == Some(0) {
+                        self.same[value] = Some(a);
+                        return false;
+                    }
+                }
+            }
+            Op::Shift(Shift::Shl, a, count) => self.lefts[value] = Some((a, count)),
+            // `a << count >> count`
+            Op::Shift(Shift::Sar, left, count) if ty == Ty::I64 => {
+                if let Some((a, same_count)) = self.lefts[left]
+                    && same_count == count
+                {
+                    // Of a number that has no more bits.
+                    if matches!(self.facts[a], Some(Fact::Ints(lo, hi)) if lo >= i64::MIN >> count && hi <= i64::MAX >> count)
+                    {
+                        self.same[value] = Some(a);
+                        return false;
+                    }
+                    self.lows[value] = Some((a, 64 - u32::from(count)));
+                }
+            }
+            Op::Binary(Binary::And, a, b) => {
+                for (a, b) in [(a, b), (b, a)] {
+                    let Some(mask) = self.constants[b].filter(|mask| (mask & mask.wrapping_add(1)) == 0)
+                    else {
+                        continue;
+                    };
+                    if let Some(Fact::Ints(0.., most)) = self.facts[a]
+                        && most as u64 <= mask
+                    {
+                        self.same[value] = Some(a);
+                        return false;
+                    }
+                    if ty == Ty::I64 {
+                        self.lows[value] = Some((a, mask.count_ones()));
+                    }
+                }
+            }
+            _ => {}
+        }
+        true
+    }
 }
 
 /// Replaces the operands of an instruction; of a loop those that it reads before its first round, of a branch the condition.

@@ -306,3 +306,63 @@ fn what_takes_a_bit_more_in_between() {
     let found = small_body(&text);
     assert!(found.contains(&"v21: i8 = select(v20, v12, v14)".to_owned()), "{found:#?}");
 }
+
+#[test]
+fn arithmetic_of_small_integers_needs_their_low_halves() {
+    // `y[i] = x[i] * 3 + y[i]` of `i32`: what brings the sum back into 32 bits is not stored.
+    let found = body(
+        r#"strip "sum" words 2 {
+  setup {
+    v1: int = word 0
+    v2: int = word 1
+    v3: i64 = 3
+  }
+  body {
+    v4: int = first
+    v5: int = v1 + v4
+    v6: i64 = load i32 [v5]
+    v7: i64 = v6 * v3
+    v8: int = v2 + v4
+    v9: i64 = load i32 [v8]
+    v10: i64 = v7 + v9
+    v11: i64 = v10 << 32
+    v12: i64 = v11 >> 32
+    store i32 [v8] = v12
+  }
+}
+"#,
+    );
+    assert!(found.iter().all(|line| !line.contains("i64")), "{found:#?}");
+    assert!(
+        found.ends_with(&["v10: i32 = v7 + v9".to_owned(), "store i32 [v8] = v10".to_owned()]),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn unsigned_numbers_are_shifted_without_their_sign() {
+    let text = |elem: &str, count: u8| {
+        body(&format!(
+            r#"strip "hash" words 1 {{
+  setup {{
+    v1: int = word 0
+    v2: i64 = 4294967295
+  }}
+  body {{
+    v3: int = first
+    v4: int = v1 + v3
+    v5: i64 = load {elem} [v4]
+    v6: i64 = v5 >> {count}
+    v7: i64 = v5 ^ v6
+    v8: i64 = v7 & v2
+    store u32 [v4] = v8
+  }}
+}}
+"#
+        ))
+    };
+    assert!(text("u32", 13).contains(&"v6: i32 = v5 >>> 13".to_owned()), "{:#?}", text("u32", 13));
+    assert!(text("i32", 13).contains(&"v6: i32 = v5 >> 13".to_owned()), "{:#?}", text("i32", 13));
+    // All bits are gone, which no shift of 32 bits does.
+    assert!(text("u32", 32).contains(&"v6: i64 = v5 >> 32".to_owned()), "{:#?}", text("u32", 32));
+}
