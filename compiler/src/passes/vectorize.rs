@@ -198,7 +198,7 @@ impl<'a> Search<'a> {
 /// Does the strip only read and write elements that are apart? Then those of an outer loop are as good, and that one is entered less
 /// often.
 fn is_across(built: &Built) -> bool {
-    built.tally.lines == 0 && built.tally.strided + built.tally.scattered > 0
+    built.tally.lines + built.tally.reversed == 0 && built.tally.strided + built.tally.scattered > 0
 }
 
 /// Does the strip compute sums in partial results, if they are [long](crate::ir::parallel::regroups)? Short ones are better done
@@ -230,8 +230,8 @@ fn pays(built: &Built) -> bool {
         }
     });
     let tally = built.tally;
-    let mut scalar = lanes * (ops + tally.lines + tally.strided + tally.scattered);
-    let mut vector = ops + 2 * tally.lines + 10 * tally.strided + 24 * tally.scattered;
+    let mut scalar = lanes * (ops + tally.lines + tally.reversed + tally.strided + tally.scattered);
+    let mut vector = ops + 2 * tally.lines + 5 * tally.reversed / 2 + 10 * tally.strided + 24 * tally.scattered;
     if tally.updates > 0 || tally.in_order > 0 {
         scalar += lanes * (2 * tally.updates + 17 * divided);
         scalar -= lanes * tally.index_tests.min(ops);

@@ -216,12 +216,16 @@ impl Builder<'_> {
             return Where::Scattered { base, offset, disp };
         }
         let address = linear.first(&mut self.graph);
+        // Lanes of these are as large as elements, so that one instruction turns a register of them round.
+        let is_large = matches!(elem, Elem::F32 | Elem::F64 | Elem::I64 | Elem::U64);
+        let is_reversed = is_large && step.as_constant() == Some(-i64::from(elem.bytes()));
         let step = match step.as_constant() {
             Some(bytes) => self.graph.step(bytes, elem.bytes()),
             None => Step::Bytes(step.first(&mut self.graph)),
         };
         match step {
             Step::One => self.tally.lines += 1,
+            Step::Bytes(_) if is_reversed => self.tally.reversed += 1,
             Step::Bytes(_) => self.tally.strided += 1,
             Step::Zero => {}
         }

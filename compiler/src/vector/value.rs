@@ -93,6 +93,8 @@ pub struct Built {
 pub struct Tally {
     /// Loads and stores of neighbouring elements.
     pub lines: u32,
+    /// Those of neighbours from the last to the first.
+    pub reversed: u32,
     /// Those of elements in equal distances.
     pub strided: u32,
     /// Those of elements anywhere.

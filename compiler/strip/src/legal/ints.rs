@@ -215,6 +215,11 @@ impl<'a> Lower<'a> {
         }
     }
 
+    /// The constant that an `Int` is.
+    pub(super) fn constant_int(&self, value: Value) -> Option<i64> {
+        self.linear[value].constant()
+    }
+
     /// An `Int` in a register.
     pub(super) fn int(&mut self, value: Value) -> VReg {
         if let Rep::Int(reg) = self.reps[value] {

@@ -87,6 +87,13 @@ impl Lower<'_> {
                 let addr = self.address(address, disp);
                 self.load_same(ty, elem, size, addr, touched)
             }
+            Place::Line { address, disp, step: Step::Bytes(step) }
+                if touched.is_none() && self.is_reversed(step, elem, size) =>
+            {
+                let addr = self.address(address, disp);
+                let parts = self.load_reversed(size, addr);
+                self.finish_load(ty, size, parts)
+            }
             Place::Scattered { base, offset, disp } if self.evex && direct(elem, size) => {
                 let addr = self.address(base, disp);
                 let addr = self.without_index(addr);
@@ -508,6 +515,13 @@ impl Lower<'_> {
                 } else {
                     self.store_line(elem, size, &parts, addr, touched.as_ref());
                 }
+            }
+            Place::Line { address, disp, step: Step::Bytes(step) }
+                if touched.is_none() && self.is_reversed(step, elem, size) =>
+            {
+                let addr = self.address(address, disp);
+                self.flush_pending();
+                self.store_reversed(size, &parts, addr);
             }
             _ => {
                 let addrs = self.lane_addresses(place, elem, touched, size, true);

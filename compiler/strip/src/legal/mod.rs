@@ -23,6 +23,7 @@ mod memory;
 mod ops;
 mod plan;
 mod reps;
+mod reverse;
 mod serial;
 mod stages;
 

@@ -36,8 +36,8 @@ pub struct Array {
 pub enum Role {
     /// Element `i` belongs to iteration `i`; that many more before and behind.
     Line { before: u32, behind: u32 },
-    /// The same with a distance in bytes, in the word given.
-    Strided { step_word: u32, may_overlap: bool },
+    /// The same with a distance in bytes, in the word given; `backwards`: that of the element before, which the strip knows.
+    Strided { step_word: u32, may_overlap: bool, backwards: bool },
     /// That many elements, a power of two, for any iteration.
     Table { len: u32 },
     /// Only as many elements as the word says, which is less than the iterations.
@@ -75,11 +75,12 @@ impl Case {
                     let count = if n == 0 { 0 } else { n + u64::from(before + behind) };
                     (fill(rng, count), if n == 0 { 0 } else { u64::from(before) * size })
                 }
-                Role::Strided { step_word, may_overlap } => {
+                Role::Strided { step_word, may_overlap, backwards } => {
                     let step = rng.pick(&[size as i64, -(size as i64), 3, 5, 8, 16, 24, -40, 64, -8, 136]);
                     let step = if may_overlap && rng.one_in(6) { rng.pick(&[0, 1, -1, 2]) } else { step };
                     let step =
                         if !may_overlap && step.unsigned_abs() < size { 2 * size as i64 } else { step };
+                    let step = if backwards { -(size as i64) } else { step };
                     frame[step_word as usize] = step as u64;
                     let count = if n == 0 { 0 } else { (n - 1) * step.unsigned_abs() + size };
                     // Elements may straddle the pattern; each gets a sensible value first.

@@ -24,6 +24,15 @@ impl Generator<'_> {
         }
     }
 
+    /// Elements in equal distances; every second time from the last to the first without gaps.
+    fn strided(&mut self, elem: Elem, may_overlap: bool) -> Place {
+        let backwards = self.rng.one_in(2);
+        let step_word = self.new_word();
+        let base = self.array(elem, Role::Strided { step_word, may_overlap, backwards });
+        let step = if backwards { self.b.int(-i64::from(elem.bytes())) } else { self.b.word(step_word) };
+        self.b.strided_of_block(base, step)
+    }
+
     pub(super) fn load(&mut self, ty: Ty) -> Value {
         let elem = self.elem_for(ty);
         let size = elem.bytes() as i32;
@@ -57,12 +66,7 @@ impl Generator<'_> {
                     }
                 }
             }
-            5 => {
-                let step_word = self.new_word();
-                let base = self.array(elem, Role::Strided { step_word, may_overlap: true });
-                let step = self.b.word(step_word);
-                self.b.strided_of_block(base, step)
-            }
+            5 => self.strided(elem, true),
             6 => {
                 let base = self.array(elem, Role::Table { len: 4 });
                 Place::Line { address: base, disp: self.rng.below(4) as i32 * size, step: Step::Zero }
@@ -113,12 +117,9 @@ impl Generator<'_> {
                 self.b.element_of_block(elem, base)
             }
             4 | 5 => {
-                let step_word = self.new_word();
                 // Parts of NaNs can't be told from one another; and see below.
                 let may_overlap = self.depth == 0 && !matches!(elem, Elem::F64 | Elem::F32);
-                let base = self.array(elem, Role::Strided { step_word, may_overlap });
-                let step = self.b.word(step_word);
-                self.b.strided_of_block(base, step)
+                self.strided(elem, may_overlap)
             }
             _ if self.mask.is_some() || self.depth > 0 => {
                 // The order of stores to one element is that of the rounds: nothing that lanes share.
