@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use kjit_compiler::base::{Code, Diagnostic, Span};
 
-/// Why a source was not compiled, or a call did not succeed.
+/// Why a source was not compiled, or a call did not succeed. What is large is in a box, since results of calls are moved.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The source has errors.
-    Compile(CompileError),
+    Compile(Box<CompileError>),
     /// The kernel ended with an error: an index out of range, a zero divisor, a `raise`. Arrays may be partly written.
-    Trap(TrapError),
+    Trap(Box<TrapError>),
     /// An argument does not fit the kernel.
     Argument(String),
     /// There is no function of that name.
@@ -158,7 +158,7 @@ impl std::fmt::Display for Error {
                 Ok(())
             }
             Error::Trap(trap) => {
-                let TrapError { file, line, column, code, exception, message, .. } = trap;
+                let TrapError { file, line, column, code, exception, message, .. } = &**trap;
                 write!(f, "{file}:{line}:{column}: {exception}[{code}]: {message}")?;
                 trap.place.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
             }

@@ -198,9 +198,10 @@ fn flatten(
             .zip(types.iter())
             .try_for_each(|(item, ty)| flatten(item, ty, places, next_array, values)),
         _ => {
-            let mut words: SmallVec<[u64; 32]> = SmallVec::new();
-            arg.push_words(ty, &mut words)?;
-            values.extend(words.into_iter().map(interp::Value::Scalar));
+            // Numbers, or nothing.
+            let mut words = [0; 2];
+            let count = arg.write_words(ty, &mut words)?;
+            values.extend(words[..count].iter().copied().map(interp::Value::Scalar));
             Ok(())
         }
     }

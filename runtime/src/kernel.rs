@@ -10,11 +10,11 @@ use kjit_compiler::ir::abi;
 use kjit_compiler::ir::artifact::Signature;
 use kjit_compiler::ir::func::Remark;
 use rustc_hash::{FxHashMap, FxHasher};
-use smallvec::SmallVec;
 
 use crate::compile::{self, Body, CompileInfo, Specialised};
 use crate::error::Error;
 use crate::exec;
+use crate::exec::words::Words;
 use crate::interp;
 use crate::module::Parsed;
 use crate::typed::{KernelArgs, KernelReturn, TypedKernel};
@@ -32,11 +32,16 @@ pub(crate) struct KernelInner {
     pub(crate) parsed: Arc<Parsed>,
     pub(crate) name: String,
     pub(crate) options: Options,
+    /// The first signatures that were compiled: most kernels have no more.
+    first: [OnceLock<Arc<Specialised>>; FIRST],
     /// Compiled signatures: read without a lock, replaced as a whole when one is added.
     table: ArcSwap<Table>,
     /// Cells in which each signature is compiled once, however many threads want it.
     pending: Mutex<FxHashMap<Box<[ArgTy]>, Arc<Pending>>>,
 }
+
+/// So many signatures are found by comparing them with the arguments, without a hash.
+const FIRST: usize = 8;
 
 type Table = FxHashMap<u64, Vec<(Box<[ArgTy]>, Arc<Specialised>)>>;
 type Pending = OnceLock<Result<Arc<Specialised>, Error>>;
@@ -53,9 +58,22 @@ impl KernelInner {
             parsed,
             name: name.to_owned(),
             options,
+            first: Default::default(),
             table: ArcSwap::default(),
             pending: Mutex::default(),
         }
+    }
+
+    /// The kernel for arguments of these types, if it is one of the first.
+    #[inline]
+    fn known(&self, args: &[Arg<'_>]) -> Option<&Specialised> {
+        for place in &self.first {
+            let made = place.get()?;
+            if made.takes(args) {
+                return Some(made);
+            }
+        }
+        None
     }
 
     /// The kernel for these types: found, loaded from the cache, or compiled.
@@ -81,6 +99,11 @@ impl KernelInner {
                     candidates.push((types.into(), Arc::clone(&made)));
                 }
                 table
+            });
+            // Those that find no place are in the table alone.
+            let _ = self.first.iter().try_fold(Arc::clone(&made), |made, place| match place.set(made) {
+                Ok(()) => None,
+                Err(made) => Some(made),
             });
             Ok(made)
         });
@@ -150,7 +173,10 @@ impl Kernel {
     /// # Ok::<(), kjit::Error>(())
     /// ```
     pub fn call(&self, args: &mut [Arg<'_>]) -> Result<Value, Error> {
-        let types: SmallVec<[ArgTy; 8]> = args.iter().map(arg_ty).collect();
+        if let Some(known) = self.inner.known(args) {
+            return known.call(&self.inner.parsed, args);
+        }
+        let types: Vec<ArgTy> = args.iter().map(arg_ty).collect();
         let specialised = self.inner.specialise(&types)?;
         specialised.call(&self.inner.parsed, args)
     }
@@ -210,8 +236,7 @@ impl Prepared {
     /// # Errors
     /// As [`Kernel::call`]; [`Error::Argument`] if the types differ.
     pub fn call(&self, args: &mut [Arg<'_>]) -> Result<Value, Error> {
-        let types: SmallVec<[ArgTy; 8]> = args.iter().map(arg_ty).collect();
-        if types.as_slice() != &*self.specialised.types {
+        if !self.specialised.takes(args) {
             return Err(Error::Argument(
                 "the arguments have other types than the kernel was prepared for".into(),
             ));
@@ -260,23 +285,36 @@ impl Prepared {
 }
 
 impl Specialised {
+    /// Was it made for arguments of these types?
+    #[inline]
+    fn takes(&self, args: &[Arg<'_>]) -> bool {
+        args.len() == self.types.len() && (0..args.len()).all(|k| args[k].has_type(&self.types[k]))
+    }
+
     /// Runs it on arguments of the types it was made for.
     fn call(&self, parsed: &Parsed, args: &mut [Arg<'_>]) -> Result<Value, Error> {
-        let engine = &parsed.engine.inner;
+        let engine = &*parsed.engine.inner;
         let signature = self.signature();
         match &self.body {
             Body::Native(native) => {
-                let mut words: SmallVec<[u64; 32]> = SmallVec::new();
-                let passed = args.iter().filter(|arg| !matches!(arg, Arg::Omitted));
-                for (arg, (_, ty)) in passed.zip(&signature.params) {
-                    arg.push_words(ty, &mut words)?;
+                let (mut arg_room, mut ret_room) = (Words::new(), Words::new());
+                let (mut more_args, mut more_ret) = (Vec::new(), Vec::new());
+                let words = arg_room.zeroed_or(&mut more_args, native.arg_words);
+                let ret = ret_room.zeroed_or(&mut more_ret, native.ret_words);
+                let mut params = signature.params.iter();
+                let mut used = 0;
+                for arg in &*args {
+                    if !matches!(arg, Arg::Omitted)
+                        && let Some((_, ty)) = params.next()
+                    {
+                        used += arg.write_words(ty, &mut words[used..])?;
+                    }
                 }
-                let mut ret: SmallVec<[u64; 16]> = SmallVec::from_elem(0, native.ret_words);
                 // SAFETY: the words were made from live views whose types are those of the signature; `&mut [Arg]` proves
                 // that nothing else reaches what is written.
                 unsafe {
-                    exec::call::call(engine, native, &words, &mut ret, &parsed.source)?;
-                    Value::from_words(&signature.ret, &ret, engine)
+                    exec::call::call(engine, native, words, ret, &parsed.source).map_err(|error| *error)?;
+                    Value::from_words(&signature.ret, ret, engine)
                 }
             }
             Body::Interp(program) => interp::call(program, signature, parsed, args),
@@ -286,5 +324,36 @@ impl Specialised {
     /// Words of the arguments.
     pub(crate) fn arg_words(&self) -> usize {
         self.signature().params.iter().map(|(_, ty)| abi::words(ty)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CacheDir, Config, Engine, Module, Scalar};
+
+    #[test]
+    fn more_signatures_than_are_compared_one_by_one() {
+        let engine = Engine::new(Config::new().cache(CacheDir::Off)).unwrap();
+        let module = Module::from_source(&engine, "a.k", "def f(a, b):\n    return a + b\n").unwrap();
+        let kernel = module.kernel("f").unwrap();
+        let one: [fn() -> Arg<'static>; 4] =
+            [|| 1_i64.into(), || 1_u8.into(), || 1.0.into(), || 1_i32.into()];
+        let combined = |first: bool| {
+            for (i, a) in one.iter().enumerate() {
+                for (j, b) in one.iter().enumerate() {
+                    let value = kernel.call(&mut [a(), b()]).unwrap();
+                    assert_eq!(value.as_f64(), Some(2.0));
+                    let is_float = matches!(value, Value::Scalar(Scalar::F64(_)));
+                    assert_eq!(is_float, i == 2 || j == 2, "{i} {j} {first}");
+                }
+            }
+        };
+        combined(true);
+        assert!(kernel.inner.first.iter().all(|place| place.get().is_some()));
+        assert_eq!(kernel.inner.table.load().values().flatten().count(), 16);
+        combined(false);
+        assert_eq!(kernel.inner.table.load().values().flatten().count(), 16, "nothing was compiled again");
+        assert!(kernel.call(&mut [1.0.into()]).is_err(), "an argument is missing");
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct SourceText {
 
 impl SourceText {
     pub(crate) fn compile_error(&self, diagnostics: Vec<Diagnostic>) -> Error {
-        Error::Compile(CompileError { diagnostics, source: self.text.clone(), file: self.name.clone() })
+        let (source, file) = (self.text.clone(), self.name.clone());
+        Error::Compile(Box::new(CompileError { diagnostics, source, file }))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Calls with Rust types: checked once, then nothing but the call.
 
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 use std::sync::{Arc, OnceLock};
 
 use kjit_compiler::infer::ArgTy;
@@ -12,13 +11,11 @@ use crate::element::Element;
 use crate::engine::EngineInner;
 use crate::error::Error;
 use crate::exec;
+use crate::exec::words::{MAX_WORDS, Words};
 use crate::kernel::Kernel;
 use crate::owned::{Array, DynArray};
 use crate::value::{Arg, Value};
 use crate::view::{View, ViewMut};
-
-/// Most words that the arguments or the result of a typed kernel take.
-const MAX_WORDS: usize = 96;
 
 /// One argument type of a typed kernel: a number, a [`View`] or a [`ViewMut`].
 pub trait KernelArg {
@@ -86,10 +83,7 @@ impl<T: Element, const N: usize> KernelArg for View<'_, T, N> {
     where
         Self: 'a,
     {
-        // SAFETY: a `View` is valid for its lifetime, which outlives `'a`.
-        Arg::In(unsafe {
-            crate::view::ArrayRef::from_raw(self.data.cast(), T::DTYPE, &self.shape, &self.strides)
-        })
+        self.into()
     }
 }
 
@@ -110,11 +104,7 @@ impl<T: Element, const N: usize> KernelArg for ViewMut<'_, T, N> {
     where
         Self: 'a,
     {
-        let View { data, shape, strides, .. } = self.view;
-        // SAFETY: a `ViewMut` is valid and unshared for its lifetime, which outlives `'a`.
-        Arg::InOut(unsafe {
-            crate::view::ArrayRefMut::from_raw(data.cast_mut().cast(), T::DTYPE, &shape, &strides)
-        })
+        self.into()
     }
 }
 
@@ -197,8 +187,13 @@ pub trait KernelReturn: Sized {
     #[doc(hidden)]
     fn from_value(value: Value) -> Option<Self>;
 
+    /// Words of the result where it is one number, or nothing.
+    #[doc(hidden)]
+    const SCALAR_WORDS: Option<usize> = None;
+
     /// Reads the result without an allocation where it is one number.
     #[doc(hidden)]
+    #[inline]
     fn from_scalar_words(_words: &[u64]) -> Option<Self> {
         None
     }
@@ -214,6 +209,8 @@ impl KernelReturn for () {
     fn from_value(_: Value) -> Option<()> {
         Some(())
     }
+    const SCALAR_WORDS: Option<usize> = Some(0);
+    #[inline]
     fn from_scalar_words(_: &[u64]) -> Option<()> {
         Some(())
     }
@@ -234,6 +231,8 @@ macro_rules! scalar_return {
                     _ => None,
                 }
             }
+            const SCALAR_WORDS: Option<usize> = Some(<$ty>::DTYPE.lanes());
+            #[inline]
             fn from_scalar_words(words: &[u64]) -> Option<$ty> {
                 Some(<$ty>::from_words(words))
             }
@@ -359,31 +358,40 @@ impl<A: KernelArgs, R: KernelReturn> TypedKernel<A, R> {
     #[inline]
     pub fn call(&self, args: A) -> Result<R, Error> {
         let specialised = if args.is_contiguous() { &self.contiguous } else { self.strided()? };
-        match &specialised.body {
-            Body::Native(native) => {
-                let engine = &*self.kernel.inner.parsed.engine.inner;
-                let (mut arg_buffer, mut ret_buffer) = (Words::new(), Words::new());
-                let words = arg_buffer.zeroed(A::WORDS);
-                args.write_words(words);
-                let ret = ret_buffer.zeroed_few(native.ret_words);
-                // SAFETY: `specialise` matched the types of `A` with the signature; views are valid and writable ones
-                // overlap nothing, by `&` and `&mut`, while `args` is borrowed.
-                unsafe {
-                    exec::call::call(engine, native, words, ret, &self.kernel.inner.parsed.source)?;
-                }
-                match R::from_scalar_words(ret) {
-                    Some(result) => Ok(result),
-                    // SAFETY: the words are this kernel's result.
-                    None => unsafe { result_of(&native.artifact.signature.ret, ret, engine) },
-                }
-            }
-            Body::Interp(program) => {
-                let parsed = &self.kernel.inner.parsed;
-                let mut args = args.into_args();
-                let value = crate::interp::call(program, specialised.signature(), parsed, &mut args)?;
-                R::from_value(value).ok_or_else(|| Error::Internal("a result of another type".into()))
-            }
+        let Body::Native(native) = &specialised.body else {
+            return self.interpret(specialised, args);
+        };
+        let parsed = &*self.kernel.inner.parsed;
+        let engine = &*parsed.engine.inner;
+        let (mut arg_buffer, mut ret_buffer) = (Words::new(), Words::new());
+        let words = arg_buffer.zeroed(A::WORDS);
+        args.write_words(words);
+        let ret = match R::SCALAR_WORDS {
+            Some(count) => ret_buffer.zeroed(count),
+            None => ret_buffer.zeroed(native.ret_words),
+        };
+        // SAFETY: `specialise` matched the types of `A` and `R` with the signature; views are valid and writable ones
+        // overlap nothing, by `&` and `&mut`, while `args` is borrowed.
+        if let Err(error) = unsafe { exec::call::call(engine, native, words, ret, &parsed.source) } {
+            return Err(*error);
         }
+        match R::from_scalar_words(ret) {
+            Some(result) => Ok(result),
+            // SAFETY: the words are this kernel's result.
+            None => unsafe { result_of(&native.artifact.signature.ret, ret, engine) },
+        }
+    }
+
+    /// The call by the interpreter.
+    #[cold]
+    #[inline(never)]
+    fn interpret(&self, specialised: &Specialised, args: A) -> Result<R, Error> {
+        let Body::Interp(program) = &specialised.body else {
+            return Err(Error::Internal("machine code is not interpreted".into()));
+        };
+        let parsed = &self.kernel.inner.parsed;
+        let value = crate::interp::call(program, specialised.signature(), parsed, &mut args.into_args())?;
+        R::from_value(value).ok_or_else(|| Error::Internal("a result of another type".into()))
     }
 
     /// The version for arrays of any strides.
@@ -391,41 +399,6 @@ impl<A: KernelArgs, R: KernelReturn> TypedKernel<A, R> {
     fn strided(&self) -> Result<&Arc<Specialised>, Error> {
         let made = self.strided.get_or_init(|| specialise::<A, R>(&self.kernel, Layout::Strided));
         made.as_ref().map_err(Error::clone)
-    }
-}
-
-/// Room for words on the stack, of which only as many are zeroed as are used: clearing all costs as much as the call.
-struct Words([MaybeUninit<u64>; MAX_WORDS]);
-
-impl Words {
-    #[inline]
-    fn new() -> Words {
-        Words([MaybeUninit::uninit(); MAX_WORDS])
-    }
-
-    /// Where the number is not known but nearly always small: no loop and no call for so few.
-    #[inline]
-    fn zeroed_few(&mut self, count: usize) -> &mut [u64] {
-        const FEW: usize = 4;
-        if count > FEW {
-            return self.zeroed_many(count);
-        }
-        &mut self.zeroed(FEW)[..count]
-    }
-
-    #[cold]
-    fn zeroed_many(&mut self, count: usize) -> &mut [u64] {
-        self.zeroed(count)
-    }
-
-    #[inline]
-    fn zeroed(&mut self, count: usize) -> &mut [u64] {
-        let used = &mut self.0[..count];
-        for word in &mut *used {
-            word.write(0);
-        }
-        // SAFETY: all of them were just written.
-        unsafe { used.assume_init_mut() }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Arguments and results of dynamic calls.
 
+use kjit_compiler::infer::ArgTy;
 use kjit_compiler::ir::abi;
 use kjit_compiler::types::{DType, Ty};
 use num_complex::Complex;
-use smallvec::SmallVec;
 
 use crate::element::Element;
 use crate::engine::EngineInner;
@@ -79,26 +79,31 @@ impl Scalar {
         }
     }
 
-    /// Appends its words as that type; the conversion is one that inference allowed.
-    pub(crate) fn push_words(self, to: DType, words: &mut SmallVec<[u64; 32]>) -> Result<(), Error> {
-        let mut buffer = [0; 2];
-        let used = match (self, to) {
-            (x, to) if x.dtype() == to => for_each_scalar!(x, x => x.to_words(&mut buffer)),
+    /// Writes its words as that type, returns how many; the conversion is one that inference allowed.
+    #[inline]
+    pub(crate) fn write_words(self, to: DType, words: &mut [u64]) -> Result<usize, Error> {
+        if self.dtype() == to {
+            return Ok(for_each_scalar!(self, x => x.to_words(words)));
+        }
+        self.write_converted(to, words)
+    }
+
+    #[inline(never)]
+    fn write_converted(self, to: DType, words: &mut [u64]) -> Result<usize, Error> {
+        Ok(match (self, to) {
             (x, DType::C64) => {
                 let z = x.as_complex();
-                Complex::new(z.re as f32, z.im as f32).to_words(&mut buffer)
+                Complex::new(z.re as f32, z.im as f32).to_words(words)
             }
-            (x, DType::C128) => x.as_complex().to_words(&mut buffer),
-            (x, DType::F64) => x.as_f64().to_words(&mut buffer),
-            (x, DType::F32) => (x.as_f64() as f32).to_words(&mut buffer),
+            (x, DType::C128) => x.as_complex().to_words(words),
+            (x, DType::F64) => x.as_f64().to_words(words),
+            (x, DType::F32) => (x.as_f64() as f32).to_words(words),
             (x, to) => match x.as_i128() {
-                Some(value) => int_words(value, to, &mut buffer)
+                Some(value) => int_words(value, to, words)
                     .ok_or_else(|| Error::Argument(format!("{value} does not fit in {to}")))?,
                 None => return Err(Error::Argument(format!("{} cannot be passed as {to}", x.dtype()))),
             },
-        };
-        words.extend_from_slice(&buffer[..used]);
-        Ok(())
+        })
     }
 
     /// As an integer, if it is one.
@@ -138,7 +143,7 @@ impl Scalar {
     }
 }
 
-fn int_words(value: i128, to: DType, words: &mut [u64; 2]) -> Option<usize> {
+fn int_words(value: i128, to: DType, words: &mut [u64]) -> Option<usize> {
     Some(match to {
         DType::Bool => (value != 0).to_words(words),
         DType::I8 => i8::try_from(value).ok()?.to_words(words),
@@ -161,6 +166,7 @@ macro_rules! scalar_from {
             }
         }
         impl From<$ty> for Arg<'_> {
+            #[inline]
             fn from(value: $ty) -> Self {
                 Arg::Scalar(Scalar::$variant(value))
             }
@@ -207,24 +213,54 @@ impl<'a> Arg<'a> {
         })
     }
 
-    /// Appends the words of the calling convention, numbers converted to the parameter's type.
-    pub(crate) fn push_words(&self, to: &Ty, words: &mut SmallVec<[u64; 32]>) -> Result<(), Error> {
+    /// Is this the type it has, as [`Arg::ty`] says? Makes none to find out.
+    #[inline]
+    pub(crate) fn has_type(&self, ty: &ArgTy) -> bool {
+        match (self, ty) {
+            (Arg::Omitted, ArgTy::Omitted) => true,
+            (Arg::Omitted, ArgTy::Given(_)) | (_, ArgTy::Omitted) => false,
+            (_, ArgTy::Given(ty)) => self.is_of(ty),
+        }
+    }
+
+    /// The same within a tuple, where what is omitted is `None`.
+    #[inline]
+    fn is_of(&self, ty: &Ty) -> bool {
+        match self {
+            Arg::Scalar(scalar) => matches!(ty, Ty::Scalar(dtype) if *dtype == scalar.dtype()),
+            Arg::In(array) => matches!(ty, Ty::Array(ty) if !ty.is_writable && array.is_of(ty)),
+            Arg::InOut(array) => matches!(ty, Ty::Array(ty) if ty.is_writable && array.inner.is_of(ty)),
+            Arg::Tuple(items) => matches!(ty, Ty::Tuple(types) if Arg::are_of(items, types)),
+            Arg::None | Arg::Omitted => matches!(ty, Ty::None),
+            Arg::Str(text) => matches!(ty, Ty::Str(known) if **text == **known),
+        }
+    }
+
+    #[inline(never)]
+    fn are_of(items: &[Arg<'_>], types: &[Ty]) -> bool {
+        items.len() == types.len() && items.iter().zip(types).all(|(item, ty)| item.is_of(ty))
+    }
+
+    /// Writes the words of the calling convention, numbers converted to the parameter's type; returns how many.
+    #[inline]
+    pub(crate) fn write_words(&self, to: &Ty, words: &mut [u64]) -> Result<usize, Error> {
         match (self, to) {
-            (Arg::Scalar(scalar), Ty::Scalar(dtype)) => scalar.push_words(*dtype, words),
-            (Arg::In(array), Ty::Array(_)) => {
-                array.push_words(words);
-                Ok(())
-            }
-            (Arg::InOut(array), Ty::Array(_)) => {
-                array.inner.push_words(words);
-                Ok(())
-            }
+            (Arg::Scalar(scalar), Ty::Scalar(dtype)) => scalar.write_words(*dtype, words),
+            (Arg::In(array), Ty::Array(_)) => Ok(array.write_words(words)),
+            (Arg::InOut(array), Ty::Array(_)) => Ok(array.inner.write_words(words)),
             (Arg::Tuple(items), Ty::Tuple(types)) if items.len() == types.len() => {
-                items.iter().zip(types.iter()).try_for_each(|(item, ty)| item.push_words(ty, words))
+                Arg::write_items(items, types, words)
             }
-            (Arg::None, Ty::None) | (Arg::Str(_), Ty::Str(_)) | (Arg::Omitted, _) => Ok(()),
+            (Arg::None, Ty::None) | (Arg::Str(_), Ty::Str(_)) | (Arg::Omitted, _) => Ok(0),
             _ => Err(Error::Internal(format!("an argument does not fit the parameter's type {to}"))),
         }
+    }
+
+    #[inline(never)]
+    fn write_items(items: &[Arg<'_>], types: &[Ty], words: &mut [u64]) -> Result<usize, Error> {
+        items.iter().zip(types).try_fold(0, |used, (item, ty)| {
+            item.write_words(ty, &mut words[used..]).map(|count| used + count)
+        })
     }
 }
 
@@ -241,17 +277,16 @@ impl<'a> From<ArrayRefMut<'a>> for Arg<'a> {
 }
 
 impl<'a, T: Element, const N: usize> From<View<'a, T, N>> for Arg<'a> {
+    #[inline]
     fn from(view: View<'a, T, N>) -> Self {
-        // SAFETY: a `View` is valid for `'a`.
-        Arg::In(unsafe { ArrayRef::from_raw(view.data.cast(), T::DTYPE, &view.shape, &view.strides) })
+        Arg::In(view.into())
     }
 }
 
 impl<'a, T: Element, const N: usize> From<ViewMut<'a, T, N>> for Arg<'a> {
+    #[inline]
     fn from(view: ViewMut<'a, T, N>) -> Self {
-        let View { data, shape, strides, .. } = view.view;
-        // SAFETY: a `ViewMut` is valid for `'a` and unshared.
-        Arg::InOut(unsafe { ArrayRefMut::from_raw(data.cast_mut().cast(), T::DTYPE, &shape, &strides) })
+        Arg::InOut(view.into())
     }
 }
 
@@ -315,5 +350,64 @@ impl Value {
             Value::Array(array) => Some(array),
             Value::None | Value::Scalar(_) | Value::Tuple(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Arguments of many types; each has exactly its own.
+    #[test]
+    fn an_argument_has_the_type_that_it_says() {
+        let (numbers, mut more) = ([1.0; 6], [2.0; 6]);
+        let single = [1.0_f32; 6];
+        // SAFETY: all elements are those of `numbers`.
+        let raw = |shape: &[usize], strides: &[isize]| unsafe {
+            ArrayRef::from_raw(numbers.as_ptr().cast(), DType::F64, shape, strides)
+        };
+        let items = |last: Arg<'static>| Arg::Tuple(vec![Arg::from(1.0), last]);
+        let args: Vec<Arg<'_>> = vec![
+            1.0.into(),
+            1.0_f32.into(),
+            true.into(),
+            Arg::None,
+            Arg::Omitted,
+            Arg::Str("a".into()),
+            Arg::Str("b".into()),
+            items(2.0.into()),
+            items(2_i64.into()),
+            items(Arg::Omitted),
+            Arg::Tuple(Vec::new()),
+            View::from(&numbers).into(),
+            View::from(&single).into(),
+            ViewMut::from(&mut more).into(),
+            raw(&[3, 2], &[16, 8]).into(),
+            raw(&[3, 2], &[8, 24]).into(),
+            raw(&[2, 1], &[32, 8]).into(),
+            raw(&[3], &[16]).into(),
+            raw(&[1, 1, 1, 1, 6], &[8, 8, 8, 8, 8]).into(),
+        ];
+        let types: Vec<ArgTy> =
+            args.iter().map(|arg| arg.ty().map_or(ArgTy::Omitted, ArgTy::Given)).collect();
+        for (arg, of) in args.iter().zip(&types) {
+            for ty in &types {
+                assert_eq!(arg.has_type(ty), of == ty, "{arg:?} as {ty:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn views_become_arguments_with_the_same_words() {
+        let numbers = [0_i16; 12];
+        let Arg::In(array) = Arg::from(View::new(&numbers, [3, 4]).unwrap()) else { panic!("a view") };
+        assert_eq!((array.shape(), array.strides()), (&[3, 4][..], &[8, 2][..]));
+        let mut words = [7; 7];
+        assert_eq!(array.write_words(&mut words), 6);
+        assert_eq!(words, [numbers.as_ptr() as u64, 0, 3, 4, 8, 2, 7]);
+        let Arg::In(array) = Arg::from(View::new(&numbers, [1, 1, 3, 1, 4]).unwrap()) else {
+            panic!("a view")
+        };
+        assert_eq!((array.shape(), array.strides()), (&[1, 1, 3, 1, 4][..], &[24, 24, 8, 8, 2][..]));
     }
 }

@@ -14,10 +14,12 @@ use crate::exec::memory::Account;
 use crate::owned::{DynArray, contiguous_strides};
 
 /// Where the elements lie, from shape and strides.
+#[inline]
 pub(crate) fn layout_of(shape: &[usize], strides: &[isize], item_bytes: usize) -> Layout {
-    let is_contiguous = |axes: &mut dyn Iterator<Item = usize>| {
+    let is_contiguous = |is_c: bool| {
         let mut expected = item_bytes as isize;
-        for axis in axes {
+        for k in 0..shape.len() {
+            let axis = if is_c { shape.len() - 1 - k } else { k };
             // The stride of an axis of one element is never used, but compiled code for contiguous arrays computes
             // strides from extents, so it must fit or not matter.
             if shape[axis] > 1 && strides[axis] != expected {
@@ -27,10 +29,9 @@ pub(crate) fn layout_of(shape: &[usize], strides: &[isize], item_bytes: usize) -
         }
         true
     };
-    let is_empty = shape.contains(&0);
-    if is_empty || is_contiguous(&mut (0..shape.len()).rev()) {
+    if is_contiguous(true) || shape.contains(&0) {
         Layout::C
-    } else if is_contiguous(&mut (0..shape.len())) {
+    } else if is_contiguous(false) {
         Layout::F
     } else {
         Layout::Strided
@@ -124,6 +125,14 @@ impl<'a> ArrayRef<'a> {
         }
     }
 
+    /// Is this what [`ArrayRef::array_ty`] says, access aside?
+    #[inline]
+    pub(crate) fn is_of(&self, ty: &ArrayTy) -> bool {
+        self.dtype == ty.dtype
+            && self.shape.len() == ty.rank as usize
+            && layout_of(&self.shape, &self.strides, self.dtype.size_bytes()) == ty.layout
+    }
+
     /// First element's address.
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
@@ -194,12 +203,47 @@ impl<'a> ArrayRef<'a> {
         Ok(array)
     }
 
-    /// Appends the words of the calling convention.
-    pub(crate) fn push_words(&self, words: &mut SmallVec<[u64; 32]>) {
-        words.push(self.data as u64);
-        words.push(0);
-        words.extend(self.shape.iter().map(|&extent| extent as u64));
-        words.extend(self.strides.iter().map(|&stride| stride as u64));
+    /// Writes the words of the calling convention, returns how many.
+    #[inline]
+    pub(crate) fn write_words(&self, words: &mut [u64]) -> usize {
+        let (shape, strides) = (self.shape.as_slice(), self.strides.as_slice());
+        let rank = shape.len();
+        let words = &mut words[..abi::ARRAY_HEAD_WORDS + 2 * rank];
+        words[0] = self.data as u64;
+        words[1] = 0;
+        for axis in 0..rank {
+            words[abi::ARRAY_HEAD_WORDS + axis] = shape[axis] as u64;
+            words[abi::ARRAY_HEAD_WORDS + rank + axis] = strides[axis] as u64;
+        }
+        words.len()
+    }
+}
+
+/// Few numbers without a loop.
+#[inline]
+fn axes<T: Copy + Default, const N: usize>(axes: [T; N]) -> SmallVec<[T; 4]> {
+    if N > 4 {
+        return axes.as_slice().into();
+    }
+    SmallVec::from_buf_and_len(std::array::from_fn(|k| axes.get(k).copied().unwrap_or_default()), N)
+}
+
+impl<'a, T: Element, const N: usize> From<View<'a, T, N>> for ArrayRef<'a> {
+    /// # Panics
+    /// If it has more than 8 axes.
+    #[inline]
+    fn from(view: View<'a, T, N>) -> Self {
+        assert!(N <= 8, "at most 8 axes");
+        let View { data, shape, strides, .. } = view;
+        let (shape, strides) = (axes(shape), axes(strides));
+        ArrayRef { data: data.cast(), dtype: T::DTYPE, shape, strides, life: PhantomData }
+    }
+}
+
+impl<'a, T: Element, const N: usize> From<ViewMut<'a, T, N>> for ArrayRefMut<'a> {
+    #[inline]
+    fn from(view: ViewMut<'a, T, N>) -> Self {
+        ArrayRefMut { inner: view.view.into(), life: PhantomData }
     }
 }
 
@@ -254,10 +298,20 @@ impl<'a> ArrayRefMut<'a> {
 ///
 /// # Panics
 /// If an extent is 2^48 or more.
+#[inline]
 fn assert_extents(shape: &[usize]) {
-    assert!(has_sane_extents(shape), "an extent of 2^48 elements or more: {shape:?}");
+    if !has_sane_extents(shape) {
+        refuse_extents(shape);
+    }
 }
 
+#[cold]
+#[inline(never)]
+fn refuse_extents(shape: &[usize]) -> ! {
+    panic!("an extent of 2^48 elements or more: {shape:?}");
+}
+
+#[inline]
 pub(crate) fn has_sane_extents(shape: &[usize]) -> bool {
     shape.iter().all(|&extent| extent < abi::MAX_EXTENT as usize)
 }
@@ -350,6 +404,7 @@ impl<'a, T: Element, const N: usize> View<'a, T, N> {
     ///
     /// # Panics
     /// If an extent is 2^48 or more.
+    #[inline]
     #[must_use]
     pub unsafe fn from_raw(data: *const T, shape: [usize; N], strides: [isize; N]) -> View<'a, T, N> {
         assert_extents(&shape);
@@ -415,6 +470,7 @@ impl<'a, T: Element, const N: usize> ViewMut<'a, T, N> {
     ///
     /// # Panics
     /// If an extent is 2^48 or more.
+    #[inline]
     #[must_use]
     pub unsafe fn from_raw(data: *mut T, shape: [usize; N], strides: [isize; N]) -> ViewMut<'a, T, N> {
         assert_extents(&shape);
@@ -431,6 +487,7 @@ impl<'a, T: Element, const N: usize> ViewMut<'a, T, N> {
 macro_rules! from_one_dimensional {
     ($($lifetime:lifetime, [$($generic:tt)*], $shared:ty, $mutable:ty;)*) => {$(
         impl<'a, T: Element, $($generic)*> From<$shared> for View<'a, T, 1> {
+            #[inline]
             fn from(elements: $shared) -> Self {
                 View {
                     data: elements.as_ptr(),
@@ -441,6 +498,7 @@ macro_rules! from_one_dimensional {
             }
         }
         impl<'a, T: Element, $($generic)*> From<$mutable> for ViewMut<'a, T, 1> {
+            #[inline]
             fn from(elements: $mutable) -> Self {
                 let view = View {
                     data: elements.as_mut_ptr(),

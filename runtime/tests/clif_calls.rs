@@ -318,13 +318,19 @@ fn a_parallel_sum_and_stores() {
     let body = &kernel.artifact.parallels[0];
     assert_eq!((body.env_words, body.array_reductions[0].env_word), (8, 4));
     let x: Vec<f64> = (0..10).map(f64::from).collect();
-    for chunk in [1, 3, 100] {
-        kernel.context().chunk = chunk;
+    // Ten iterations of 1 ns: the runtime is asked unless they are below the limit.
+    for (chunk, limit_ns, asked) in [(1, 0.0, 1), (3, 10.0, 1), (100, 5.0, 1), (3, 10.5, 0)] {
+        (kernel.context().chunk, kernel.context().serial_below_ns, kernel.context().asked) =
+            (chunk, limit_ns, 0);
         let y = vec![0.0; 10];
         let (status, ret) = kernel.call(&[f64s(&x, &[10], &[8]), f64s(&y, &[10], &[8])], 1);
         assert_eq!((status, f64::from_bits(ret[0])), (0, 145.0));
         assert_eq!(y, x.iter().map(|x| 2.0 * x).collect::<Vec<_>>());
+        assert_eq!(kernel.context().asked, asked, "{limit_ns}");
     }
+    kernel.context().serial_below_ns = 1e9;
+    let (status, ret) = kernel.call(&[f64s(&[], &[0], &[8]), f64s(&[], &[0], &[8])], 1);
+    assert_eq!((status, f64::from_bits(ret[0])), (0, 100.0), "no iteration");
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl Session {
     /// Diagnostics of this file as a failure.
     pub(crate) fn failure(&self, diagnostics: Vec<Diagnostic>) -> Failure {
         let (source, file) = (self.module.source().into(), self.kernel.file().into());
-        Failure::from(Error::Compile(CompileError { diagnostics, source, file }))
+        Failure::from(Error::Compile(Box::new(CompileError { diagnostics, source, file })))
     }
 
     /// Shows the warnings of the file and of a compilation.

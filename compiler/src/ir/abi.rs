@@ -80,6 +80,9 @@ pub mod context {
     pub const DEPTH: i32 = 24;
     /// `[u64; 8]`: arguments of the trap.
     pub const TRAP_ARGS: i32 = 32;
+    /// `f64`: a parallel loop that is estimated to take less, in ns, is one chunk and nobody else's business: generated code
+    /// calls its body. [`crate::ir::parallel::SERIAL_BELOW_NS`], or 0 where the runtime wants to be asked.
+    pub const SERIAL_BELOW_NS: i32 = 96;
 }
 
 /// Positions in the table of functions behind the context: services with signatures of their own, then every

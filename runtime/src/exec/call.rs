@@ -1,5 +1,7 @@
 //! One call of a compiled kernel.
 
+use std::mem::ManuallyDrop;
+
 use kjit_compiler::base::Code;
 use kjit_compiler::ir::abi::status;
 use kjit_compiler::ir::trap::{Trap, format_message};
@@ -7,6 +9,7 @@ use kjit_compiler::ir::trap::{Trap, format_message};
 use super::context::{CallShared, Context};
 use super::events::Events;
 use super::float_mode::FloatMode;
+use super::stack;
 use crate::engine::EngineInner;
 use crate::error::{Error, TrapError};
 use crate::gpu::GpuCall;
@@ -22,15 +25,58 @@ use crate::native::Native;
 /// `args` are the words of the artifact's signature: arrays in them are valid for the call with the layout and access of
 /// the signature, and what the kernel writes is not reached through anything else meanwhile. `ret` has
 /// `native.ret_words` words.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn call(
     engine: &EngineInner,
     native: &Native,
     args: &[u64],
     ret: &mut [u64],
     source: &SourceText,
-) -> Result<(), Error> {
-    debug_assert!(ret.len() >= native.ret_words);
+) -> Result<(), Box<Error>> {
+    debug_assert!(args.len() >= native.arg_words && ret.len() >= native.ret_words);
+    if !native.is_plain() {
+        // SAFETY: passed on.
+        return unsafe { call_with_care(engine, native, args, ret, source) };
+    }
+    // Most calls leave nothing behind: `end` is for the others. So neither is dropped here.
+    let mut shared =
+        ManuallyDrop::new(CallShared { engine, native, source, gpu: None, events: Events::default() });
+    let mut ctx = ManuallyDrop::new(Context::new(&shared, 0));
+    let mode = FloatMode::enter();
+    // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
+    let status = unsafe { (native.entry)(&raw mut *ctx, args.as_ptr(), ret.as_mut_ptr()) };
+    drop(mode);
+    if status == 0 && ctx.is_clear() && shared.events.is_empty() {
+        return Ok(());
+    }
+    end(status, &mut ctx, &mut shared)
+}
+
+/// What is left to do where a call failed or left something behind: neither the context nor what it shares holds anything after it.
+#[cold]
+#[inline(never)]
+fn end(status: i32, ctx: &mut Context, shared: &mut CallShared<'_>) -> Result<(), Box<Error>> {
+    let result = match status {
+        0 => Ok(()),
+        _ => Err(Box::new(error_of(status, ctx, shared.native, shared.source))),
+    };
+    ctx.clear();
+    shared.events = Events::default();
+    result
+}
+
+/// The same for a kernel that splits loops over threads, has some for a GPU, recursive functions, or memory in its result.
+///
+/// # Safety
+/// As [`call`].
+#[inline(never)]
+unsafe fn call_with_care(
+    engine: &EngineInner,
+    native: &Native,
+    args: &[u64],
+    ret: &mut [u64],
+    source: &SourceText,
+) -> Result<(), Box<Error>> {
     if native.was_parallel() && engine.threads() > 1 {
         // Entering the pool costs about 7 us; from inside it a fork and join costs a fraction of one. It is a habit of
         // kernels that need it: a call that splits no loop ends it.
@@ -69,17 +115,16 @@ impl SendPtr {
 
 /// # Safety
 /// As [`call`].
-#[inline]
 unsafe fn call_here(
     engine: &EngineInner,
     native: &Native,
     args: &[u64],
     ret: &mut [u64],
     source: &SourceText,
-) -> Result<(), Error> {
+) -> Result<(), Box<Error>> {
     let gpu = if native.grid.is_some() && engine.gpu.is_some() { Some(Box::default()) } else { None };
     let shared = CallShared { engine, native, source, gpu, events: Events::default() };
-    let mut ctx = Context::new(&shared);
+    let mut ctx = Context::new(&shared, if native.artifact.is_recursive { stack::limit() } else { 0 });
     let _mode = FloatMode::enter();
     // SAFETY: `entry` is this artifact's; the words are the caller's promise; the context outlives the call.
     let mut status = unsafe { (native.entry)(&raw mut ctx, args.as_ptr(), ret.as_mut_ptr()) };
@@ -91,7 +136,7 @@ unsafe fn call_here(
         }
     }
     if status != 0 {
-        return Err(error_of(status, &mut ctx, native, source));
+        return Err(Box::new(error_of(status, &mut ctx, native, source)));
     }
     if native.returns_memory {
         Context::detach_results(&native.artifact.signature.ret, ret);
@@ -149,7 +194,7 @@ pub(crate) fn trap_error(
         }
         message.push_str(&text);
     }
-    Error::Trap(TrapError {
+    Error::Trap(Box::new(TrapError {
         code: trap.code,
         exception: trap.exception.to_string(),
         message,
@@ -159,5 +204,5 @@ pub(crate) fn trap_error(
         place: None,
         source: source.text.clone(),
         file: source.name.clone(),
-    })
+    }))
 }

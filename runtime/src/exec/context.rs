@@ -4,20 +4,21 @@ use std::mem::offset_of;
 use std::sync::atomic::AtomicU32;
 
 use kjit_compiler::ir::abi;
+use kjit_compiler::ir::parallel::SERIAL_BELOW_NS;
 use kjit_compiler::ir::trap::{MAX_TRAP_ARGS, OpenLine};
 use kjit_compiler::numerics::random::KernelRandom;
 use kjit_compiler::types::Ty;
 
 use super::events::Events;
 use super::memory::{self, Header};
-use super::{stack, table};
+use super::stack;
 use crate::engine::EngineInner;
 use crate::error::DevicePlace;
 use crate::gpu::GpuCall;
 use crate::module::SourceText;
 use crate::native::Native;
 
-/// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `trap_args`.
+/// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `serial_below_ns`.
 #[repr(C)]
 pub(crate) struct Context {
     table: *const usize,
@@ -26,6 +27,8 @@ pub(crate) struct Context {
     depth: u64,
     /// Arguments of the trap that ended the call.
     pub(crate) trap_args: [u64; MAX_TRAP_ARGS],
+    /// Loops that are estimated to take less are run by generated code itself.
+    pub(crate) serial_below_ns: f64,
     /// Blocks made in this context that are alive.
     pub(crate) allocations: *mut Header,
     /// What all contexts of the call share.
@@ -60,6 +63,7 @@ const _: () = assert!(
         && offset_of!(Context, stack_limit) == abi::context::STACK_LIMIT as usize
         && offset_of!(Context, depth) == abi::context::DEPTH as usize
         && offset_of!(Context, trap_args) == abi::context::TRAP_ARGS as usize
+        && offset_of!(Context, serial_below_ns) == abi::context::SERIAL_BELOW_NS as usize
 );
 
 /// What all contexts of one call share.
@@ -74,16 +78,17 @@ pub(crate) struct CallShared<'a> {
 }
 
 impl Context {
-    /// The context of a call.
+    /// The context of a call. Only recursive functions look at the stack's limit.
     #[inline]
-    pub(crate) fn new(call: &CallShared<'_>) -> Context {
-        let needs_stack_limit = call.native.artifact.is_recursive;
+    pub(crate) fn new(call: &CallShared<'_>, stack_limit: usize) -> Context {
         Context {
-            table: table::functions(),
+            table: call.native.table.as_ptr(),
             interrupt: &raw const *call.engine.interrupt,
-            stack_limit: if needs_stack_limit { stack::limit() } else { 0 },
+            stack_limit,
             depth: 0,
             trap_args: [0; MAX_TRAP_ARGS],
+            // Whether a loop runs on a device is the runtime's decision.
+            serial_below_ns: if call.gpu.is_none() { SERIAL_BELOW_NS } else { 0.0 },
             allocations: std::ptr::null_mut(),
             // The lifetime is erased because generated code carries the pointer; `call` outlives the context, as
             // `exec::call` and `exec::parallel` make both in one scope.
@@ -102,6 +107,7 @@ impl Context {
             stack_limit: if self.stack_limit == 0 { 0 } else { stack::limit() },
             depth: self.depth,
             trap_args: [0; MAX_TRAP_ARGS],
+            serial_below_ns: SERIAL_BELOW_NS,
             allocations: std::ptr::null_mut(),
             call: self.call,
             loop_depth: self.loop_depth + 1,
@@ -175,15 +181,32 @@ impl Context {
     }
 }
 
-impl Drop for Context {
+impl Context {
+    /// Did the call leave nothing behind? Most do.
     #[inline]
-    fn drop(&mut self) {
+    pub(crate) fn is_clear(&self) -> bool {
+        self.rare.is_none() && self.allocations.is_null()
+    }
+
+    /// Drops what the call left behind.
+    #[inline(never)]
+    pub(crate) fn clear(&mut self) {
         if self.rare.is_some() {
             self.print_rest();
+            self.rare = None;
         }
         if !self.allocations.is_null() {
             // SAFETY: generated code has returned: results were taken off the list, nobody uses the rest.
             unsafe { memory::free_all(&raw mut self.allocations) };
+        }
+    }
+}
+
+impl Drop for Context {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_clear() {
+            self.clear();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Events of one call: moments in the work of the device, or of the processor where there is none.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use crate::error::Error;
@@ -17,23 +17,33 @@ pub(crate) enum Mark {
     Device(Event),
 }
 
-/// The events of a call, by number.
+/// The events of a call, by number. Made when first used: few calls have any.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    marks: Mutex<Vec<Mark>>,
+    marks: OnceLock<Box<Mutex<Vec<Mark>>>>,
 }
 
 impl Events {
+    fn marks(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.marks.get_or_init(Box::default).lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Are there none?
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.marks.get().is_none()
+    }
+
     /// Makes one; its number.
     pub(crate) fn add(&self) -> u64 {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks();
         marks.push(Mark::Empty);
         marks.len() as u64 - 1
     }
 
     /// Records one: what it was before is forgotten.
     pub(crate) fn record(&self, number: u64, mark: Mark) {
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut marks = self.marks();
         if let Some(place) = marks.get_mut(number as usize) {
             *place = mark;
         }
@@ -44,7 +54,7 @@ impl Events {
     /// # Errors
     /// If the device fails.
     pub(crate) fn elapsed(&self, start: u64, end: u64) -> Result<Option<f64>, Error> {
-        let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let marks = self.marks();
         Ok(match (marks.get(start as usize), marks.get(end as usize)) {
             (Some(Mark::Host(start)), Some(Mark::Host(end))) => {
                 let seconds = match end.checked_duration_since(*start) {

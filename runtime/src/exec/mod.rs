@@ -10,4 +10,5 @@ pub(crate) mod pool;
 mod services;
 pub(crate) mod stack;
 pub(crate) mod strided;
-mod table;
+pub(crate) mod table;
+pub(crate) mod words;

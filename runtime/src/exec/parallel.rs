@@ -75,12 +75,6 @@ pub(super) extern "C" fn run(
 ) -> i32 {
     // SAFETY: generated code passes its own context, which no one else uses meanwhile.
     let ctx = unsafe { &mut *ctx };
-    let is_short = (1..MAX_TRIPS).contains(&trip) && trip as f64 * cost_ns < SERIAL_BELOW_NS;
-    if is_short && (ctx.loop_depth > 0 || ctx.shared().gpu.is_none()) {
-        // One chunk, as `chunk_count` would say; nothing in here can panic.
-        // SAFETY: generated code passes the captures and the outputs of that loop.
-        return unsafe { run_whole(ctx, number, env, trip, outputs) };
-    }
     // A panic (out of memory in our own bookkeeping, a panicking hook) must not unwind into generated code.
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         // SAFETY: generated code passes the captures and the outputs of that loop.
@@ -128,10 +122,12 @@ unsafe fn run_launch(ctx: &mut Context, number: u32, env: *const u64) -> i32 {
 unsafe fn run_whole(ctx: &mut Context, number: u32, env: *const u64, trip: u64, outputs: *mut u64) -> i32 {
     // SAFETY: see `body_of`.
     let function = unsafe { body_of(ctx.shared().native, number) };
+    let serial_below_ns = std::mem::replace(&mut ctx.serial_below_ns, SERIAL_BELOW_NS);
     ctx.loop_depth += 1;
     // SAFETY: same context, same thread, initial values already in `outputs`.
     let status = unsafe { function(ctx, env, 0, trip, outputs) };
     ctx.loop_depth -= 1;
+    ctx.serial_below_ns = serial_below_ns;
     status
 }
 

@@ -12,11 +12,10 @@ use super::context::Context;
 use super::strided::{self, RawArray};
 use super::{memory, parallel, services};
 
-/// First entry of the table.
-#[inline]
-pub(crate) fn functions() -> *const usize {
+/// The table.
+pub(crate) fn functions() -> &'static [usize] {
     static TABLE: OnceLock<Vec<usize>> = OnceLock::new();
-    TABLE.get_or_init(build).as_ptr()
+    TABLE.get_or_init(build)
 }
 
 fn build() -> Vec<usize> {

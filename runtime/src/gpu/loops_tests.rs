@@ -159,7 +159,7 @@ impl Setup {
             gpu: Some(Box::default()),
             events: crate::exec::events::Events::default(),
         };
-        let mut ctx = Context::new(&shared);
+        let mut ctx = Context::new(&shared, 0);
         let gpu = shared.gpu.as_deref().unwrap();
         let result = work(gpu, &mut ctx);
         // SAFETY: the arrays of the tests live until after the call.

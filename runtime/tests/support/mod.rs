@@ -36,6 +36,8 @@ pub struct Context {
     stack_limit: usize,
     depth: u64,
     trap_args: [u64; 8],
+    /// Parallel loops that are estimated to take less do not ask.
+    pub serial_below_ns: f64,
     // Below: not read by generated code.
     pub live: i64,
     pub allocated: i64,
@@ -45,6 +47,8 @@ pub struct Context {
     code: *const u8,
     /// Iterations per call of a parallel body.
     pub chunk: u64,
+    /// Parallel loops that asked.
+    pub asked: u64,
 }
 
 /// Compiled and mapped code.
@@ -99,6 +103,7 @@ impl Kernel {
             stack_limit: 0,
             depth: 0,
             trap_args: [0; 8],
+            serial_below_ns: 0.0,
             live: 0,
             allocated: 0,
             printed: Vec::new(),
@@ -106,11 +111,13 @@ impl Kernel {
             artifact: std::ptr::null(),
             code: code.as_ptr(),
             chunk: u64::MAX,
+            asked: 0,
         };
         assert_eq!(std::mem::offset_of!(Context, interrupt), context::INTERRUPT as usize);
         assert_eq!(std::mem::offset_of!(Context, stack_limit), context::STACK_LIMIT as usize);
         assert_eq!(std::mem::offset_of!(Context, depth), context::DEPTH as usize);
         assert_eq!(std::mem::offset_of!(Context, trap_args), context::TRAP_ARGS as usize);
+        assert_eq!(std::mem::offset_of!(Context, serial_below_ns), context::SERIAL_BELOW_NS as usize);
         Kernel { artifact, code, table, interrupt, context: Box::new(UnsafeCell::new(context)) }
     }
 
@@ -208,6 +215,7 @@ unsafe extern "C" fn parallel(
     type Body = extern "C" fn(*mut Context, *const u64, u64, u64, *mut u64) -> i32;
     // SAFETY: called by generated code with the words it promises.
     unsafe {
+        (*ctx).asked += 1;
         let artifact = &*(*ctx).artifact;
         let body = &artifact.parallels[number as usize];
         let entry: Body = std::mem::transmute((*ctx).code.add(body.entry.offset as usize));

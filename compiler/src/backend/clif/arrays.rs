@@ -5,7 +5,7 @@
 //! addressing mode holds from the last sum on.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Value, types as clif};
+use cranelift_codegen::ir::{AtomicRmwOp, Block, InstBuilder, MemFlagsData, Value, types as clif};
 use cranelift_frontend::Variable;
 use smallvec::SmallVec;
 
@@ -597,6 +597,21 @@ impl Emitter<'_> {
         let meet = self.b.ins().band(below, above);
         let both = self.b.ins().band(some_a, some_b);
         self.b.ins().band(meet, both)
+    }
+
+    /// Branches on whether they do. Arrays mostly lie one behind the other, so the first comparison mostly decides.
+    pub(super) fn branch_overlaps(&mut self, [a, b]: [ArrayId; 2], then: Block, orelse: Block) {
+        let (first_a, end_a, some_a) = self.extent(a);
+        let (first_b, end_b, some_b) = self.extent(b);
+        let (half, meet) = (self.b.create_block(), self.b.create_block());
+        let below = self.b.ins().icmp(IntCC::UnsignedLessThan, first_a, end_b);
+        self.b.ins().brif(below, half, &[], orelse, &[]);
+        self.start(half);
+        let above = self.b.ins().icmp(IntCC::UnsignedLessThan, first_b, end_a);
+        self.b.ins().brif(above, meet, &[], orelse, &[]);
+        self.start(meet);
+        let both = self.b.ins().band(some_a, some_b);
+        self.b.ins().brif(both, then, &[], orelse, &[]);
     }
 
     /// First byte, one past the last byte, and whether there is any.

@@ -127,6 +127,7 @@ impl Emitter<'_> {
                 self.start(neither);
                 self.branch(*right, then, orelse);
             }
+            ExprKind::Overlaps { a, b } => self.branch_overlaps([*a, *b], then, orelse),
             ExprKind::Unary { .. }
             | ExprKind::Binary { .. }
             | ExprKind::Local(_)
@@ -134,7 +135,6 @@ impl Emitter<'_> {
             | ExprKind::Dim { .. }
             | ExprKind::Stride { .. }
             | ExprKind::Base { .. }
-            | ExprKind::Overlaps { .. }
             | ExprKind::Compare { .. }
             | ExprKind::Select { .. }
             | ExprKind::Cast { .. }

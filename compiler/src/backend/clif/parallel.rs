@@ -1,10 +1,22 @@
-//! Parallel loops: the captures as words, one call of the runtime, the outputs back into locals.
+//! Parallel loops: the captures as words, a call of the body or of the runtime, the outputs back into locals.
+//!
+//! ```text
+//!   brif 1 <= trip < MAX_TRIPS, some, asked
+//! some:
+//!   brif trip * cost < context.serial_below, whole, asked
+//! whole:                                                        one chunk
+//!   call body(ctx, env, 0, trip, outputs)
+//! asked:
+//!   call runtime(ctx, number, env, trip, cost, outputs)
+//! ```
 
-use cranelift_codegen::ir::types as clif;
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, types as clif};
 
 use super::func::Emitter;
-use crate::ir::abi::{dtype_code, table};
+use crate::ir::abi::{context, dtype_code, table};
 use crate::ir::artifact::{ArrayReductionSlot, CapturedArray, LaunchSite};
+use crate::ir::parallel::MAX_TRIPS;
 use crate::ir::{EntryPoint, FuncId, Operand, ParallelBody, ParallelCall};
 
 impl Emitter<'_> {
@@ -53,16 +65,44 @@ impl Emitter<'_> {
             runs_in_lanes: call.runs_in_lanes(self.program, self.func),
         };
         self.unit.parallels.push((call.body, body));
-        let number = self.int(clif::I32, i64::from(number));
-        let status =
-            self.call_table(table::PARALLEL, "iwiidi>w", &[self.ctx, number, env, trip, cost, outputs]);
-        if let Some(status) = status {
-            self.propagate(status);
-        }
+        self.fork(call.body, number, [env, trip, cost, outputs]);
         for (k, (local, _)) in call.outputs.iter().enumerate() {
             let value = self.load_word(self.func.locals[*local].dtype, self.words, outputs, 8 * k as i32);
             self.set_local(*local, value);
         }
+    }
+
+    /// Runs a loop whose captures and outputs are in place: the body at once if it is one chunk, else the runtime decides.
+    fn fork(&mut self, body: FuncId, number: u32, [env, trip, cost, outputs]: [Value; 4]) {
+        let (some, whole) = (self.b.create_block(), self.b.create_block());
+        let (asked, next) = (self.b.create_block(), self.b.create_block());
+        let above = self.iadd_imm(trip, -1);
+        let is_some = self.icmp_imm(IntCC::UnsignedLessThan, above, MAX_TRIPS as i64 - 1);
+        self.b.ins().brif(is_some, some, &[], asked, &[]);
+
+        self.start(some);
+        let trips = self.b.ins().fcvt_from_sint(clif::F64, trip);
+        let total = self.b.ins().fmul(trips, cost);
+        let limit = self.b.ins().load(clif::F64, self.words, self.ctx, context::SERIAL_BELOW_NS);
+        let is_short = self.b.ins().fcmp(FloatCC::LessThan, total, limit);
+        self.b.ins().brif(is_short, whole, &[], asked, &[]);
+
+        self.start(whole);
+        let function = self.callee(body);
+        let first = self.int(clif::I64, 0);
+        let call = self.b.ins().call(function, &[self.ctx, env, first, trip, outputs]);
+        let status = self.b.inst_results(call)[0];
+        self.propagate(status);
+        self.b.ins().jump(next, &[]);
+
+        self.start(asked);
+        let number = self.int(clif::I32, i64::from(number));
+        let args = [self.ctx, number, env, trip, cost, outputs];
+        if let Some(status) = self.call_table(table::PARALLEL, "iwiidi>w", &args) {
+            self.propagate(status);
+        }
+        self.b.ins().jump(next, &[]);
+        self.start(next);
     }
 
     /// A launch of a kernel: the runtime sees to it.
