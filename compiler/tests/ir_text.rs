@@ -57,6 +57,7 @@ impl Maker {
                 fastmath: FastMath::default(),
                 recursion: None,
                 chunk: None,
+                is_cold: false,
                 is_kernel: false,
                 span: Span::default(),
             },
@@ -104,8 +105,12 @@ impl Maker {
             _ => {
                 let var = self.func.temp("i", DType::I64, Span::default());
                 let origin = self.random.pick(&[LoopOrigin::For, LoopOrigin::Internal]);
-                let id =
-                    self.func.loops.push(LoopInfo { span: Span::default(), origin, is_slow_copy: false });
+                let id = self.func.loops.push(LoopInfo {
+                    span: Span::default(),
+                    origin,
+                    is_slow_copy: false,
+                    is_fallback: false,
+                });
                 let (lo, hi) = (self.func.int(3, Span::default()), self.func.int(0, Span::default()));
                 let (reductions, array_reductions, last_values) = (Vec::new(), Vec::new(), Vec::new());
                 let kind = self.random.pick(&[LoopKind::Serial, LoopKind::Vector]);

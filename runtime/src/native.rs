@@ -9,6 +9,7 @@ use kjit_compiler::types::Ty;
 use crate::code::CodePages;
 use crate::error::Error;
 use crate::exec::context::Context;
+use crate::exec::late::LateCode;
 use crate::exec::table;
 use crate::gpu::GridCode;
 
@@ -23,6 +24,8 @@ pub(crate) struct Native {
     pub(crate) entry: EntryFn,
     /// Words of the arguments.
     pub(crate) arg_words: usize,
+    /// Its functions that have no code until they are called.
+    pub(crate) late: LateCode,
     /// Words of the result.
     pub(crate) ret_words: usize,
     /// The functions that its code calls.
@@ -59,7 +62,8 @@ impl Native {
         let is_special = grid.is_some() || artifact.is_recursive || returns_memory;
         let care = AtomicU8::new(if is_special { Care::SPECIAL } else { 0 });
         let table = table::functions();
-        Ok(Native { artifact, code, entry, arg_words, ret_words, table, returns_memory, grid, care })
+        let late = LateCode::new(&artifact.late);
+        Ok(Native { artifact, code, entry, late, arg_words, ret_words, table, returns_memory, grid, care })
     }
 
     /// Is it enough to enter the code?

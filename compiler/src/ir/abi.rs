@@ -130,8 +130,12 @@ pub mod table {
     /// `fn(ctx, launch: u32, env: *const u64) -> status`: runs a kernel that the user wrote. `launch` numbers the artifact's launches;
     /// `env` holds the numbers of the launch and the kernel's arguments as words.
     pub const LAUNCH: usize = 16;
+    /// `fn(ctx, words: *mut u64, late: u32)`, keeps all registers: calls a function whose code is made when it is first called. `late`
+    /// numbers the artifact's [late functions](crate::ir::artifact::Late). Words: the status, the results, the arguments, of an array the
+    /// address of its words.
+    pub const LATE: usize = 17;
     /// First of the [`RuntimeFn`]s.
-    pub const SERVICES: usize = 17;
+    pub const SERVICES: usize = 18;
 
     /// Position of a service.
     #[must_use]

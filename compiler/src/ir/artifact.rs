@@ -1,12 +1,15 @@
 //! What a back end returns and what the cache stores: everything the runtime needs to load and call a kernel.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-use super::func::Remark;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::func::{Func, FuncId, Program, Remark};
 use super::grid::GridProgram;
 use super::parallel::{Combine, ReduceOp};
+use super::text::{parse_program, print_program};
 use super::trap::{Message, Trap};
-use crate::base::{Diagnostic, Symbol};
+use crate::base::{Diagnostic, PrimaryMap, Symbol};
 use crate::types::{DType, Ty};
 
 /// The types a kernel was compiled for.
@@ -39,6 +42,8 @@ pub struct Artifact {
     pub grid: Option<GridProgram>,
     /// By number of the launch: kernels that the user wrote.
     pub launches: Vec<LaunchSite>,
+    /// Functions that have no code yet.
+    pub late: Late,
     /// By trap number.
     pub traps: Vec<Trap>,
     /// By message number.
@@ -51,6 +56,102 @@ pub struct Artifact {
     pub warnings: Vec<Diagnostic>,
     /// May the kernel call itself? Then it needs a deep stack.
     pub is_recursive: bool,
+}
+
+/// Functions whose code is made when they are first called ([`super::Func::is_cold`]), by number. Their traps, messages and paths are the
+/// artifact's.
+#[derive(Clone, Debug)]
+pub struct Late {
+    count: usize,
+    form: LateForm,
+}
+
+#[derive(Clone, Debug)]
+enum LateForm {
+    /// As the compiler made them.
+    Program(Arc<Program>),
+    /// As the cache keeps them.
+    Text(Arc<str>),
+}
+
+impl Late {
+    /// These functions.
+    pub fn new(funcs: impl Iterator<Item = Func>) -> Late {
+        let mut program = Program {
+            funcs: PrimaryMap::new(),
+            entry: FuncId::from_u32(0),
+            traps: PrimaryMap::new(),
+            messages: PrimaryMap::new(),
+            paths: Vec::new(),
+            remarks: Vec::new(),
+        };
+        for func in funcs {
+            program.funcs.push(func);
+        }
+        Late { count: program.funcs.len(), form: LateForm::Program(Arc::new(program)) }
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The functions: number `n` is the program's `n`th.
+    ///
+    /// # Errors
+    /// If they came as a text that is none.
+    pub fn program(&self) -> Result<Arc<Program>, String> {
+        match &self.form {
+            LateForm::Program(program) => Ok(Arc::clone(program)),
+            LateForm::Text(text) => {
+                let mut program = parse_program(text).map_err(|error| error.to_string())?;
+                if program.funcs.len() != self.count {
+                    return Err("late functions are missing".to_owned());
+                }
+                program.funcs.values_mut().for_each(|func| func.is_cold = true);
+                Ok(Arc::new(program))
+            }
+        }
+    }
+
+    fn text(&self) -> Arc<str> {
+        match &self.form {
+            LateForm::Text(text) => Arc::clone(text),
+            LateForm::Program(_) if self.count == 0 => "".into(),
+            LateForm::Program(program) => {
+                let mut program = Program::clone(program);
+                // The first one would be entry and cold.
+                program.funcs.values_mut().for_each(|func| func.is_cold = false);
+                print_program(&program).into()
+            }
+        }
+    }
+}
+
+impl PartialEq for Late {
+    fn eq(&self, other: &Late) -> bool {
+        self.count == other.count && self.text() == other.text()
+    }
+}
+
+impl Serialize for Late {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.count, &*self.text()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Late {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Late, D::Error> {
+        let (count, text) = <(usize, String)>::deserialize(deserializer)?;
+        Ok(Late { count, form: LateForm::Text(text.into()) })
+    }
 }
 
 /// A place in the image.

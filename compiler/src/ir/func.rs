@@ -67,6 +67,8 @@ pub struct Func {
     pub recursion: Option<TrapId>,
     /// Set if it is the body of a parallel loop: what is known of the iterations it is asked for. Not printed.
     pub chunk: Option<Chunk>,
+    /// Is it the [fallback](LoopInfo::is_fallback) of a loop? Back ends make its code when it is first called (invariant F6).
+    pub is_cold: bool,
     /// Is it a kernel: called by `Launch` only, once per thread of a grid?
     pub is_kernel: bool,
     /// Of the definition's head.
@@ -159,6 +161,8 @@ pub struct LoopInfo {
     /// Is it in the second copy of a loop, which does not matter for speed: it runs if an index will be out of range, or for the ends of a
     /// ring? Not printed.
     pub is_slow_copy: bool,
+    /// Is it in a slow copy that most calls never get to: an index is negative or will be out of range? Not printed.
+    pub is_fallback: bool,
 }
 
 /// How a loop was written.

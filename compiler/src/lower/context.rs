@@ -109,6 +109,7 @@ impl<'s, 'a> Context<'s, 'a> {
             fastmath: instance.options.fastmath,
             recursion: None,
             chunk: None,
+            is_cold: false,
             is_kernel: instance.is_kernel,
             span: function.head_span,
         };
@@ -328,7 +329,7 @@ impl<'s, 'a> Context<'s, 'a> {
 
     /// A new loop.
     pub(super) fn loop_id(&mut self, origin: LoopOrigin) -> LoopId {
-        self.func.loops.push(LoopInfo { span: self.span, origin, is_slow_copy: false })
+        self.func.loops.push(LoopInfo { span: self.span, origin, is_slow_copy: false, is_fallback: false })
     }
 
     // Errors at run time.

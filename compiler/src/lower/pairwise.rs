@@ -49,6 +49,7 @@ fn build(
         fastmath,
         recursion: None,
         chunk: None,
+        is_cold: false,
         is_kernel: false,
         span,
     };
@@ -218,6 +219,7 @@ impl Helper {
             span: self.span,
             origin: LoopOrigin::Internal,
             is_slow_copy: false,
+            is_fallback: false,
         });
         Stmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, var, [lo, hi], step, body)))
     }

@@ -9,6 +9,7 @@ pub mod addresses;
 pub mod branchless;
 mod build;
 pub mod carry;
+pub mod cold;
 pub mod contract;
 pub mod count;
 pub mod cse;
@@ -85,6 +86,7 @@ const CARRY: Pass = Pass {
     line: "what an iteration stores for the next one stays in a variable",
     run: carry::carry,
 };
+const COLD: Pass = Pass { name: "cold", line: "slow copies of loops become functions", run: cold::cold };
 const CSE: Pass = Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse };
 const DEAD: Pass = Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead };
 const DRAWS: Pass = Pass {
@@ -128,7 +130,7 @@ const WRAPAROUND: Pass =
 /// Every pass, in order.
 pub const PASSES: &[Pass] = &[
     SIMPLIFY, INLINE, UNROLL, PROPAGATE, SIMPLIFY, DRAWS, PEEL, GUARD, REPEATED, JAM, EAGER, WRAPAROUND, CSE,
-    LICM, VECTORIZE, BRANCHLESS, DEAD, CARRY, STRENGTH, ADDRESSES, POLLS,
+    LICM, VECTORIZE, COLD, BRANCHLESS, DEAD, CARRY, STRENGTH, ADDRESSES, POLLS,
 ];
 
 /// The passes before kernels are written for a device: what threads do is to be read by people, and its compiler does the rest.

@@ -166,6 +166,7 @@ fn outlined(
         fastmath: source.fastmath,
         recursion: None,
         chunk: None,
+        is_cold: false,
         is_kernel: false,
         span,
     };
@@ -218,8 +219,12 @@ fn outlined(
     };
     let (from, to) = (bound(first), bound(end));
     let statements = walk::copy_block_into(source, &l.body, &mut body, &mut names);
-    let inner_id =
-        body.loops.push(crate::ir::LoopInfo { span, origin: LoopOrigin::For, is_slow_copy: false });
+    let inner_id = body.loops.push(crate::ir::LoopInfo {
+        span,
+        origin: LoopOrigin::For,
+        is_slow_copy: false,
+        is_fallback: false,
+    });
     let returned = outputs
         .iter()
         .map(|&(local, _)| {

@@ -161,7 +161,12 @@ fn in_parts(func: &mut Func, stmt: &mut Stmt, ring: &Ring) -> Stmt {
         middle.hi = less_one(func, middle.hi, span);
     }
     let cond = is_part(func, i64::from(ring.first));
-    let id = func.loops.push(LoopInfo { span, origin: LoopOrigin::Internal, is_slow_copy: false });
+    let id = func.loops.push(LoopInfo {
+        span,
+        origin: LoopOrigin::Internal,
+        is_slow_copy: false,
+        is_fallback: false,
+    });
     let lo = func.int(0, span);
     let body: Block = vec![Stmt::If { cond, then: vec![Stmt::Loop(middle)], orelse: ends }];
     Stmt::Loop(Box::new(Loop::new(id, LoopKind::Serial, part, [lo, hi], 1, body)))

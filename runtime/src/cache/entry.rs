@@ -1,7 +1,7 @@
 //! The format of cache files, and what is in them.
 //!
 //! ```text
-//! 0   8  magic and version: "KJITC\0\0\x03"
+//! 0   8  magic and version: "KJITC\0\0\x04"
 //! 8   8  length of the payload, little-endian
 //! 16 32  key, which is also the file's name
 //! 48 32  blake3 of magic, length, key and payload
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::key::Key;
 
-const MAGIC: [u8; 8] = *b"KJITC\0\0\x03";
+const MAGIC: [u8; 8] = *b"KJITC\0\0\x04";
 const HEADER_BYTES: usize = 80;
 /// No kernel comes near; a length beyond is damage.
 const MAX_PAYLOAD_BYTES: u64 = 1 << 30;
@@ -108,7 +108,29 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use kjit_compiler::ir::artifact::Late;
+    use kjit_compiler::ir::text::parse_program;
+
     use super::*;
+
+    #[test]
+    fn late_functions_are_kept_as_text() {
+        let text = "entry func f(x: f64[:], n: i64) -> f64 {\n  var s: f64\n  s = 0.0\n  for i in 0 .. n {\n    check index(i, x, 0) else trap7(i)\n    s = s + x[i]\n  }\n  return s\n}\n";
+        let program = parse_program(text).unwrap();
+        let late = Late::new(program.funcs.values().cloned());
+        let key = Key([7; 32]);
+        let read: Late = decode(&key, &encode(&key, &late).unwrap()).unwrap();
+        assert_eq!((read.len(), &read), (1, &late));
+        let again = read.program().unwrap();
+        let func = again.funcs.values().next().unwrap();
+        assert!(func.is_cold);
+        assert_eq!(func.body, program.funcs.values().next().unwrap().body);
+        let none: Late = decode(&key, &encode(&key, &Late::new(std::iter::empty())).unwrap()).unwrap();
+        assert!(none.is_empty());
+        // One that is not what it says is an error when it is needed.
+        let damaged: Late = decode(&key, &encode(&key, &(2_usize, text)).unwrap()).unwrap();
+        assert!(damaged.program().is_err());
+    }
 
     #[test]
     fn every_flip_and_every_truncation_is_noticed() {

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod events;
 pub(crate) mod float_mode;
+pub(crate) mod late;
 pub(crate) mod memory;
 pub(crate) mod parallel;
 pub(crate) mod pool;

@@ -10,7 +10,7 @@ use kjit_compiler::types::DType;
 
 use super::context::Context;
 use super::strided::{self, RawArray};
-use super::{memory, parallel, services};
+use super::{late, memory, parallel, services};
 
 /// The table.
 pub(crate) fn functions() -> &'static [usize] {
@@ -37,6 +37,7 @@ fn build() -> Vec<usize> {
     table[abi::table::FMA_F32] = fma_f32 as *const () as usize;
     table[abi::table::OVERLAPS] = overlaps as *const () as usize;
     table[abi::table::LAUNCH] = parallel::launch as *const () as usize;
+    table[abi::table::LATE] = late::entry();
     for &function in RuntimeFn::ALL {
         table[abi::table::service(function)] = services::entry(function);
     }

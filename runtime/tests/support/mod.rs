@@ -434,6 +434,7 @@ impl Build {
             fastmath: FastMath::default(),
             recursion: None,
             chunk: None,
+            is_cold: false,
             is_kernel: false,
             span: SPAN,
         };
@@ -508,7 +509,12 @@ impl Build {
     }
 
     pub fn loop_id(&mut self) -> LoopId {
-        self.func.loops.push(LoopInfo { span: SPAN, origin: LoopOrigin::For, is_slow_copy: false })
+        self.func.loops.push(LoopInfo {
+            span: SPAN,
+            origin: LoopOrigin::For,
+            is_slow_copy: false,
+            is_fallback: false,
+        })
     }
 
     pub fn start_loop(&mut self) -> (LocalId, Block) {

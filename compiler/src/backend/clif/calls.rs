@@ -2,6 +2,7 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types as clif};
+use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::Variable;
 
 use super::func::Emitter;
@@ -59,6 +60,9 @@ impl Emitter<'_> {
         let target = &program.funcs[callee];
         if self.unit.bodies.contains(callee) {
             return self.call_body(callee, args, results);
+        }
+        if target.is_cold {
+            return self.call_late(callee, args, results);
         }
         let reference = self.callee(callee);
         let mut values = vec![self.ctx];
@@ -124,6 +128,57 @@ impl Emitter<'_> {
         let status = self.b.inst_results(inst)[0];
         self.propagate(status);
         self.load_results(results, outputs);
+    }
+
+    /// A call of a function whose code is made when it is first called. Everything goes through one area, and the call keeps all
+    /// registers, so that it asks nothing of the code around it.
+    fn call_late(&mut self, callee: FuncId, args: &[Operand], results: &[Target]) {
+        let late = &mut self.unit.late;
+        let number = late.iter().position(|&known| known == callee).unwrap_or_else(|| {
+            late.push(callee);
+            late.len() - 1
+        });
+        let first = 1 + results.len();
+        let mut end = first + args.len();
+        let homeless: Vec<Operand> = args
+            .iter()
+            .filter(|arg| matches!(arg, Operand::Array(array) if self.homes[*array].is_none()))
+            .copied()
+            .collect();
+        let words = end + self.operand_words(&homeless);
+        let area = self.area(0, words);
+        for (k, arg) in args.iter().enumerate() {
+            let offset = 8 * (first + k) as i32;
+            match *arg {
+                Operand::Scalar(expr) => {
+                    let value = self.expr(expr);
+                    self.store_word(self.func.exprs[expr].ty, value, area, offset);
+                }
+                Operand::Array(array) => {
+                    let address = match self.homes[array] {
+                        Some((base, at)) => self.iadd_imm(base, i64::from(at)),
+                        None => {
+                            let at = 8 * end as i32;
+                            end += array_words(self.func.arrays[array].ty.rank);
+                            self.store_array_words(array, area, at);
+                            self.iadd_imm(area, i64::from(at))
+                        }
+                    };
+                    self.b.ins().store(self.words, address, area, offset);
+                }
+            }
+        }
+        let number = self.int(clif::I32, number as i64);
+        self.call_table_as(CallConv::PreserveAll, table::LATE, "iiw", &[self.ctx, area, number]);
+        let status = self.b.ins().load(clif::I32, self.words, area, 0);
+        self.propagate(status);
+        if let Some(block) = self.b.current_block() {
+            self.b.set_cold_block(block);
+        }
+        if !results.is_empty() {
+            let outputs = self.iadd_imm(area, 8);
+            self.load_results(results, outputs);
+        }
     }
 
     /// Takes results out of words.

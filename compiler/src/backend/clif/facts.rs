@@ -8,7 +8,8 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use super::held;
 use crate::base::EntityRef;
 use crate::ir::{
-    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, LoopId, Param, Stmt, Target, walk,
+    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, LoopId, Param, Program, Stmt, Target,
+    walk,
 };
 use crate::types::DType;
 use crate::types::dtype::Kind;
@@ -50,7 +51,7 @@ pub(super) struct Facts {
 const SMALL: u64 = 1 << 20;
 
 /// Collects the facts. The last two parameters of an outlined body are a range of iterations, never negative.
-pub(super) fn collect(func: &Func, is_body: bool) -> Facts {
+pub(super) fn collect(program: &Program, func: &Func, is_body: bool) -> Facts {
     let mut facts = Facts::default();
     let count = func.params.len().saturating_sub(if is_body { 2 } else { 0 });
     for param in &func.params[..count] {
@@ -59,7 +60,7 @@ pub(super) fn collect(func: &Func, is_body: bool) -> Facts {
         }
     }
     facts.block(&func.body, 0);
-    facts.held = held::collect(func);
+    facts.held = held::collect(program, func);
     // Counters refer to themselves: start from "no assignment is negative" and take back until nothing changes.
     for round in 0.. {
         if !facts.take_back(func, &func.body) {
@@ -263,8 +264,8 @@ pub(super) struct Reach {
     pub in_parallel: EntitySet<FuncId>,
 }
 
-/// Walks the calls from the entry.
-pub(super) fn reach(program: &crate::ir::Program) -> Reach {
+/// Walks the calls from the entry, but not into functions whose code is made later.
+pub(super) fn reach(program: &Program) -> Reach {
     let mut reach = Reach {
         facts: (0..program.funcs.len()).map(|_| None).collect(),
         order: vec![program.entry],
@@ -277,8 +278,8 @@ pub(super) fn reach(program: &crate::ir::Program) -> Reach {
     seen.insert(program.entry);
     while let Some(&id) = reach.order.get(next) {
         next += 1;
-        let facts = collect(&program.funcs[id], reach.is_body.contains(id));
-        for &callee in &facts.callees {
+        let facts = collect(program, &program.funcs[id], reach.is_body.contains(id));
+        for &callee in facts.callees.iter().filter(|&&callee| !program.funcs[callee].is_cold) {
             reach.is_called.insert(callee);
             if seen.insert(callee) {
                 reach.order.push(callee);
@@ -299,8 +300,18 @@ pub(super) fn reach(program: &crate::ir::Program) -> Reach {
             continue;
         }
         if let Some(facts) = &reach.facts[id.index()] {
-            work.extend(facts.callees.iter().chain(&facts.bodies));
+            let callees = facts.callees.iter().filter(|&&callee| !program.funcs[callee].is_cold);
+            work.extend(callees.chain(&facts.bodies));
         }
     }
     reach
+}
+
+/// A late function alone. Who calls it may be in a parallel loop.
+pub(super) fn reach_late(program: &Program, id: FuncId) -> Reach {
+    let mut facts: Vec<Option<Facts>> = (0..program.funcs.len()).map(|_| None).collect();
+    facts[id.index()] = Some(collect(program, &program.funcs[id], false));
+    let mut in_parallel = EntitySet::new();
+    in_parallel.insert(id);
+    Reach { facts, order: vec![id], is_called: EntitySet::new(), is_body: EntitySet::new(), in_parallel }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! entry     (ctx, args: *const u64, ret: *mut u64) -> status
 //! body      (ctx, env: *const u64, first, end, outputs: *mut u64) -> status
+//! late      (ctx, words: *mut u64) -> status       words as in `ir::abi::table::LATE`
 //! internal  (ctx, the words of each argument by type...) -> (status, result)     one scalar result
 //!           (ctx, the words of each argument by type..., ret: *mut u64) -> status  otherwise
 //! ```
@@ -20,6 +21,7 @@ use cranelift_codegen::ir::{
     Opcode, SigRef, Signature, SourceLoc, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName,
     Value, types as clif,
 };
+use cranelift_codegen::isa::CallConv;
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -43,6 +45,8 @@ pub(super) enum Shape {
     Body,
     /// By other functions of the image.
     Internal,
+    /// By the runtime, which has made the code because it was asked for it.
+    Late,
 }
 
 /// What `break` and `continue` mean at some place.
@@ -92,6 +96,8 @@ pub(super) struct Emitter<'a> {
     /// Locals with one assignment whose value is known until the end of the block it stands in.
     pub known: Vec<LocalId>,
     pub arrays: Vec<ArrayRep>,
+    /// Parameters whose words are in memory: where.
+    pub homes: SecondaryMap<ArrayId, Option<(Value, i32)>>,
     pub loops: Vec<LoopFrame>,
     /// Wrapped indices that are known here: computed in a block that dominates this one, of locals that were not
     /// assigned since.
@@ -173,6 +179,7 @@ pub(super) fn signature(unit: &Unit, func: &Func, shape: Shape) -> Signature {
     match shape {
         Shape::Entry => pointers(3),
         Shape::Body => pointers(5),
+        Shape::Late => pointers(2),
         Shape::Internal => {
             let mut sig = Signature::new(unit.abilities.inner);
             sig.params.push(AbiParam::new(clif::I64));
@@ -236,6 +243,7 @@ impl<'a> Emitter<'a> {
             values: SecondaryMap::new(),
             known: Vec::new(),
             arrays: Vec::with_capacity(func.arrays.len()),
+            homes: SecondaryMap::new(),
             loops: Vec::new(),
             wraps: Vec::new(),
             branch_depth: 0,
@@ -260,6 +268,7 @@ impl<'a> Emitter<'a> {
             Shape::Entry => emitter.unpack_entry(params[1], params[2]),
             Shape::Body => emitter.unpack_body(&params),
             Shape::Internal => emitter.unpack_internal(&params),
+            Shape::Late => emitter.unpack_late(params[1]),
         }
         emitter.enter_recursion();
         emitter
@@ -305,6 +314,7 @@ impl<'a> Emitter<'a> {
                     offset += 8;
                 }
                 Param::Array(array) => {
+                    self.homes[*array] = Some((base, offset));
                     self.unpack_array(*array, self.fixed, base, offset);
                     offset += 8 * abi::array_words(self.func.arrays[*array].ty.rank) as i32;
                 }
@@ -328,6 +338,25 @@ impl<'a> Emitter<'a> {
                 end
             };
             self.set_param(local, value);
+        }
+    }
+
+    fn unpack_late(&mut self, words: Value) {
+        self.ret_area = Some(self.iadd_imm(words, 8));
+        let func = self.func;
+        let mut offset = 8 * (1 + func.rets.len()) as i32;
+        for param in &func.params {
+            match *param {
+                Param::Scalar(local) => {
+                    let value = self.load_word(func.locals[local].dtype, self.fixed, words, offset);
+                    self.set_param(local, value);
+                }
+                Param::Array(array) => {
+                    let base = self.b.ins().load(clif::I64, self.fixed, words, offset);
+                    self.unpack_array(array, self.fixed, base, 0);
+                }
+            }
+            offset += 8;
         }
     }
 
@@ -489,10 +518,21 @@ impl<'a> Emitter<'a> {
     /// Calls position `index` of the table. The key spells parameters and result: `i` 64-bit, `w` 32-bit, `d`, `s`
     /// floats; after `>` the result.
     pub(super) fn call_table(&mut self, index: usize, key: SigKey, args: &[Value]) -> Option<Value> {
+        self.call_table_as(self.unit.abilities.outer, index, key, args)
+    }
+
+    /// The same in a calling convention; all calls of that key have it.
+    pub(super) fn call_table_as(
+        &mut self,
+        convention: CallConv,
+        index: usize,
+        key: SigKey,
+        args: &[Value],
+    ) -> Option<Value> {
         let sig = match self.sigs.iter().find(|(known, _)| *known == key) {
             Some((_, sig)) => *sig,
             None => {
-                let mut sig = Signature::new(self.unit.abilities.outer);
+                let mut sig = Signature::new(convention);
                 let mut is_result = false;
                 for letter in key.bytes() {
                     let ty = match letter {

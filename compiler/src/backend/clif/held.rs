@@ -11,13 +11,15 @@
 //!     value[j] = p * value[j]                 value[j] = held * value[j]
 //! ```
 
-use crate::ir::{ArrayValue, BinaryOp, Block, ExprKind, Func, LocalId, LoopId, Ownership, Stmt, walk};
+use crate::ir::{
+    ArrayValue, BinaryOp, Block, ExprKind, Func, LocalId, LoopId, Ownership, Program, Stmt, walk,
+};
 use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
 
 /// Innermost loops inside loops with calls, and the `f64` locals that each reads and does not assign.
-pub(super) fn collect(func: &Func) -> Vec<(LoopId, Vec<LocalId>)> {
-    let mut scan = Scan { func, found: Vec::new() };
+pub(super) fn collect(program: &Program, func: &Func) -> Vec<(LoopId, Vec<LocalId>)> {
+    let mut scan = Scan { program, func, found: Vec::new() };
     scan.block(&func.body);
     scan.found
         .into_iter()
@@ -34,6 +36,7 @@ struct Found {
 }
 
 struct Scan<'a> {
+    program: &'a Program,
     func: &'a Func,
     found: Vec<Found>,
 }
@@ -97,8 +100,9 @@ impl Scan<'_> {
 
     fn is_call(&self, stmt: &Stmt) -> bool {
         match stmt {
-            Stmt::Call { .. }
-            | Stmt::Runtime { .. }
+            // It keeps all registers.
+            Stmt::Call { callee, .. } => return !self.program.funcs[*callee].is_cold,
+            Stmt::Runtime { .. }
             | Stmt::Device { .. }
             | Stmt::Launch { .. }
             | Stmt::Parallel(_)

@@ -18,6 +18,8 @@ pub(super) struct Unit {
     pub frontend_config: TargetFrontendConfig,
     /// Parallel loops in order of their numbers, with the function of the body.
     pub parallels: Vec<(FuncId, ParallelBody)>,
+    /// Functions whose code is made when they are first called, by number.
+    pub late: Vec<FuncId>,
     /// Launches of kernels, by number.
     pub launches: Vec<LaunchSite>,
     /// Bodies of parallel loops: a call enters them as the runtime does.

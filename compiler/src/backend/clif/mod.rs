@@ -38,7 +38,9 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::base::target::Target;
 use crate::base::{EntityRef, Span};
+use crate::ir::artifact::Late;
 use crate::ir::{Artifact, EntryPoint, FuncId, Program, Remark, Signature};
+use crate::types::Ty;
 use facts::Reach;
 use func::{Emitter, Shape};
 use image::{Image, Said, Unit};
@@ -144,11 +146,46 @@ pub fn compile_by(
     options: CodegenOptions,
     runner: &mut dyn Runner,
 ) -> Result<(Artifact, LineTable), String> {
+    let reach = facts::reach(program);
+    compile_reached(program, &reach, signature, target, scratch, options, runner)
+}
+
+/// Machine code for a late function of an artifact: the image, and where its entry is (`fn(ctx, words) -> status`).
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_late(
+    program: &Program,
+    id: FuncId,
+    target: &Target,
+    scratch: &mut Scratch,
+) -> Result<(Vec<u8>, EntryPoint), String> {
+    let reach = facts::reach_late(program, id);
+    let signature = Signature {
+        name: "".into(),
+        params: Vec::new(),
+        ret: Ty::None,
+        writes: Vec::new(),
+        ret_names: Vec::new(),
+    };
+    let (options, runner) = (CodegenOptions::default(), &mut InTurn::default());
+    let (artifact, _) = compile_reached(program, &reach, signature, target, scratch, options, runner)?;
+    Ok((artifact.code, artifact.entry))
+}
+
+fn compile_reached(
+    program: &Program,
+    reach: &Reach,
+    signature: Signature,
+    target: &Target,
+    scratch: &mut Scratch,
+    options: CodegenOptions,
+    runner: &mut dyn Runner,
+) -> Result<(Artifact, LineTable), String> {
     let isa = scratch.isa(target, options)?;
     let mut refused = FxHashMap::default();
     loop {
         let mut builder = std::mem::take(&mut scratch.builder);
-        let reach = facts::reach(program);
         runner.expect(reach.order.len());
         let sink = &mut |written: Written<'_>| {
             let Written { id, func, is_entry, strips, more } = written;
@@ -164,7 +201,7 @@ pub fn compile_by(
             Ok(())
         };
         // After an error the builder is in the middle of a function; a fresh one takes its place.
-        let mut unit = build(program, target, &*isa, options, &reach, refused, &mut builder, sink)?;
+        let mut unit = build(program, target, &*isa, options, reach, refused, &mut builder, sink)?;
         scratch.builder = builder;
         let mut codes = Vec::new();
         for piece in runner.pieces(scratch) {
@@ -181,7 +218,7 @@ pub fn compile_by(
             refused = unit.refused;
             continue;
         }
-        return assemble(program, signature, &*isa, options, unit, &reach, codes, scratch);
+        return assemble(program, signature, &*isa, options, unit, reach, codes, scratch);
     }
 }
 
@@ -236,6 +273,7 @@ fn assemble(
         entry: EntryPoint { offset: entry },
         parallels,
         launches: unit.launches,
+        late: Late::new(unit.late.iter().map(|&id| program.funcs[id].clone())),
         grid: None,
         traps: program.traps.values().cloned().collect(),
         messages: program.messages.values().cloned().collect(),
@@ -284,12 +322,24 @@ pub fn print_clif(program: &Program, target: &Target) -> String {
         let sink = &mut |written: Written<'_>| {
             let Written { id, func, is_entry, .. } = written;
             let name = id.map_or("entry", |id| program.funcs[id].name.as_str());
-            let role = if is_entry { " (entry)" } else { "" };
+            let is_late = id.is_some_and(|id| program.funcs[id].is_cold);
+            let role = if is_late {
+                " (when it is called)"
+            } else if is_entry {
+                " (entry)"
+            } else {
+                ""
+            };
             let _ = writeln!(text, "; {name}{role}\n{}", func.display());
             Ok(())
         };
         let reach = facts::reach(program);
-        build(program, target, &*isa, options, &reach, FxHashMap::default(), &mut builder, sink)
+        build(program, target, &*isa, options, &reach, FxHashMap::default(), &mut builder, sink)?;
+        for (id, _) in program.funcs.iter().filter(|(_, func)| func.is_cold) {
+            let reach = facts::reach_late(program, id);
+            build(program, target, &*isa, options, &reach, FxHashMap::default(), &mut builder, sink)?;
+        }
+        Ok(())
     });
     if let Err(error) = result {
         let _ = writeln!(text, "; error: {error}");
@@ -329,6 +379,7 @@ fn build(
         frontend_config: isa.frontend_config(),
         parallels: Vec::new(),
         launches: Vec::new(),
+        late: Vec::new(),
         vectors: strips::vectors(target),
         strips: Vec::new(),
         said: Vec::new(),
@@ -345,10 +396,12 @@ fn build(
     }
     for (k, &id) in reach.order.iter().enumerate() {
         let func = &program.funcs[id];
-        let shape = if id == program.entry && !is_wrapped {
+        let shape = if id == program.entry && !is_wrapped && !func.is_cold {
             Shape::Entry
         } else if reach.is_body.contains(id) {
             Shape::Body
+        } else if func.is_cold {
+            Shape::Late
         } else {
             Shape::Internal
         };
@@ -363,7 +416,7 @@ fn build(
         let falls_through = emitter.block(&func.body)?;
         emitter.finish(falls_through)?;
         let strips = std::mem::take(&mut unit.strips);
-        let (is_entry, more) = (shape == Shape::Entry, k + 1 < reach.order.len());
+        let (is_entry, more) = (matches!(shape, Shape::Entry | Shape::Late), k + 1 < reach.order.len());
         sink(Written { id: Some(id), func: &mut clif, is_entry, strips, more })?;
     }
     Ok(unit)
@@ -390,11 +443,12 @@ fn wrap_entry(
         fastmath: target.fastmath,
         recursion: None,
         chunk: None,
+        is_cold: false,
         is_kernel: false,
         span: target.span,
     };
     forward(&mut func, program.entry);
-    let facts = facts::collect(&func, false);
+    let facts = facts::collect(program, &func, false);
     clif.clear();
     clif.signature = func::signature(unit, &func, Shape::Entry);
     let b = FunctionBuilder::new(clif, builder);

@@ -195,6 +195,11 @@ impl Emitter<'_> {
         let then_block = self.b.create_block();
         let merge = self.b.create_block();
         let else_block = if orelse.is_empty() { merge } else { self.b.create_block() };
+        if let [Stmt::Call { callee, .. }] = orelse
+            && self.program.funcs[*callee].is_cold
+        {
+            self.b.set_cold_block(else_block);
+        }
         self.branch(cond, then_block, else_block);
         let mut is_merge_reached = orelse.is_empty();
         self.start(then_block);

@@ -9,6 +9,8 @@
 //! - F3: array parameters are `Borrowed` and never bound or released.
 //! - F4: control does not reach the end of a function that has results; `return` has the results' types.
 //! - F5: what is known of a chunk speaks of parameters that nothing assigns; `first` and `end` are the last two.
+//! - F6: a cold function is neither entry nor kernel nor body of a parallel loop, does not count its depth, returns no array, and neither
+//!   calls functions nor runs parallel loops nor launches kernels.
 //!
 //! Types
 //! - E1: no local, expression, result or parameter is a complex number.
@@ -54,6 +56,7 @@ mod tests;
 use crate::base::{EntitySet, Symbol};
 use crate::ir::expr::ExprId;
 use crate::ir::func::{ArrayId, Func, FuncId, Limit, LocalId, LoopId, Ownership, Param, Program, Ret};
+use crate::ir::stmt::Stmt;
 use crate::ir::trap::{MAX_TRAP_ARGS, Message, Piece};
 use crate::types::{ArrayTy, DType, Layout, ty::MAX_RANK};
 
@@ -177,6 +180,21 @@ impl<'a> Checker<'a> {
             if let Ret::Scalar(dtype) = ret {
                 self.require("E1", !dtype.is_complex(), || "a result is complex".to_string());
             }
+        }
+        if func.is_cold {
+            let mut is_alone = true;
+            crate::ir::walk::for_each_stmt(&func.body, &mut |stmt| {
+                is_alone &= !matches!(
+                    stmt,
+                    Stmt::Call { .. } | Stmt::Parallel(_) | Stmt::Launch { .. } | Stmt::Device { .. }
+                );
+            });
+            let is_plain = func.rets.iter().all(|ret| matches!(ret, Ret::Scalar(_)))
+                && func.recursion.is_none()
+                && func.chunk.is_none()
+                && !func.is_kernel
+                && self.program.funcs.get(self.program.entry).is_none_or(|entry| !std::ptr::eq(entry, func));
+            self.require("F6", is_plain && is_alone, || "a cold function does more than loops".to_owned());
         }
         if let Some(trap) = func.recursion {
             self.require("P1", self.program.traps.is_valid(trap), || format!("{trap} does not exist"));

@@ -249,6 +249,7 @@ impl Checker<'_> {
                 }
             }
         }
+        self.require("F6", !body.is_cold, || format!("the body `{}` is cold", body.name));
         self.require("C3", body.rets == outputs, || {
             format!("`{}` returns other than the outputs", body.name)
         });

@@ -53,6 +53,7 @@ fn insert_guards(func: &mut Func, block: &mut Block, plan: &Plan) {
                 let copy = walk::clone_block(func, std::slice::from_ref(stmt));
                 for id in walk::loops_innermost_first(&copy) {
                     func.loops[id].is_slow_copy = true;
+                    func.loops[id].is_fallback = true;
                 }
                 copy
             };

@@ -92,6 +92,7 @@ fn empty_func() -> Func {
         fastmath: FastMath::default(),
         recursion: None,
         chunk: None,
+        is_cold: false,
         is_kernel: false,
         span: Span::default(),
     }
@@ -244,6 +245,13 @@ impl Parser {
                     self.func()?;
                 }
                 "func" => self.func()?,
+                "cold" => {
+                    self.expect_word("func")?;
+                    self.func()?;
+                    if let Some(func) = self.program.funcs.values_mut().last() {
+                        func.is_cold = true;
+                    }
+                }
                 "kernel" => {
                     self.func()?;
                     if let Some(func) = self.program.funcs.values_mut().last() {

@@ -123,7 +123,12 @@ impl Parser {
     }
 
     pub(super) fn new_loop(&mut self, origin: LoopOrigin) -> LoopId {
-        self.func.loops.push(LoopInfo { span: Span::default(), origin, is_slow_copy: false })
+        self.func.loops.push(LoopInfo {
+            span: Span::default(),
+            origin,
+            is_slow_copy: false,
+            is_fallback: false,
+        })
     }
 
     pub(super) fn origin(&mut self, id: LoopId) -> Result<()> {

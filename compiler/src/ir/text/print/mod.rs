@@ -67,6 +67,7 @@ impl<'a> Printer<'a> {
     }
 
     fn func(mut self, name: &str, out: &mut String) {
+        out.push_str(if self.func.is_cold { "cold " } else { "" });
         let _ = write!(out, "{} {name}(", if self.func.is_kernel { "kernel" } else { "func" });
         for (position, param) in self.func.params.iter().enumerate() {
             out.push_str(if position > 0 { ", " } else { "" });
