@@ -16,31 +16,41 @@ crate::define_id!(
     AtomId, "t"
 );
 
-/// A product of atoms, sorted; empty for the constant term.
-pub type Monomial = SmallVec<[AtomId; 2]>;
+pub use super::monomial::Monomial;
 
 /// A sum of products with integer coefficients. Invariant: sorted by monomial, no coefficient is 0.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(PartialEq, Eq, Hash, Debug, Default)]
 pub struct Poly {
-    terms: Vec<(Monomial, i64)>,
+    terms: Terms,
+}
+
+/// Most polynomials have few terms; they are made and dropped all the time.
+type Terms = SmallVec<[(Monomial, i64); 3]>;
+
+impl Clone for Poly {
+    fn clone(&self) -> Poly {
+        Poly { terms: Terms::from_slice(&self.terms) }
+    }
 }
 
 /// Larger polynomials are given up.
 const MAX_TERMS: usize = 24;
-/// Products of more atoms are given up.
-const MAX_DEGREE: usize = 4;
 
 impl Poly {
     /// A constant.
     #[must_use]
     pub fn int(value: i64) -> Poly {
-        if value == 0 { Poly::default() } else { Poly { terms: vec![(Monomial::new(), value)] } }
+        if value == 0 {
+            Poly::default()
+        } else {
+            Poly { terms: Terms::from_slice(&[(Monomial::one(), value)]) }
+        }
     }
 
     /// One atom.
     #[must_use]
     pub fn atom(atom: AtomId) -> Poly {
-        Poly { terms: vec![(SmallVec::from_slice(&[atom]), 1)] }
+        Poly { terms: Terms::from_slice(&[(Monomial::atom(atom), 1)]) }
     }
 
     /// Products and their coefficients.
@@ -92,25 +102,25 @@ impl Poly {
     /// `self + factor * other`.
     #[must_use]
     pub fn add_scaled(&self, other: &Poly, factor: i64) -> Option<Poly> {
-        let mut terms = Vec::with_capacity(self.terms.len() + other.terms.len());
-        let (mut left, mut right) = (self.terms.iter().peekable(), other.terms.iter().peekable());
+        let (mut left, mut right) = (self.terms.as_slice(), other.terms.as_slice());
+        let mut terms = Terms::new();
         loop {
-            let order = match (left.peek(), right.peek()) {
+            let order = match (left.first(), right.first()) {
                 (None, None) => break,
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, Some(_)) => std::cmp::Ordering::Greater,
                 (Some(a), Some(b)) => a.0.cmp(&b.0),
             };
-            let (mut monomial, mut value) = (Monomial::new(), 0_i64);
+            let (mut monomial, mut value) = (Monomial::one(), 0_i64);
             if order.is_le()
-                && let Some((m, c)) = left.next()
+                && let Some((first, rest)) = left.split_first()
             {
-                (monomial, value) = (m.clone(), *c);
+                ((monomial, value), left) = (*first, rest);
             }
             if order.is_ge()
-                && let Some((m, c)) = right.next()
+                && let Some(((m, c), rest)) = right.split_first()
             {
-                monomial.clone_from(m);
+                (monomial, right) = (*m, rest);
                 value = value.checked_add(c.checked_mul(factor)?)?;
             }
             if value != 0 {
@@ -123,7 +133,18 @@ impl Poly {
     /// `self + value`.
     #[must_use]
     pub fn plus(&self, value: i64) -> Option<Poly> {
-        self.add(&Poly::int(value))
+        let mut sum = self.clone();
+        match sum.terms.first_mut() {
+            _ if value == 0 => {}
+            Some((monomial, constant)) if monomial.is_empty() => {
+                *constant = constant.checked_add(value)?;
+                if *constant == 0 {
+                    sum.terms.remove(0);
+                }
+            }
+            _ => sum.terms.insert(0, (Monomial::one(), value)),
+        }
+        (sum.terms.len() <= MAX_TERMS).then_some(sum)
     }
 
     /// `factor * self`.
@@ -139,13 +160,7 @@ impl Poly {
         for (monomial, value) in &other.terms {
             let mut part = Poly::default();
             for (m, c) in &self.terms {
-                let mut product = m.clone();
-                product.extend(monomial.iter().copied());
-                if product.len() > MAX_DEGREE {
-                    return None;
-                }
-                product.sort_unstable();
-                part.terms.push((product, c.checked_mul(*value)?));
+                part.terms.push((m.times(monomial)?, c.checked_mul(*value)?));
             }
             part.terms.sort_unstable();
             result = result.add(&part)?;
@@ -170,11 +185,8 @@ impl Poly {
         let (mut factor, mut rest) = (Poly::default(), Poly::default());
         for (monomial, value) in &self.terms {
             match monomial.iter().filter(|&&a| a == atom).count() {
-                0 => rest.terms.push((monomial.clone(), *value)),
-                1 => {
-                    let without = monomial.iter().copied().filter(|&a| a != atom).collect();
-                    factor.terms.push((without, *value));
-                }
+                0 => rest.terms.push((*monomial, *value)),
+                1 => factor.terms.push((monomial.without(atom), *value)),
                 _ => return None,
             }
         }
@@ -186,7 +198,7 @@ impl Poly {
     #[must_use]
     pub fn partition(&self, claim: &dyn Fn(AtomId) -> bool) -> (Poly, Poly) {
         let (yes, no) =
-            self.terms.iter().cloned().partition(|(monomial, _)| monomial.iter().any(|&a| claim(a)));
+            self.terms.iter().copied().partition(|(monomial, _)| monomial.iter().any(|&a| claim(a)));
         (Poly { terms: yes }, Poly { terms: no })
     }
 

@@ -5,5 +5,6 @@ pub mod alias;
 pub mod cost;
 pub mod kernels;
 pub mod liveness;
+mod monomial;
 pub mod race;
 pub mod values;

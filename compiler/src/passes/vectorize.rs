@@ -42,16 +42,18 @@ pub fn vectorize(program: &mut Program, report: &mut PassReport) {
     if wanted.is_empty() {
         return;
     }
-    let facts = lockstep::lockstep(program, wanted);
+    let (facts, live_after) = lockstep::lockstep(program, wanted);
     let ids: Vec<FuncId> = program.funcs.keys().collect();
     for id in ids {
+        // Without, it has no loops to look at.
+        let Some(live_after) = live_after.get(&id) else { continue };
         let func = &program.funcs[id];
         let mut search = Search {
             program,
             id,
             facts: &facts,
             aliases: Aliases::new(func),
-            live_after: Rc::new(liveness::after_loops(func)),
+            live_after: Rc::clone(live_after),
             found: Vec::new(),
             remarks: Vec::new(),
         };

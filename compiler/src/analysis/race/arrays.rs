@@ -8,11 +8,13 @@
 //! Conservative: axes are looked at one by one; coefficients must be equal. What the proof needs of values known only at
 //! run time becomes a requirement; a conflict is called certain only for accesses that every iteration makes.
 
+use std::cell::OnceCell;
+
 use smallvec::SmallVec;
 
 use super::report;
 use super::{Access, AccessKind, Region, Requirement};
-use crate::analysis::affine::{Atom, AtomId, Atoms, Poly, Side};
+use crate::analysis::affine::{Atom, AtomId, Atoms, Bounds, Poly, Side};
 use crate::analysis::values::{RootKind, Values};
 use crate::base::Diagnostic;
 use crate::ir::{ArrayReduction, ReduceOp};
@@ -105,23 +107,57 @@ fn is_private(values: &Values<'_>, region: &Region<'_>, access: &Access) -> bool
     root.mark >= region.mark && root.kind == RootKind::Alloc
 }
 
+/// An index along one axis, with what is asked of it for each pair that it is in.
+struct Index<'a> {
+    whole: &'a Poly,
+    /// `(c, r)` of `c * counter + r`; `None` if it is not linear.
+    parts: Option<(Poly, Poly)>,
+    /// Bounds of `r`, from below and from above, over an iteration.
+    bounds: [OnceCell<Bounds>; 2],
+}
+
+impl Index<'_> {
+    fn of<'a>(access: &'a Access, counter: Option<AtomId>) -> Option<SmallVec<[Index<'a>; 2]>> {
+        let (polys, counter) = (access.index.as_ref()?, counter?);
+        let index =
+            |whole: &'a Poly| Index { whole, parts: whole.split(counter), bounds: Default::default() };
+        Some(polys.iter().map(index).collect())
+    }
+
+    /// Bounds of the part without the counter.
+    fn bounds_of_rest(&self, values: &Values<'_>, region: &Region<'_>, side: Side) -> &[Poly] {
+        self.bounds[usize::from(side == Side::Upper)].get_or_init(|| match &self.parts {
+            Some((_, rest)) => {
+                values.atoms.bounds(rest, side, &|atom| values.atoms.is_newer(atom, region.mark))
+            }
+            None => Bounds::new(),
+        })
+    }
+}
+
+/// An access with its indices; none if it may be to any element.
+type Indexed<'a> = (&'a Access, Option<SmallVec<[Index<'a>; 2]>>);
+
 /// Accesses to the same piece of memory.
 fn one_memory(values: &Values<'_>, region: &Region<'_>, here: &[&Access], result: &mut Arrays) {
     let func = values.func;
     let mut requirements = Vec::new();
     let mut doubt: Option<Diagnostic> = None;
     let mut certain: Option<Diagnostic> = None;
-    'pairs: for (position, &a) in here.iter().enumerate() {
-        for &b in &here[position..] {
-            let (write, other) = match (a.kind, b.kind) {
+    let indexed: Vec<Indexed<'_>> =
+        here.iter().map(|&access| (access, Index::of(access, region.counter))).collect();
+    'pairs: for (position, a) in indexed.iter().enumerate() {
+        for b in &indexed[position..] {
+            let (first, second) = match (a.0.kind, b.0.kind) {
                 (AccessKind::Read, AccessKind::Read) => continue,
                 (AccessKind::Read, _) => (b, a),
                 _ => (a, b),
             };
-            if region.is_lockstep && is_read_before(values, region, write, other) {
+            if region.is_lockstep && is_read_before(values, region, first, second) {
                 continue;
             }
-            match apart(values, region, write, other) {
+            let (write, other) = (first.0, second.0);
+            match apart(values, region, first, second) {
                 Proof::Apart(needed) => {
                     let readable = needed
                         .iter()
@@ -224,10 +260,13 @@ fn two_memories(
 /// ```text
 /// a[i] = a[i] + a[i + 1]
 /// ```
-fn is_read_before(values: &Values<'_>, region: &Region<'_>, write: &Access, read: &Access) -> bool {
-    let (Some(left), Some(right), Some(counter)) = (&write.index, &read.index, region.counter) else {
-        return false;
-    };
+fn is_read_before(
+    values: &Values<'_>,
+    region: &Region<'_>,
+    first: &Indexed<'_>,
+    second: &Indexed<'_>,
+) -> bool {
+    let ((write, Some(left)), (read, Some(right))) = (first, second) else { return false };
     let is_in_order = read.kind == AccessKind::Read && read.order < write.order;
     let is_direct = read.loops == region.loops + 1 && write.loops == region.loops + 1;
     if !is_in_order
@@ -240,24 +279,21 @@ fn is_read_before(values: &Values<'_>, region: &Region<'_>, write: &Access, read
     }
     let atoms = &values.atoms;
     let facts = &values.facts[..region.facts.min(values.facts.len())];
-    let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
     left.iter().zip(right).any(|(x, y)| {
         // c p + r is the element c q + s for p - q = (s - r) / c.
-        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return false };
+        let (Some((c, _)), Some((d, _))) = (&x.parts, &y.parts) else { return false };
         let Some(factor) = c.as_int().filter(|&factor| factor != 0 && c == d) else { return false };
-        let (later, earlier) = if factor > 0 { (&s, &r) } else { (&r, &s) };
-        let lowest = atoms.bounds(later, Side::Lower, &is_new);
-        let highest = atoms.bounds(earlier, Side::Upper, &is_new);
+        let (later, earlier) = if factor > 0 { (y, x) } else { (x, y) };
+        let lowest = later.bounds_of_rest(values, region, Side::Lower);
+        let highest = earlier.bounds_of_rest(values, region, Side::Upper);
         lowest.iter().any(|l| highest.iter().any(|h| l.sub(h).is_some_and(|p| is_nonneg(atoms, facts, &p))))
     })
 }
 
 /// Are the elements different for every pair of different iterations?
-fn apart(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Proof {
-    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else {
-        return Proof::Unknown;
-    };
-    if let Some(behind) = certainly_same(values, region, a, b) {
+fn apart(values: &Values<'_>, region: &Region<'_>, first: &Indexed<'_>, second: &Indexed<'_>) -> Proof {
+    let ((a, Some(left)), (b, Some(right))) = (first, second) else { return Proof::Unknown };
+    if let Some(behind) = certainly_same(values, region, first, second) {
         return Proof::Same(behind);
     }
     // What was taken not to wrap must not wrap.
@@ -278,7 +314,7 @@ fn apart(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Pr
     }
     let mut best: Option<Vec<Poly>> = None;
     for (x, y) in left.iter().zip(right) {
-        if let Some(open) = axis_apart(values, region, counter, x, y)
+        if let Some(open) = axis_apart(values, region, x, y)
             && best.as_ref().is_none_or(|b| open.len() < b.len())
         {
             best = Some(open);
@@ -299,17 +335,11 @@ fn is_nonneg(atoms: &Atoms, facts: &[Poly], poly: &Poly) -> bool {
 }
 
 /// What must be at least 0 for the indices `x` (in one iteration) and `y` (in another) to differ along one axis.
-fn axis_apart(
-    values: &Values<'_>,
-    region: &Region<'_>,
-    counter: AtomId,
-    x: &Poly,
-    y: &Poly,
-) -> Option<Vec<Poly>> {
+fn axis_apart(values: &Values<'_>, region: &Region<'_>, x: &Index<'_>, y: &Index<'_>) -> Option<Vec<Poly>> {
     let atoms = &values.atoms;
     let facts = &values.facts[..region.facts.min(values.facts.len())];
     let is_new = |atom: AtomId| atoms.is_newer(atom, region.mark);
-    let ((c, r), (d, s)) = (x.split(counter)?, y.split(counter)?);
+    let ((c, r), (d, s)) = (x.parts.as_ref()?, y.parts.as_ref()?);
     let step = region.l.step.unsigned_abs() as i64;
     if c != d {
         // One range below the other.
@@ -322,25 +352,27 @@ fn axis_apart(
                     .any(|l| l.sub(h).and_then(|p| p.plus(-1)).is_some_and(|p| is_nonneg(atoms, facts, &p)))
             })
         };
-        if is_less(x, y) || is_less(y, x) {
+        if is_less(x.whole, y.whole) || is_less(y.whole, x.whole) {
             return Some(Vec::new());
         }
         // Even and odd elements.
         let (c, d) = (c.as_int()?.checked_mul(step)?, d.as_int()?.checked_mul(step)?);
         let m = crate::numerics::int::gcd_i64(c, d);
-        return residues_differ(atoms, region, m, &r, &s).then(Vec::new);
+        return residues_differ(atoms, region, m, r, s).then(Vec::new);
     }
-    if atoms.varies(&c, region.mark) {
+    if atoms.varies(c, region.mark) {
         return None;
     }
     // e = s - r; its bounds over both iterations.
-    let (r_lo, r_hi) = (atoms.bounds(&r, Side::Lower, &is_new), atoms.bounds(&r, Side::Upper, &is_new));
-    let (s_lo, s_hi) = (atoms.bounds(&s, Side::Lower, &is_new), atoms.bounds(&s, Side::Upper, &is_new));
-    let varies = atoms.varies(&r, region.mark) || atoms.varies(&s, region.mark);
+    let (r_lo, r_hi) =
+        (x.bounds_of_rest(values, region, Side::Lower), x.bounds_of_rest(values, region, Side::Upper));
+    let (s_lo, s_hi) =
+        (y.bounds_of_rest(values, region, Side::Lower), y.bounds_of_rest(values, region, Side::Upper));
+    let varies = atoms.varies(r, region.mark) || atoms.varies(s, region.mark);
     let differences = |from: &[Poly], less: &[Poly]| -> SmallVec<[Poly; 4]> {
         from.iter().flat_map(|f| less.iter().filter_map(move |l| f.sub(l))).take(8).collect()
     };
-    let (lo, hi) = (differences(&s_lo, &r_hi), differences(&s_hi, &r_lo));
+    let (lo, hi) = (differences(s_lo, r_hi), differences(s_hi, r_lo));
     let positive = |p: &Poly| p.plus(-1).is_some_and(|p| is_nonneg(atoms, facts, &p));
     let negative = |p: &Poly| p.scale(-1).is_some_and(|p| positive(&p));
 
@@ -359,7 +391,7 @@ fn axis_apart(
                 return Some(Vec::new());
             }
         }
-        if residues_differ(atoms, region, m, &r, &s) {
+        if residues_differ(atoms, region, m, r, s) {
             return Some(Vec::new());
         }
         // Further apart than the range is long.
@@ -421,8 +453,13 @@ fn residues_differ(atoms: &Atoms, region: &Region<'_>, m: i64, r: &Poly, s: &Pol
 
 /// Do two different iterations certainly touch the same element? Then by how many the first access is behind the second
 /// (0: all iterations touch it).
-fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Access) -> Option<i64> {
-    let (Some(left), Some(right), Some(counter)) = (&a.index, &b.index, region.counter) else { return None };
+fn certainly_same(
+    values: &Values<'_>,
+    region: &Region<'_>,
+    first: &Indexed<'_>,
+    second: &Indexed<'_>,
+) -> Option<i64> {
+    let ((a, Some(left)), (b, Some(right))) = (first, second) else { return None };
     if a.depth > region.depth || b.depth > region.depth {
         return None;
     }
@@ -431,7 +468,7 @@ fn certainly_same(values: &Values<'_>, region: &Region<'_>, a: &Access, b: &Acce
     // The distance between the two iterations in steps, once an axis asks for a certain one.
     let mut distance: Option<i64> = None;
     for (x, y) in left.iter().zip(right) {
-        let (Some((c, r)), Some((d, s))) = (x.split(counter), y.split(counter)) else { return None };
+        let (Some((c, r)), Some((d, s))) = (&x.parts, &y.parts) else { return None };
         if c != d {
             return None;
         }

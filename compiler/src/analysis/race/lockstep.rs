@@ -4,9 +4,12 @@
 //! What is carried from one iteration to the next only by a recognised reduction is no obstacle, nor is a `break` or a
 //! `return`: who runs several iterations at once sees to it that none after the exit has an effect.
 
+use std::rc::Rc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Access, RaceReport, Region, Requirement, Walker, arrays, scalars};
+use crate::analysis::liveness::LiveAfter;
 use crate::base::{Diagnostic, Span};
 use crate::ir::{ArrayReduction, Func, FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
 
@@ -44,15 +47,18 @@ pub(crate) struct Search {
     /// Functions that others call, so that all they do counts.
     called: FxHashSet<FuncId>,
     found: FxHashMap<(FuncId, LoopId), Lockstep>,
+    /// What is live after the loops of the functions that were looked at.
+    pub(super) live_after: FxHashMap<FuncId, Rc<LiveAfter>>,
 }
 
-/// Looks at serial loops of the program.
+/// Looks at serial loops of the program; and what is live after the loops of the functions that have some.
 #[must_use]
 pub fn lockstep(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
-) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    search(program, wanted, true, true)
+) -> (FxHashMap<(FuncId, LoopId), Lockstep>, FxHashMap<FuncId, Rc<LiveAfter>>) {
+    let search = search(program, wanted, true, true);
+    (search.found, search.live_after)
 }
 
 /// Looks at serial loops of the program: might their iterations run in any order, as those of a `prange`?
@@ -61,7 +67,7 @@ pub fn independent(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    search(program, wanted, false, false)
+    search(program, wanted, false, false).found
 }
 
 /// The same of loops none of which is in a second copy of a loop.
@@ -70,7 +76,7 @@ pub fn independent_in_first_copies(
     program: &Program,
     wanted: FxHashSet<(FuncId, LoopId)>,
 ) -> FxHashMap<(FuncId, LoopId), Lockstep> {
-    search(program, wanted, false, true)
+    search(program, wanted, false, true).found
 }
 
 fn search(
@@ -78,13 +84,14 @@ fn search(
     wanted: FxHashSet<(FuncId, LoopId)>,
     is_lockstep: bool,
     skips_copies: bool,
-) -> FxHashMap<(FuncId, LoopId), Lockstep> {
+) -> Search {
     let (needed, called) = needed(program, &wanted);
-    let mut search = Search { wanted, is_lockstep, skips_copies, called, found: FxHashMap::default() };
+    let (found, live_after) = (FxHashMap::default(), FxHashMap::default());
+    let mut search = Search { wanted, is_lockstep, skips_copies, called, found, live_after };
     super::walk_functions(program, &mut RaceReport::default(), Some(&mut search), &|func| {
         needed.contains(&func)
     });
-    search.found
+    search
 }
 
 /// Is the second branch a copy of loops of the first, for the case that something is wrong? `guard` and `peel` make such branches and mark them.

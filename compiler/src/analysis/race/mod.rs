@@ -17,6 +17,8 @@ mod scalars;
 #[cfg(test)]
 mod tests;
 
+use std::rc::Rc;
+
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -129,11 +131,15 @@ fn walk_functions(
     let mut summaries: FxHashMap<FuncId, Summary<'_>> = FxHashMap::default();
     for func in calls::callees_first(program).into_iter().filter(|&func| is_wanted(func)) {
         let body = &program.funcs[func];
+        let live_after = Rc::new(liveness::after_loops(body));
+        if let Some(search) = &mut lockstep {
+            search.live_after.insert(func, Rc::clone(&live_after));
+        }
         let mut walker = Walker {
             program,
             func,
             values: Values::new(body),
-            live_after: liveness::after_loops(body),
+            live_after,
             summaries: &summaries,
             log: Vec::new(),
             depth: 0,
@@ -155,7 +161,7 @@ pub(crate) struct Walker<'a, 's> {
     program: &'a Program,
     func: FuncId,
     values: Values<'a>,
-    live_after: LiveAfter,
+    live_after: Rc<LiveAfter>,
     summaries: &'s FxHashMap<FuncId, Summary<'a>>,
     /// Every access so far.
     log: Vec<Access>,
