@@ -102,8 +102,10 @@ impl Numbers {
         let expr = &func.exprs[id];
         let mut operands = SmallVec::<[ExprId; 4]>::new();
         expr.kind.for_each_operand(|operand| operands.push(operand));
-        let operands: SmallVec<[Number; 4]> =
-            operands.into_iter().map(|operand| self.visit(func, operand)).collect();
+        let mut numbers = SmallVec::<[Number; 4]>::new();
+        for &operand in &operands {
+            numbers.push(self.visit(func, operand));
+        }
         let ty = expr.ty as u32;
         let mut key: Key = match &expr.kind {
             ExprKind::Const(value) => Key::from_slice(&[0, ty, value.0 as u32, (value.0 >> 32) as u32]),
@@ -123,7 +125,7 @@ impl Numbers {
             ExprKind::Base { array } => self.shape(3, *array, 0),
             ExprKind::Overlaps { a, b } => {
                 let mut key = self.shape(4, *a, 0);
-                key.extend(self.shape(4, *b, 0));
+                key.extend_from_slice(&self.shape(4, *b, 0));
                 key
             }
             ExprKind::Unary { op, .. } => Key::from_slice(&[5, ty, *op as u32]),
@@ -136,7 +138,7 @@ impl Numbers {
             ExprKind::Math2 { function, .. } => Key::from_slice(&[12, ty, *function as u32]),
             ExprKind::Fma { .. } => Key::from_slice(&[13, ty]),
         };
-        key.extend(operands);
+        key.extend_from_slice(&numbers);
         let number = self.number(key);
         self.exprs[id] = number;
         number
