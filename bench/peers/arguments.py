@@ -44,6 +44,16 @@ def fill(argument, shape, sizes, seed):
     raise ValueError(f"unknown fill {kind!r}")
 
 
+def placed(values, dtype):
+    """A C-contiguous array 16 bytes behind the beginning of a cache line, as those of the other side are (`src/arguments.rs`)."""
+    size = values.size * np.dtype(dtype).itemsize
+    memory = np.empty(size + 80, dtype=np.uint8)
+    start = (16 - memory.ctypes.data) % 64
+    array = memory[start : start + size].view(dtype).reshape(values.shape)
+    array[...] = values
+    return array
+
+
 def make(definition, sizes):
     """The arguments in order. Argument number p (from 0) is drawn from default_rng(100 + p)."""
     made = []
@@ -54,5 +64,5 @@ def make(definition, sizes):
             made.append(complex(*value) if element == "c128" else evaluate(value, sizes))
         else:
             shape = tuple(int(evaluate(extent, sizes)) for extent in argument["shape"])
-            made.append(np.ascontiguousarray(fill(argument, shape, sizes, 100 + position)).astype(DTYPES[element]))
+            made.append(placed(fill(argument, shape, sizes, 100 + position), DTYPES[element]))
     return made

@@ -10,6 +10,12 @@ use crate::definitions::{ArgDefinition, Definition, ScalarValue, Sizes};
 /// Bytes from which on NumPy asks for huge pages.
 const HUGE_PAGES_BYTES: usize = 4 << 20;
 
+const CACHE_LINE: usize = 64;
+
+/// Bytes from the beginning of a cache line to an array: malloc aligns to 16, and so does NumPy. `peers/arguments.py` puts the peers' arrays
+/// at the same place: otherwise chance decides who has vectors that do not cross lines.
+const PAST_LINE: usize = 16;
+
 /// One argument.
 pub(crate) enum Argument {
     /// A number, or the real and imaginary part of one.
@@ -35,13 +41,15 @@ impl ArrayArgument {
     fn new(dtype: DType, shape: Vec<usize>, is_written: bool, element: impl FnMut(usize) -> f64) -> Self {
         let count = shape.iter().product::<usize>();
         let bytes = (count * dtype.size_bytes()).max(16);
-        // malloc aligns to 16 bytes, and so does NumPy.
-        let layout = Layout::from_size_align(bytes, 16).expect("the array fits in memory");
+        let layout =
+            Layout::from_size_align(PAST_LINE + bytes, CACHE_LINE).expect("the array fits in memory");
         // SAFETY: the size is not zero.
-        let data = unsafe { alloc_zeroed(layout) };
-        if data.is_null() {
+        let start = unsafe { alloc_zeroed(layout) };
+        if start.is_null() {
             handle_alloc_error(layout);
         }
+        // SAFETY: the allocation is that much longer.
+        let data = unsafe { start.add(PAST_LINE) };
         if bytes >= HUGE_PAGES_BYTES {
             let page = 4096;
             let start = (data as usize).next_multiple_of(page);
@@ -95,8 +103,8 @@ impl ArrayArgument {
 
 impl Drop for ArrayArgument {
     fn drop(&mut self) {
-        // SAFETY: allocated with that layout.
-        unsafe { dealloc(self.data, self.layout) }
+        // SAFETY: allocated with that layout, that far in front.
+        unsafe { dealloc(self.data.sub(PAST_LINE), self.layout) }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod carry;
 pub mod cold;
 pub mod contract;
 pub mod count;
+pub mod counted;
 pub mod cse;
 pub mod dead;
 pub mod draws;
@@ -87,6 +88,8 @@ const CARRY: Pass = Pass {
     run: carry::carry,
 };
 const COLD: Pass = Pass { name: "cold", line: "slow copies of loops become functions", run: cold::cold };
+const COUNTED: Pass =
+    Pass { name: "counted", line: "`while` loops that count become counted loops", run: counted::counted };
 const CSE: Pass = Pass { name: "cse", line: "expensive expressions are computed once", run: cse::cse };
 const DEAD: Pass = Pass { name: "dead", line: "what nothing uses is removed", run: dead::dead };
 const DRAWS: Pass = Pass {
@@ -129,8 +132,8 @@ const WRAPAROUND: Pass =
 
 /// Every pass, in order.
 pub const PASSES: &[Pass] = &[
-    SIMPLIFY, INLINE, UNROLL, PROPAGATE, SIMPLIFY, DRAWS, PEEL, GUARD, REPEATED, JAM, EAGER, WRAPAROUND, CSE,
-    LICM, VECTORIZE, COLD, BRANCHLESS, DEAD, CARRY, STRENGTH, ADDRESSES, POLLS,
+    SIMPLIFY, INLINE, UNROLL, PROPAGATE, COUNTED, SIMPLIFY, DRAWS, PEEL, GUARD, REPEATED, JAM, EAGER,
+    WRAPAROUND, CSE, LICM, VECTORIZE, COLD, BRANCHLESS, DEAD, CARRY, STRENGTH, ADDRESSES, POLLS,
 ];
 
 /// The passes before kernels are written for a device: what threads do is to be read by people, and its compiler does the rest.

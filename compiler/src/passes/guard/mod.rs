@@ -16,6 +16,7 @@
 //! that they multiply or add are first tested to be small; extents are below 2^48. A check under a branch adds no
 //! condition of its own. Indices that are data stay checked.
 
+mod conditions;
 mod edit;
 mod plan;
 
