@@ -78,6 +78,7 @@ pub struct Config {
     pub(crate) threads: Option<usize>,
     pub(crate) kind: EngineKind,
     pub(crate) target_cpu: Option<TargetCpu>,
+    pub(crate) stream_bytes: Option<u64>,
     pub(crate) device: Option<DeviceKind>,
     pub(crate) gpu_libraries: Option<Libraries>,
     pub(crate) measures_gpu: bool,
@@ -119,6 +120,14 @@ impl Config {
     #[must_use]
     pub fn target_cpu(mut self, cpu: TargetCpu) -> Config {
         self.target_cpu = Some(cpu);
+        self
+    }
+
+    /// From which size in bytes on arrays are stored to around the caches, where a loop moves little but memory; `u64::MAX` for never.
+    /// Results do not depend on it. Default: `KJIT_STREAM_BYTES`, else the size of the last-level cache.
+    #[must_use]
+    pub fn stream_bytes(mut self, bytes: u64) -> Config {
+        self.stream_bytes = Some(bytes);
         self
     }
 

@@ -9,6 +9,7 @@ use kjit_compiler::base::target::{Target, Tier};
 use crate::cache::{Cache, CacheWarning};
 use crate::config::{Config, EngineKind};
 use crate::error::{CompileError, Error};
+use crate::exec::caches;
 use crate::exec::memory::Account;
 use crate::exec::pool::PoolCell;
 use crate::gpu::EngineGpu;
@@ -48,6 +49,8 @@ pub(crate) struct EngineInner {
     /// Why they do not, where they were meant to if they could.
     gpu_note: Option<String>,
     threads: usize,
+    /// From that size on, arrays may be stored to around the caches.
+    pub(crate) stream_bytes: u64,
     progress_done: AtomicU64,
     progress_total: AtomicU64,
     operations: AtomicU64,
@@ -69,11 +72,14 @@ impl Engine {
     /// An engine with these choices. Starts no threads yet.
     ///
     /// # Errors
-    /// [`Error::Environment`] if the processor is not one that kjit knows, or `KJIT_TARGET_CPU` or `KJIT_DEVICE` names none;
+    /// [`Error::Environment`] if the processor is not one that kjit knows, or `KJIT_TARGET_CPU`, `KJIT_DEVICE` or `KJIT_STREAM_BYTES`
+    /// names none;
     /// [`Error::GpuUnavailable`] or [`Error::Gpu`] if loops must run on a GPU and cannot.
     pub fn new(config: Config) -> Result<Engine, Error> {
         let target = target_of(&config).map_err(Error::Environment)?;
         let threads = config.threads.unwrap_or_else(default_threads);
+        let stream_bytes =
+            config.stream_bytes.map_or_else(caches::stream_bytes, Ok).map_err(Error::Environment)?;
         let (gpu, gpu_note) = EngineGpu::choose(&config)?;
         let (cache, cache_warning) = Cache::open(&config.cache, config.cache_limit_bytes);
         if let Some(warning) = &cache_warning {
@@ -92,6 +98,7 @@ impl Engine {
             gpu,
             gpu_note,
             threads,
+            stream_bytes,
             progress_done: AtomicU64::new(0),
             progress_total: AtomicU64::new(0),
             operations: AtomicU64::new(0),

@@ -7,4 +7,5 @@ pub mod kernels;
 pub mod liveness;
 mod monomial;
 pub mod race;
+pub mod reuse;
 pub mod values;

@@ -83,6 +83,8 @@ pub mod context {
     /// `f64`: a parallel loop that is estimated to take less, in ns, is one chunk and nobody else's business: generated code
     /// calls its body. [`crate::ir::parallel::SERIAL_BELOW_NS`], or 0 where the runtime wants to be asked.
     pub const SERIAL_BELOW_NS: i32 = 96;
+    /// `u64`: from that size in bytes on, arrays may be stored to around the caches.
+    pub const STREAM_BYTES: i32 = 104;
 }
 
 /// Positions in the table of functions behind the context: services with signatures of their own, then every

@@ -387,6 +387,8 @@ pub struct StripPlan {
     pub totals: Vec<u32>,
     /// The array that the strip stores to first, from neighbour to neighbour: for a remark.
     pub first_store: Option<ArrayId>,
+    /// The array whose size decides whether stores go around the caches; the strip has a word for the answer.
+    pub streams: Option<ArrayId>,
     /// Is the last iteration left to the loop, because locals that it assigns are read later?
     pub keeps_last: bool,
 }

@@ -22,11 +22,12 @@ use super::{PassReport, build, parallelize};
 use crate::analysis::alias::Aliases;
 use crate::analysis::liveness;
 use crate::analysis::race::lockstep::{self, Lockstep};
+use crate::analysis::reuse;
 use crate::base::Span;
 use crate::ir::parallel::REGROUPED_FROM;
 use crate::ir::{
-    BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, LocalId, Loop, LoopId, LoopKind,
-    Program, Remark, RemarkKind, Stmt, StripPlan, walk,
+    ArrayId, BinaryOp, Block, CompareOp, Const, ExprId, ExprKind, Func, FuncId, LocalId, Loop, LoopId,
+    LoopKind, Program, Remark, RemarkKind, Stmt, StripPlan, walk,
 };
 use crate::types::DType;
 use crate::vector::{self, Arg, Built, Need, Obstacle, Request};
@@ -280,9 +281,17 @@ fn apply(
     if found.is_empty() {
         return;
     }
+    // Arrays that may be stored around the caches.
+    let streams: Vec<Option<ArrayId>> = found
+        .iter()
+        .map(|(id, built)| {
+            let may = kjit_strip::may_stream(&built.strip) && reuse::is_stored_for_later(func, *id);
+            built.first_store.filter(|_| may)
+        })
+        .collect();
     let mut body = std::mem::take(&mut func.body);
     let mut guards: FxHashMap<LoopId, Vec<ExprId>> = FxHashMap::default();
-    for (loop_id, built) in found {
+    for ((loop_id, mut built), streams) in found.into_iter().zip(streams) {
         let Some((block, position)) = walk::find_loop_mut(&mut body, loop_id) else { continue };
         let Stmt::Loop(l) = &mut block[position] else { continue };
         let Some(facts) = facts.get(&(id, loop_id)) else { continue };
@@ -295,6 +304,10 @@ fn apply(
         guards.insert(loop_id, conditions);
         let guard = func.expr(ExprKind::Const(Const(1)), DType::Bool, span);
         let args = built.args.iter().map(|&(word, arg)| (word, argument(func, l, arg, span))).collect();
+        if streams.is_some() {
+            built.strip.streams = Some(built.strip.words);
+            built.strip.words += 1;
+        }
         l.strip = Some(Box::new(StripPlan {
             strip: built.strip,
             guard,
@@ -303,6 +316,7 @@ fn apply(
             partials: built.partials,
             totals: built.totals,
             first_store: built.first_store,
+            streams,
             keeps_last: built.keeps_last,
         }));
     }

@@ -110,6 +110,12 @@ impl Builder {
         self.strip.repeatable = true;
     }
 
+    /// Says that stores may go around the caches, from as many iterations on as the word says. The strip is repeatable.
+    pub fn make_stream(&mut self, word: u32) {
+        self.reserve_words(word + 1);
+        self.strip.streams = Some(word);
+    }
+
     /// Makes the frame at least that many words; `word`, `word_lanes` and `carry` do so themselves.
     pub fn reserve_words(&mut self, words: u32) {
         self.strip.words = self.strip.words.max(words);

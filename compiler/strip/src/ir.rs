@@ -117,6 +117,10 @@ pub struct Strip {
     /// fewer iterations than the lanes of a register are left undone, and where a fault is met, some iterations
     /// behind those that are returned as done may be done already.
     pub repeatable: bool,
+    /// A word of the frame: from so many iterations on, stores should go to memory around the caches, because what is stored is larger than
+    /// they are (signed; the largest number for never). Only time depends on it. Such a strip is repeatable;
+    /// [`crate::may_stream`] says where the word is read at all.
+    pub streams: Option<u32>,
 }
 
 /// A value that goes from block to block, lane by lane.
@@ -604,6 +608,7 @@ impl Strip {
             body: Region::new(),
             lanes: None,
             repeatable: false,
+            streams: None,
         }
     }
 

@@ -20,5 +20,6 @@ pub mod walk;
 pub use build::Builder;
 pub use emit::{Code, Scratch, Tier, Unsupported, emit, emit_with};
 pub use ir::Strip;
+pub use legal::may_stream;
 pub use narrow::{narrow, narrow_most};
 pub use verify::{Violation, verify};

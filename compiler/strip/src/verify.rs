@@ -74,6 +74,12 @@ impl Checker<'_> {
         if strip.repeatable && (strip.lanes.is_some() || strip.carried.iter().any(|c| minds(c.combine))) {
             self.fail("S2", "lanes that are pinned, or sums, in a strip that is repeatable");
         }
+        if strip.streams.is_some_and(|word| word >= strip.words || !strip.repeatable) {
+            self.fail(
+                "S2",
+                "stores around the caches in a strip that is not repeatable, or by a word that is none",
+            );
+        }
         for (table, words) in &strip.tables {
             if words.is_empty() {
                 self.fail("S2", format!("{table} is empty"));

@@ -440,6 +440,48 @@ fn random_strips_in_two_stages() {
     assert!(staged >= (seeds.end - seeds.start) / 20, "{staged}");
 }
 
+/// Strips that move memory, with stores that go around the caches, which want whole lines.
+#[test]
+fn stores_around_the_caches() {
+    #[cfg(all(target_arch = "x86_64", unix))]
+    let mut slots = host::Slots::new(64);
+    let mut streaming = 0;
+    let seeds = cases(400);
+    for seed in seeds.clone() {
+        let mut rng = Rng::new(seed);
+        let case = random::streams::streaming_case(&mut rng);
+        for tier in TIERS {
+            let code = emit(&case.strip, tier).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            streaming += u64::from(code.remarks.streams);
+            for _ in 0..3 {
+                let n = some_n(&mut rng, code.lanes);
+                let fault = some_fault(&mut rng, n);
+                let instance = case.instance(&mut rng, n, fault);
+                if rng.one_in(2) || !host_has(tier) {
+                    let found = emulate(&case, &instance, &code)
+                        .and_then(|found| check(&case, &instance, &code, &found));
+                    if let Err(error) = found {
+                        report(seed, &case, &instance, tier, Place::Emulator, &error);
+                    }
+                }
+                #[cfg(all(target_arch = "x86_64", unix))]
+                if host_has(tier) {
+                    host::name_current(seed);
+                    let machine = host::Code::new(&code.bytes);
+                    let found = run_on_host(&case, &instance, &machine, &mut slots, &mut rng)
+                        .and_then(|found| check(&case, &instance, &code, &found));
+                    if let Err(error) = found {
+                        report(seed, &case, &instance, tier, Place::Host, &error);
+                    }
+                }
+            }
+        }
+    }
+    let total = seeds.end - seeds.start;
+    eprintln!("{streaming} pieces of code of {} can store around the caches", 2 * total);
+    assert!(streaming >= total * 3 / 2, "{streaming}");
+}
+
 /// A fault in every iteration, for strips that have faults.
 #[test]
 fn faults_in_every_lane() {
@@ -505,10 +547,20 @@ fn every_alignment_and_length() {
         (Elem::Bool, Ty::Mask),
     ];
     for tier in TIERS {
-        let all = elems.into_iter().flat_map(|(elem, ty)| [(elem, ty, false), (elem, ty, true)]);
-        for (number, (elem, ty, repeatable)) in all.enumerate() {
+        let ways = [(false, false), (true, false), (true, true)];
+        let all = elems.into_iter().flat_map(|elem| ways.map(|way| (elem, way)));
+        for (number, ((elem, ty), (repeatable, streams))) in all.enumerate() {
             let mut case = random::copies(elem, ty);
             case.strip.repeatable = repeatable;
+            if streams {
+                if !kjit_strip::may_stream(&case.strip) {
+                    continue;
+                }
+                let word = case.strip.words;
+                case.strip.words += 1;
+                case.strip.streams = Some(word);
+                case.scalars.push((word, 0));
+            }
             let Ok(code) = emit(&case.strip, tier) else { panic!("{tier:?} {elem:?}") };
             let mut rng = Rng::new(7);
             let machine = host_has(tier).then(|| host::Code::new(&code.bytes));

@@ -18,7 +18,7 @@ use crate::gpu::GpuCall;
 use crate::module::SourceText;
 use crate::native::Native;
 
-/// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `serial_below_ns`.
+/// One per call and one per chunk of a parallel loop. Generated code reads and writes the fields up to `stream_bytes`.
 #[repr(C)]
 pub(crate) struct Context {
     table: *const usize,
@@ -29,6 +29,8 @@ pub(crate) struct Context {
     pub(crate) trap_args: [u64; MAX_TRAP_ARGS],
     /// Loops that are estimated to take less are run by generated code itself.
     pub(crate) serial_below_ns: f64,
+    /// From that size on, arrays may be stored to around the caches.
+    stream_bytes: u64,
     /// Blocks made in this context that are alive.
     pub(crate) allocations: *mut Header,
     /// What all contexts of the call share.
@@ -64,6 +66,7 @@ const _: () = assert!(
         && offset_of!(Context, depth) == abi::context::DEPTH as usize
         && offset_of!(Context, trap_args) == abi::context::TRAP_ARGS as usize
         && offset_of!(Context, serial_below_ns) == abi::context::SERIAL_BELOW_NS as usize
+        && offset_of!(Context, stream_bytes) == abi::context::STREAM_BYTES as usize
 );
 
 /// What all contexts of one call share.
@@ -89,6 +92,7 @@ impl Context {
             trap_args: [0; MAX_TRAP_ARGS],
             // Whether a loop runs on a device is the runtime's decision.
             serial_below_ns: if call.gpu.is_none() { SERIAL_BELOW_NS } else { 0.0 },
+            stream_bytes: call.engine.stream_bytes,
             allocations: std::ptr::null_mut(),
             // The lifetime is erased because generated code carries the pointer; `call` outlives the context, as
             // `exec::call` and `exec::parallel` make both in one scope.
@@ -108,6 +112,7 @@ impl Context {
             depth: self.depth,
             trap_args: [0; MAX_TRAP_ARGS],
             serial_below_ns: SERIAL_BELOW_NS,
+            stream_bytes: self.stream_bytes,
             allocations: std::ptr::null_mut(),
             call: self.call,
             loop_depth: self.loop_depth + 1,

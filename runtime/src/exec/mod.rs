@@ -1,5 +1,6 @@
 //! Running compiled kernels: the context that generated code sees, the functions it calls back, parallel loops.
 
+pub(crate) mod caches;
 pub(crate) mod call;
 pub(crate) mod context;
 pub(crate) mod events;

@@ -38,6 +38,7 @@ pub struct Context {
     trap_args: [u64; 8],
     /// Parallel loops that are estimated to take less do not ask.
     pub serial_below_ns: f64,
+    stream_bytes: u64,
     // Below: not read by generated code.
     pub live: i64,
     pub allocated: i64,
@@ -104,6 +105,7 @@ impl Kernel {
             depth: 0,
             trap_args: [0; 8],
             serial_below_ns: 0.0,
+            stream_bytes: u64::MAX,
             live: 0,
             allocated: 0,
             printed: Vec::new(),
@@ -118,6 +120,7 @@ impl Kernel {
         assert_eq!(std::mem::offset_of!(Context, depth), context::DEPTH as usize);
         assert_eq!(std::mem::offset_of!(Context, trap_args), context::TRAP_ARGS as usize);
         assert_eq!(std::mem::offset_of!(Context, serial_below_ns), context::SERIAL_BELOW_NS as usize);
+        assert_eq!(std::mem::offset_of!(Context, stream_bytes), context::STREAM_BYTES as usize);
         Kernel { artifact, code, table, interrupt, context: Box::new(UnsafeCell::new(context)) }
     }
 

@@ -31,12 +31,17 @@ use super::jobs::StripSource;
 use super::partials::Regrouped;
 use super::strip128;
 use crate::base::target::{Target, Tier};
-use crate::ir::{Loop, ReduceOp, StripPlan};
+use crate::ir::abi::context;
+use crate::ir::{ArrayId, Loop, ReduceOp, StripPlan};
 
 /// Iterations from which on a call pays: it takes about as long as these take one by one.
 const MIN_TRIP: i64 = 8;
 /// Longer loops than this are not counted in vectors: no array is that long.
 const MAX_TRIP: i64 = 1 << 47;
+
+/// Bytes that a strip must store for stores around the caches to pay: it waits for them at the end, and its first and last lines are not whole. Measured: rows of
+/// 4 kB gain with two arrays read, of 16 kB with none.
+const LEAST_STREAM_BYTES: i64 = 8192;
 
 /// How strips become code for a target.
 pub(super) fn vectors(target: &Target) -> Vectors {
@@ -179,6 +184,10 @@ impl Emitter<'_> {
             let value = self.expr(arg);
             self.store_word(dtype, value, words, 8 * word as i32);
         }
+        if let (Some(word), Some(array)) = (plan.strip.streams, plan.streams) {
+            let least = self.least_to_stream(array);
+            self.b.ins().store(self.words, least, words, 8 * word as i32);
+        }
         let mut signature = Signature::new(CallConv::SystemV);
         signature.params.extend([AbiParam::new(clif::I64), AbiParam::new(clif::I64)]);
         signature.returns.push(AbiParam::new(clif::I64));
@@ -193,6 +202,22 @@ impl Emitter<'_> {
         });
         let call = self.b.ins().call(function, &[words, n]);
         self.b.inst_results(call)[0]
+    }
+
+    /// From how many iterations on an array that is stored to goes around the caches: never, if they can hold it.
+    fn least_to_stream(&mut self, array: ArrayId) -> Value {
+        let ty = self.func.arrays[array].ty;
+        let item = ty.dtype.part().size_bytes() as i64;
+        let mut bytes = self.int(clif::I64, ty.dtype.size_bytes() as i64);
+        for axis in 0..ty.rank {
+            let dim = self.dim(array, axis);
+            bytes = self.b.ins().imul(bytes, dim);
+        }
+        let limit = self.b.ins().load(clif::I64, self.readonly, self.ctx, context::STREAM_BYTES);
+        let is_large = self.b.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, bytes, limit);
+        let least = self.int(clif::I64, LEAST_STREAM_BYTES / item);
+        let never = self.int(clif::I64, i64::MAX);
+        self.b.ins().select(is_large, least, never)
     }
 
     fn frame_words(&mut self, plan: &StripPlan) -> Value {

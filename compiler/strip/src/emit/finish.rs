@@ -196,6 +196,7 @@ impl Writer<'_> {
                 }
                 Code::Ret => self.epilogue(),
                 Code::Args => {}
+                Code::Fence => self.asm.sfence(),
                 Code::Zero => {
                     let dst = reg(self.output.inst_allocs(id)[0]);
                     let none = Options::default();

@@ -93,6 +93,8 @@ pub(crate) enum Code {
     Jcc(Cond),
     /// Leaves with the value in `rax`.
     Ret,
+    /// What was stored around the caches comes before what is stored later.
+    Fence,
 }
 
 /// The memory operand of an instruction, without its registers.
@@ -541,6 +543,11 @@ impl Func {
         let dst = self.vreg(INT);
         self.push(Func::inst(Code::Set(cond)), &[Operand::reg_def(dst)], None, None);
         dst
+    }
+
+    /// Stores around the caches are done before later ones.
+    pub(crate) fn fence(&mut self) {
+        self.push(Func::inst(Code::Fence), &[], None, None);
     }
 
     /// A vector of zeros.

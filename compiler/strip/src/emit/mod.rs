@@ -54,6 +54,8 @@ pub struct Remarks {
     pub head: bool,
     /// A round does the second half of a block and the first half of the next: if a fault fires, one block more is not done.
     pub staged: bool,
+    /// Stores can go around the caches.
+    pub streams: bool,
 }
 
 /// Why there is no code.
@@ -148,6 +150,7 @@ fn emit_as_it_is(
                 code_bytes,
                 head: lowered.head,
                 staged: lowered.staged,
+                streams: lowered.streams,
             },
         });
     }

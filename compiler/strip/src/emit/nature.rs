@@ -83,7 +83,7 @@ pub(super) fn knows_flags(code: Code) -> bool {
             | G::CmovL
             | G::CmovG => true,
         },
-        Code::Imm64(_) | Code::Zero | Code::Args | Code::Jmp | Code::Ret => false,
+        Code::Imm64(_) | Code::Zero | Code::Args | Code::Jmp | Code::Ret | Code::Fence => false,
     }
 }
 

@@ -215,6 +215,11 @@ impl Asm {
         self.bytes.push(0xC3);
     }
 
+    /// `sfence`.
+    pub(crate) fn sfence(&mut self) {
+        self.bytes.extend_from_slice(&[0x0F, 0xAE, 0xF8]);
+    }
+
     /// `vzeroupper`.
     pub(crate) fn vzeroupper(&mut self) {
         self.bytes.extend_from_slice(&[0xC5, 0xF8, 0x77]);

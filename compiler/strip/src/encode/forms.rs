@@ -328,6 +328,7 @@ Vmovupd      "vmovupd"       Rm  n V N V P66 1 0x10 0 0 1 XYZ Fm;
 VmovupdSt    "vmovupd"       Mr  n V N M P66 1 0x11 0 0 1 XYZ Fm;
 Vmovaps      "vmovaps"       Rm  n V N V No  1 0x28 0 0 0 XYZ Fm;
 VmovapsSt    "vmovaps"       Mr  n V N M No  1 0x29 0 0 0 XYZ Fm;
+VmovntpsSt   "vmovntps"      Mr  n V N M No  1 0x2B 0 0 0 XYZ Fm;
 Vmaskmovpd   "vmaskmovpd"    Rvm n V V M P66 2 0x2D 0 0 9 XY  Fm;
 Vmaskmovps   "vmaskmovps"    Rvm n V V M P66 2 0x2C 0 0 9 XY  Fm;
 VmaskmovpdSt "vmaskmovpd"    Mvr n V V M P66 2 0x2F 0 0 9 XY  Fm;

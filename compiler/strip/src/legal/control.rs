@@ -5,6 +5,7 @@ use regalloc2::VReg;
 use super::ints::Linear;
 use super::reps::{Rep, size_of};
 use super::stages::Cut;
+use super::streams::Around;
 use super::{Active, BlockState, Lower, Parts};
 use crate::emit::{Addr, BlockId, Src, Term, VEC};
 use crate::encode::{Cond, F, G, Width};
@@ -212,9 +213,17 @@ impl Lower<'_> {
         let (full_first, full_carried) = self.block_params(full);
         let (tail_first, tail_carried) = self.block_params(tail);
         self.func.g_flags(G::Cmp, check_first, limit);
-        let to_full = (full, with(check_first, check_carried, None));
-        let to_tail = (tail, with(check_first, check_carried, None));
-        self.func.end(Term::Cond(Cond::Le, to_full, to_tail));
+        let at_check = with(check_first, check_carried, None);
+        let streams = self.streams().map(|streams| (self.func.block(), streams));
+        let to_full = match &streams {
+            Some((which, _)) => (*which, vec![]),
+            None => (full, at_check.clone()),
+        };
+        self.func.end(Term::Cond(Cond::Le, to_full, (tail, at_check.clone())));
+        let streams = streams.map(|(which, streams)| {
+            self.func.begin(which);
+            (self.which(&streams, n, &at_check, full), streams)
+        });
 
         self.func.begin(full);
         self.func.blocks[full.0 as usize].aligned = true;
@@ -262,6 +271,10 @@ impl Lower<'_> {
         let to_masked = (masked, with(at, &last_carried, Some(stop)));
         let to_exit = (exit, with(n, &last_carried, None));
         self.func.end(Term::Cond(Cond::L, to_masked, to_exit));
+        if let Some((place, streams)) = streams {
+            let around = Around { full, tail, masked, exit };
+            self.stream(&streams, place, check_first, check_carried, limit, &around);
+        }
     }
 
     /// Is there no block that does fewer iterations than a register has lanes? There are no masks for lanes of 8 and 16 bits; the scalar loop
@@ -289,7 +302,7 @@ impl Lower<'_> {
     }
 
     /// Parameters for the number of the first iteration and the carried values.
-    fn block_params(&mut self, block: BlockId) -> (VReg, Vec<VReg>) {
+    pub(super) fn block_params(&mut self, block: BlockId) -> (VReg, Vec<VReg>) {
         let lanes = std::mem::replace(&mut self.lanes, self.plan.lanes);
         let first = self.func.param(block, regalloc2::RegClass::Int);
         let strip = self.strip;
@@ -312,11 +325,7 @@ impl Lower<'_> {
         }
         let Some((address, disp, bytes)) = self.first_store() else { return false };
         let registers = self.reg_bytes as i32;
-        let at_zero = BlockState { first: zero, offset: 0, done: zero, exit: check, carried: vec![] };
-        let block = self.block.replace(at_zero);
-        let addr = self.address(address, disp);
-        self.block = block;
-        let addr = self.func.lea(addr);
+        let addr = self.address_at(zero, address, disp);
         // Bytes to the next multiple of the register size, as elements.
         let missing = self.func.g_rm(G::Mov, Src::Reg(addr));
         let missing = self.func.g_rr(G::Sub, zero, missing);
@@ -336,18 +345,31 @@ impl Lower<'_> {
     fn first_store(&self) -> Option<(Value, i32, u32)> {
         self.strip.body.iter().find_map(|inst| match *inst {
             Inst::Store { elem, place: Place::Line { address, disp, step: Step::One }, .. } => {
-                let linear = &self.linear[address];
-                let fixed = linear.terms.iter().all(|&(v, _)| self.in_setup[v]);
                 let bytes = elem.bytes();
-                (fixed && linear.first == i64::from(bytes) && bytes >= 4 && elem != Elem::Bool)
+                (self.goes_with_iterations(address, bytes) && bytes >= 4 && elem != Elem::Bool)
                     .then_some((address, disp, bytes))
             }
             _ => None,
         })
     }
 
+    /// Is it an address that nothing but the number of the iteration changes, by so many bytes each?
+    pub(super) fn goes_with_iterations(&self, address: Value, bytes: u32) -> bool {
+        let linear = &self.linear[address];
+        linear.first == i64::from(bytes) && linear.terms.iter().all(|&(v, _)| self.in_setup[v])
+    }
+
+    /// Such an address in a block that starts at `first`, in a register.
+    pub(super) fn address_at(&mut self, first: VReg, address: Value, disp: i32) -> VReg {
+        let state = BlockState { first, offset: 0, done: first, exit: BlockId(0), carried: vec![] };
+        let block = self.block.replace(state);
+        let addr = self.address(address, disp);
+        self.block = block;
+        self.func.lea(addr)
+    }
+
     /// The body for the lanes from an offset on: returns the carried values after it.
-    fn body(
+    pub(super) fn body(
         &mut self,
         first: VReg,
         offset: u32,
@@ -410,7 +432,7 @@ impl Lower<'_> {
             self.func.g_flags(G::Cmp, lanes, count);
             count = self.func.g_rr(G::CmovL, count, lanes);
         }
-        let mut active = Active { eight: Parts::new(), four: Parts::new() };
+        let mut active = Active { eight: Parts::new(), four: Parts::new(), count };
         for (size, wanted) in [(8, self.plan.wide), (4, self.plan.narrow)] {
             if !wanted {
                 continue;
@@ -681,7 +703,7 @@ pub(super) fn broadcast_form(size: u8) -> F {
 }
 
 /// The arguments of a block: first, the carried values, one more.
-fn with(first: VReg, carried: &[VReg], last: Option<VReg>) -> Vec<VReg> {
+pub(super) fn with(first: VReg, carried: &[VReg], last: Option<VReg>) -> Vec<VReg> {
     let mut args = Vec::with_capacity(carried.len() + 2);
     args.push(first);
     args.extend_from_slice(carried);

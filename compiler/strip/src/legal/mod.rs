@@ -4,7 +4,7 @@
 //!        entry: arguments, setup, what does not change       N = 16 doubles on AVX2: 4 parts
 //!               (count of iterations until the stores are aligned -> masked)
 //!  ┌───> check: n - first >= N ? full : tail
-//!  │     full:  body of N lanes, no mask; first += N; again while first <= n - N
+//!  │     full:  body of N lanes, no mask; first += N; again while first <= n - N (or the same around the caches: [`streams`])
 //!  │     tail:  rest: body of one register per value, no mask, while first <= n - lanes (only if that is short)
 //!  │     last:  first < n ? masked : exit
 //!  └──── masked: body of one register per value, under `lane < stop - first`; first += lanes
@@ -21,11 +21,13 @@ mod ints;
 mod masks;
 mod memory;
 mod ops;
+mod pack;
 mod plan;
 mod reps;
 mod reverse;
 mod serial;
 mod stages;
+mod streams;
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 use regalloc2::VReg;
@@ -41,6 +43,7 @@ use ints::Linear;
 use plan::Plan;
 pub(crate) use plan::Stages;
 use reps::Rep;
+pub use streams::may_stream;
 
 /// The registers of a value.
 pub(crate) type Parts = SmallVec<[VReg; 4]>;
@@ -62,6 +65,8 @@ pub(crate) struct Lowered {
     pub(crate) head: bool,
     /// Does the body go in two stages?
     pub(crate) staged: bool,
+    /// Is there code for stores around the caches?
+    pub(crate) streams: bool,
     /// How often the body is there without a mask.
     pub(crate) copies: u32,
     /// Is there a loop inside a block?
@@ -106,6 +111,8 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         consts: FxHashMap::default(),
         active: None,
         block: None,
+        is_streaming: false,
+        can_stream: false,
         frame: VReg::invalid(),
         failed: None,
         plan,
@@ -132,6 +139,7 @@ pub(crate) fn lower(strip: &Strip, tier: Tier, at_most: u32, stages: Stages) -> 
         per_register: unit,
         head,
         staged,
+        streams: lower.can_stream,
         copies: lower.plan.lanes / at_once,
         has_loop: lower.plan.has_loop,
         divisible: at_once > smallest,
@@ -159,6 +167,8 @@ fn widest(strip: &Strip) -> Ty {
 struct Active {
     eight: Parts,
     four: Parts,
+    /// How many they are, if not all. At least one.
+    count: VReg,
 }
 
 /// The block being lowered.
@@ -218,6 +228,10 @@ struct Lower<'a> {
     /// `None` in a full block.
     active: Option<Active>,
     block: Option<BlockState>,
+    /// Do stores go around the caches?
+    is_streaming: bool,
+    /// Is there code where they do?
+    can_stream: bool,
     frame: VReg,
     /// Why the strip cannot be lowered.
     failed: Option<&'static str>,

@@ -164,6 +164,10 @@ impl<'a> Parser<'a> {
             self.strip.lanes = Some(self.number()?);
         }
         self.strip.repeatable = self.eat_word("repeatable");
+        if self.eat_word("streams") {
+            self.word("word")?;
+            self.strip.streams = Some(self.number()?);
+        }
         self.punct("{")?;
         loop {
             self.newlines();

@@ -44,7 +44,8 @@ impl Printer<'_> {
         let name = strip.name.replace(|c: char| c == '"' || c.is_control(), "'");
         let lanes = strip.lanes.map_or(String::new(), |lanes| format!(" lanes {lanes}"));
         let repeatable = if strip.repeatable { " repeatable" } else { "" };
-        self.open(format_args!("strip \"{name}\" words {}{lanes}{repeatable} {{", strip.words));
+        let streams = strip.streams.map_or(String::new(), |word| format!(" streams word {word}"));
+        self.open(format_args!("strip \"{name}\" words {}{lanes}{repeatable}{streams} {{", strip.words));
         for (table, words) in &strip.tables {
             let words: Vec<String> = words.iter().map(|word| format!("{word:#x}")).collect();
             self.line(format_args!("{table} = [{}]", words.join(", ")));

@@ -15,6 +15,8 @@ impl Machine {
                 }
                 Ok(())
             }
+            // Here stores are done at once.
+            Mnemonic::Sfence => Ok(()),
             Mnemonic::Vblendvpd | Mnemonic::Vblendvps | Mnemonic::Vpblendvb => {
                 let width = match i.mnemonic() {
                     Mnemonic::Vblendvpd => 8,

@@ -8,6 +8,7 @@ mod carried;
 mod memory;
 mod ops;
 pub mod small;
+pub mod streams;
 
 use super::rng::Rng;
 use kjit_strip::build::Builder;
@@ -56,6 +57,16 @@ pub struct Instance {
 }
 
 impl Case {
+    /// Stores may go around the caches, if iterations may be done again: always, in long runs, or never.
+    pub fn let_stream(&mut self, rng: &mut Rng) {
+        if self.strip.repeatable && self.strip.streams.is_none() {
+            let word = self.strip.words;
+            self.strip.words += 1;
+            self.strip.streams = Some(word);
+            self.scalars.push((word, rng.pick(&[0, 0, 0, 40, 150, i64::MAX as u64])));
+        }
+    }
+
     /// Fills the arrays; the flags stop the strip at iteration `fault`.
     pub fn instance(&self, rng: &mut Rng, n: u64, fault: Option<u64>) -> Instance {
         let mut frame = vec![0xdead_0000_0000_dead; self.strip.words as usize];
@@ -205,7 +216,11 @@ pub fn case(rng: &mut Rng) -> Case {
     };
     strip.repeatable =
         repeatable && !updates && strip.lanes.is_none() && !strip.carried.iter().any(|c| minds(c.combine));
-    Case { strip, arrays, scalars, outputs }
+    let mut case = Case { strip, arrays, scalars, outputs };
+    if rng.one_in(2) {
+        case.let_stream(rng);
+    }
+    case
 }
 
 struct Generator<'a> {
