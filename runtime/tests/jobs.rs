@@ -1,6 +1,6 @@
 //! Machine code is made by several threads: the image must not show it.
 
-use kjit::{ArgTy, ArrayTy, CacheDir, Config, DType, Engine, Layout, Module, Ty};
+use kjit::{ArgTy, ArrayTy, CacheDir, Config, DType, Engine, In, Layout, Module, Ty};
 
 /// The image of a `main` of the kernel library, made with that many threads.
 fn image(file: &str, threads: usize) -> Vec<u8> {
@@ -45,4 +45,29 @@ fn many_compilations_at_once() {
             });
         }
     });
+}
+
+#[test]
+fn the_first_calls_of_a_slow_copy_may_come_at_once() {
+    let engine = Engine::new(Config::new().cache(CacheDir::Off).threads(2)).unwrap();
+    // Indices from -3 on: the loop without checks does not run.
+    let text = "def total(x: f64[:], lo: i64, hi: i64) -> f64:\n    s = 0.0\n    for i in range(lo, hi):\n        s += x[i]\n    return s\n";
+    for _ in 0..4 {
+        let module = Module::from_source(&engine, "total.k", text).unwrap();
+        let total = module.kernel("total").unwrap().typed::<(In<'_, f64, 1>, i64, i64), f64>().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let x = vec![1.0, 2.0, 4.0, 8.0, 16.0];
+                    for _ in 0..3 {
+                        // x[2] + x[3] + x[4] + x[0] + x[1]
+                        assert_eq!(total.call(((&x).into(), -3, 2)).unwrap(), 31.0);
+                        assert_eq!(total.call(((&x).into(), 1, 4)).unwrap(), 14.0);
+                        let error = total.call(((&x).into(), -1, 6)).unwrap_err();
+                        assert!(error.to_string().contains("index 5 is out of range"), "{error}");
+                    }
+                });
+            }
+        });
+    }
 }
