@@ -30,6 +30,7 @@ fn main() {
         ("loops that stream through arrays", streams),
         ("counting into arrays", bins),
         ("sums in the processor's order", ordered),
+        ("rows and columns", rows),
     ];
     libtest_mimic::run(&args, trials(tests, toolkit().err().as_deref())).exit();
 }
@@ -298,6 +299,77 @@ fn ordered() {
                     let bad = kernel.count("CALL") + kernel.count("LDL") + kernel.count("STL");
                     assert_eq!(bad, 0, "{name} calls, or has local memory:\n{table}{text}");
                     assert!(kernel.registers <= most_registers, "{table}\n{text}");
+                }
+            }
+        }
+    }
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), table.as_bytes());
+}
+
+/// Rows come through shared memory in pieces of 16 bytes, many asked for before the first is used, and regrouped ones by whole warps; a
+/// map in two dimensions loads for four rows at once.
+fn rows() {
+    let source = "@njit(boundscheck=False)\ndef doubles(x: f64[:, ::1], y: f64[::1]):\n    for i in prange(x.shape[0]):\n        s = 0.0\n        \
+                  for j in range(x.shape[1]):\n            s += x[i, j]\n        y[i] = s\n\n\
+                  @njit(boundscheck=False)\ndef singles(x: f32[:, ::1], y: f64[::1]):\n    for i in prange(x.shape[0]):\n        s = 0.0\n        \
+                  for j in range(x.shape[1]):\n            s += x[i, j]\n        y[i] = s\n\n\
+                  @njit(boundscheck=False)\ndef product(a: f64[:, ::1], x: f64[::1], y: f64[::1]):\n    for i in prange(a.shape[0]):\n        s = 0.0\n        \
+                  for j in range(a.shape[1]):\n            s += a[i, j] * x[j]\n        y[i] = s\n\n\
+                  @njit(boundscheck=False)\ndef softmax(x: f64[:, ::1], y: f64[::1]):\n    for i in prange(x.shape[0]):\n        top = -1e300\n        \
+                  for j in range(x.shape[1]):\n            top = max(top, x[i, j])\n        s = 0.0\n        \
+                  for j in range(x.shape[1]):\n            s += math.exp(x[i, j] - top)\n        y[i] = top + math.log(s)\n\n\
+                  @njit(boundscheck=False)\ndef columns(x: f64[:, ::1], y: f64[::1]):\n    for j in prange(x.shape[1]):\n        s = 0.0\n        \
+                  for i in range(x.shape[0]):\n            s += x[i, j]\n        y[j] = s\n\n\
+                  @njit(boundscheck=False, fastmath={'reassoc'})\ndef regrouped(x: f64[:, ::1], y: f64[::1]):\n    for i in prange(x.shape[0]):\n        \
+                  s = 0.0\n        for j in range(x.shape[1]):\n            s += x[i, j]\n        y[i] = s\n\n\
+                  @njit(boundscheck=False)\ndef stencil(u: f64[:, ::1], v: f64[:, ::1]):\n    for i in prange(1, u.shape[0] - 1):\n        \
+                  for j in prange(1, u.shape[1] - 1):\n            \
+                  v[i, j] = 0.5 * u[i, j] + 0.125 * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1])\n\n\
+                  @njit(boundscheck=False)\ndef bytes(u: u8[:, ::1], v: u8[:, ::1]):\n    for i in prange(u.shape[0]):\n        \
+                  for j in prange(u.shape[1]):\n            v[i, j] = u[i, j] // 2 + v[i, j]\n";
+    let (ast, _) = syntax::parse(source);
+    // Name, what loads begin like and how many are in flight, most registers.
+    let wanted = [
+        ("doubles", "LDG.E.128", 32, 128),
+        ("singles", "LDG.E.128", 32, 128),
+        ("product", "LDG.E.128", 32, 128),
+        ("softmax", "LDG.E.128", 64, 208),
+        ("columns", "LDG.E.64", 64, 128),
+        ("regrouped", "LDG.E.64", 8, 80),
+        ("stencil", "LDG.E.64", 14, 64),
+        ("bytes", "LDG.E.128", 4, 64),
+    ];
+    let mut table = String::new();
+    for (function, load, least, most_registers) in wanted {
+        let args = annotated_signature(&ast, function).unwrap();
+        let (text, options) = emitted(source, function, &args).unwrap();
+        for architecture in ARCHITECTURES {
+            for variant in GridVariant::ALL {
+                // All of them everywhere would take minutes.
+                if variant.may_alias || (architecture != 90 && variant.is_wide) {
+                    continue;
+                }
+                let image = compile(&text, &options, architecture, variant).unwrap();
+                if architecture != 90 {
+                    continue;
+                }
+                for kernel in toolkit().unwrap().disassemble(&image).unwrap() {
+                    let loads = kernel.count(load);
+                    let _ = writeln!(
+                        table,
+                        "{function} {variant:?}: {loads} {load}, {} registers",
+                        kernel.registers
+                    );
+                    assert!(loads >= least && kernel.registers <= most_registers, "{table}\n{text}");
+                    let bad = kernel.count("LDL") + kernel.count("STL");
+                    assert_eq!(bad, 0, "{function} has local memory:\n{table}{text}");
+                    if function == "stencil" || function == "bytes" {
+                        let divides = kernel.count("MUFU.RCP") + kernel.count("I2F");
+                        assert_eq!(divides, 0, "{function} divides to count its iterations:\n{text}");
+                    }
+                    if !variant.is_wide && !text.contains("fail(") && function != "softmax" {
+                        assert_eq!(kernel.count("CALL"), 0, "{function} calls:\n{table}{text}");
+                    }
                 }
             }
         }

@@ -19,6 +19,11 @@ fn main() {
         ("elements in the processor's order", || sweep(ORDERED, &[DType::F64, DType::F64])),
         ("elements that the data choose", || sweep(CHOSEN, &[DType::F64, DType::F64])),
         ("regrouped sums", || sweep(REGROUPED, &[DType::F64, DType::F64])),
+        ("sums of rows", || sweep_along(ROWS, &[DType::F64, DType::F64], &STRIDES[..1])),
+        ("sums of rows, regrouped", || sweep_along(ROWS_REGROUPED, &[DType::F64, DType::F64], &STRIDES[..1])),
+        ("sums of columns", || sweep_along(COLUMNS, &[DType::F64, DType::F64], &STRIDES[..1])),
+        ("numbers of rows", || sweep_along(FEW_ROWS, &[DType::F64, DType::F64], &STRIDES[..1])),
+        ("maps in two dimensions", || sweep_along(BANDS, &[DType::F64, DType::F64], &STRIDES[..1])),
         ("rows that are copied", || sweep(COPIED, &[DType::F64, DType::F64])),
         ("explicit kernels", || sweep(EXPLICIT, &[DType::F32, DType::F32])),
         ("explicit kernels with shared memory", || sweep(SHARED, &[DType::F64, DType::F64])),
@@ -129,6 +134,214 @@ def f(x, y):
         table[i, n // 2:] = y[:n - n // 2]
     for i in prange(n):
         y[i] = table[0, i] - 2.0 * table[3, n - 1 - i]
+";
+/// Rows as long as `x`, begun at and beside 16 bytes; the number of rows is no multiple of those of a warp.
+const ROWS: &str = "
+def f(x, y):
+    n = len(x)
+    m = 19
+    a = np.zeros((m, n))
+    b = np.zeros((m, n), dtype=np.float32)
+    c = np.zeros((m, n), dtype=np.uint8)
+    for i in prange(m):
+        for j in prange(n):
+            a[i, j] = x[j] * (i + 1) / 7 - (i * j % 5)
+            b[i, j] = x[n - 1 - j] / (i + 3)
+            c[i, j] = (i * 31 + j * 7) % 251
+    out = np.full((9, m), 0.25)
+    for i in prange(m):
+        s = 0.5
+        for j in range(n):
+            s += a[i, j]
+        out[0, i] = s
+    for i in prange(m):
+        s = out[1, i] + 1.0
+        for j in range(n):
+            s += a[i, j] * x[j] - b[i, j]
+        out[2, i] -= s
+    for i in prange(m):
+        best = -1e300
+        where = -1
+        count = 0
+        for j in range(1, n - 1):
+            if a[i, j] > best:
+                best = a[i, j]
+                where = j
+            count += c[i, j]
+        out[3, i] = best + where
+        out[4, i] = count
+    for i in prange(m):
+        top = -1e300
+        for j in range(n):
+            top = max(top, a[i, j])
+        s = 0.0
+        for j in range(n):
+            s += math.exp(a[i, j] - top)
+        if s > 1.0:
+            out[5, i] = top + math.log(s)
+    for i in prange(2, m):
+        s = 0.0
+        for j in range(2, n - 1):
+            s += a[i, j] - a[i, 2] + a[i - 1, j + 1] * a[i - 2, j - 2]
+        out[6, i] = s
+    for i in prange(m):
+        row = a[i]
+        s = 0.0
+        for v in row:
+            s += v * 0.75
+        out[7, i] = s
+    for i in prange(m):
+        s = 0.0
+        for j in range(n):
+            s += a[i, j]
+        if n > 0:
+            out[8, i] = s / n
+    total = 0.0
+    for k in range(9):
+        for i in range(m):
+            total = total * 1.0625 + out[k, i]
+        if k < n:
+            y[k] = total
+    return total, out[0, 0], out[2, 7], out[3, m - 1], out[4, 3], out[5, 8], out[6, 17], out[7, 5], out[8, 2]
+";
+const ROWS_REGROUPED: &str = "
+@njit(fastmath={'reassoc'})
+def f(x, y):
+    n = len(x)
+    m = 11
+    a = np.zeros((m, n))
+    for i in prange(m):
+        for j in prange(n):
+            a[i, j] = x[j] * (i + 1) / 7 - (i * j % 5)
+    out = np.full((4, m), 0.25)
+    for i in prange(m):
+        s = 0.5
+        for j in range(n):
+            d = a[i, j] - x[j]
+            s += d * d
+        out[0, i] = s
+    for i in prange(1, m):
+        s = 0.5
+        p = 1.5
+        for j in range(1, n):
+            s -= a[i, j] * 0.1
+            p *= 1.0 + a[i, j - 1] * 1e-4
+        out[1, i] = s
+        out[2, i] *= p
+    for i in prange(m):
+        row = a[i]
+        s = np.float32(0.5)
+        for v in row:
+            s += np.float32(v)
+        out[3, i] = s
+    total = 0.0
+    for k in range(4):
+        for i in range(m):
+            total = total * 1.0625 + out[k, i]
+        if k < n:
+            y[k] = total
+    return total, out[0, 0], out[1, 7], out[2, m - 1], out[3, 3]
+";
+const COLUMNS: &str = "
+def f(x, y):
+    n = len(x)
+    m = 141
+    a = np.zeros((m, n))
+    b = np.zeros((m, n), dtype=np.float32)
+    for i in prange(m):
+        for j in prange(n):
+            a[i, j] = x[j] * (i + 1) / 7 - (i * j % 5)
+            b[i, j] = x[n - 1 - j] / (i + 3)
+    out = np.full((3, n), 0.25)
+    for j in prange(n):
+        s = 0.5
+        for i in range(m):
+            s += a[i, j]
+        out[0, j] = s
+    for j in prange(n):
+        s = 0.5
+        for i in range(1, m):
+            s += b[i, j] * b[i - 1, j]
+        out[1, j] = s
+    for j in prange(n):
+        where = 0
+        for i in range(m):
+            if a[i, j] < a[where, j]:
+                where = i
+        out[2, j] = where
+    total = 0.0
+    for j in range(n):
+        total = total * 0.9375 + out[0, j] - out[1, j] + out[2, j]
+        y[j] = out[0, j] + out[1, j]
+    return total
+";
+/// As many rows as `x` has elements.
+const FEW_ROWS: &str = "
+def f(x, y):
+    n = len(x)
+    m = 160
+    a = np.zeros((n, m))
+    for i in prange(n):
+        for j in prange(m):
+            a[i, j] = x[i] / (j + 1) - (i * j % 5)
+    for i in prange(n):
+        s = y[i]
+        for j in range(m):
+            s += a[i, j]
+        y[i] = s
+    for i in prange(n):
+        s = 0.0
+        for j in range(m):
+            s += a[i, j]
+        y[i] -= s / 3
+    return y.sum()
+";
+const BANDS: &str = "
+def f(x, y):
+    n = len(x)
+    m = 23
+    a = np.zeros((m, n))
+    b = np.zeros((n, 3))
+    for i in prange(m):
+        for j in prange(n):
+            a[i, j] = x[j] * (i + 1) + y[j]
+    c = np.zeros((m, n))
+    for i in prange(1, m - 1):
+        w = 0.125 * i
+        for j in prange(1, n - 1):
+            c[i, j] = 0.5 * a[i, j] + w * (a[i - 1, j] + a[i + 1, j] + a[i, j - 1] + a[i, j + 1])
+    for i in prange(n):
+        for j in prange(3):
+            b[i, j] = x[i] + j
+            if i % 3 == j:
+                b[i, j] *= 0.5
+    w = np.zeros((300, n), dtype=np.float32)
+    v = np.zeros((300, n + 1))
+    for i in prange(300):
+        for j in prange(n):
+            w[i, j] = 3 * i + j
+            v[i, j] = i - 0.5 * j
+    z = np.zeros((300, n), dtype=np.float32)
+    q = np.zeros((300, n))
+    for i in prange(300):
+        for j in range(n):
+            z[i, j] = w[i, j] * np.float32(0.25) + np.float32(7.0)
+    for i in prange(300):
+        for j in range(n):
+            q[i, j] = v[i, j] * 0.75 - w[i, j]
+    r = np.zeros((300, n))
+    for i in prange(299):
+        for j in range(n):
+            r[i, j] = q[i, j] * q[i, j] + 2.0
+    total = 0.0
+    for j in range(n):
+        for i in range(m):
+            total = total * 0.9375 + c[i, j]
+        total += b[j, 0] - b[j, 1] * b[j, 2]
+        for i in range(0, 300, 7):
+            total = total * 0.875 + z[i, j] - q[i, j] + r[i, j]
+        y[j] = z[299, j] + q[298, j] + r[298, j] + r[299, j]
+    return total
 ";
 const EXPLICIT: &str = "
 from numba import cuda
@@ -285,11 +498,15 @@ fn text_of(value: &Value) -> String {
 
 /// The same bits everywhere in memory, whatever the length and the distance of elements.
 fn sweep(source: &str, dtypes: &[DType]) {
+    sweep_along(source, dtypes, &STRIDES);
+}
+
+fn sweep_along(source: &str, dtypes: &[DType], strides: &[isize]) {
     let (gpu, interpreter) = (gpu(), interpreter());
     let kernels = [&gpu, &interpreter].map(|engine| {
         Module::from_source(engine, "a.k", source).and_then(|module| module.kernel("f")).unwrap()
     });
-    for stride in STRIDES {
+    for &stride in strides {
         for len in LENGTHS {
             let [on_gpu, expected] = kernels.each_ref().map(|kernel| call(kernel, dtypes, len, stride));
             assert_eq!(on_gpu.0, expected.0, "{len} elements, every {stride}");
@@ -298,6 +515,6 @@ fn sweep(source: &str, dtypes: &[DType]) {
         }
     }
     let report = gpu.gpu_report().unwrap();
-    assert!(report.launches as usize >= STRIDES.len() * (LENGTHS.len() - 1), "{report:?}");
+    assert!(report.launches as usize >= strides.len() * (LENGTHS.len() - 1), "{report:?}");
     assert!(report.on_processor.is_empty(), "{report:?}");
 }

@@ -236,6 +236,9 @@ pub struct GridTile {
     /// Does the order of iterations show in the results? Then it is that of tiles also where the arrays do not lie as they
     /// should, and elements are loaded one by one ([`GridParam::AreTogether`]).
     pub order_shows: bool,
+    /// Of two loops as one: how many iterations the inner one has. There are tiles only if every array has as many elements along its
+    /// last axis, so that all iterations lie side by side.
+    pub row: Option<HostExpr>,
 }
 
 /// The tiles of one launch.
@@ -437,10 +440,16 @@ impl GridArray {
         data.is_multiple_of(part) && strides.iter().all(|&stride| (stride as i64) % size == 0)
     }
 
-    /// Do neighbours along the only axis lie side by side, and the first element at a multiple of `align`?
-    fn is_together(&self, env: &[u64], align: u32) -> bool {
-        let (data, _, strides) = self.words(env);
-        strides == [self.dtype().size_bytes() as u64] && data.is_multiple_of(u64::from(align.max(1)))
+    /// Do neighbours along the only axis lie side by side, or along both where a row has that many elements, and the first element at
+    /// a multiple of `align`?
+    fn is_together(&self, env: &[u64], align: u32, row: Option<u64>) -> bool {
+        let (data, dims, strides) = self.words(env);
+        let size = self.dtype().size_bytes() as u64;
+        let is_dense = match row {
+            None => strides == [size],
+            Some(row) => dims.get(1) == Some(&row) && strides == [row.wrapping_mul(size), size],
+        };
+        is_dense && data.is_multiple_of(u64::from(align.max(1)))
     }
 
     fn is_narrow(&self, env: &[u64]) -> bool {
@@ -483,11 +492,16 @@ impl GridLaunch {
             GridShape::Mapped(shape) => {
                 let [x, y] = shape.blocks(env, trip)?;
                 let y = y.saturating_mul(chunks.count);
-                let x = match tiles.count {
-                    0 => x,
-                    count => count.min(u64::from(shape.max_blocks[0])) as u32,
-                };
-                Some(Geometry { blocks: [x, y, 1], threads: [shape.threads[0], shape.threads[1], 1] })
+                let threads = shape.threads;
+                let many = tiles.count.min(u64::from(shape.max_blocks[0])) as u32;
+                Some(match (tiles.count, &shape.y) {
+                    (0, _) => Geometry { blocks: [x, y, 1], threads: [threads[0], threads[1], 1] },
+                    (_, None) => Geometry { blocks: [many, y, 1], threads: [threads[0], threads[1], 1] },
+                    // Tiles know nothing of two loops.
+                    (_, Some(_)) => {
+                        Geometry { blocks: [many, 1, 1], threads: [threads[0] * threads[1], 1, 1] }
+                    }
+                })
             }
         }
     }
@@ -498,11 +512,12 @@ impl GridLaunch {
         let GridShape::Mapped(MappedShape { tile: Some(tile), .. }) = &self.shape else {
             return Tiles::default();
         };
+        let row = tile.row.as_ref().map(|row| u64::try_from(row.eval(env, trip)).unwrap_or(0));
         let lie_right = |&(k, align): &(u32, u32)| {
-            self.arrays.get(k as usize).is_some_and(|array| array.is_together(env, align))
+            self.arrays.get(k as usize).is_some_and(|array| array.is_together(env, align, row))
         };
         let are_together = tile.arrays.iter().all(lie_right) && !self.do_share(&self.restrict, env);
-        let count = trip / u64::from(tile.iterations.max(1));
+        let count = trip.saturating_mul(row.unwrap_or(1)) / u64::from(tile.iterations.max(1));
         if count < u64::from(tile.least) || !(are_together || tile.order_shows) {
             return Tiles::default();
         }
@@ -598,8 +613,13 @@ mod tests {
     #[test]
     fn tiles_want_whole_pieces_side_by_side() {
         let mut one = launch(vec![doubles(0, 1), doubles(5, 1)], vec![(0, 1)]);
-        let tile =
-            |order_shows| GridTile { iterations: 100, least: 3, arrays: vec![(0, 16), (1, 16)], order_shows };
+        let tile = |order_shows| GridTile {
+            iterations: 100,
+            least: 3,
+            arrays: vec![(0, 16), (1, 16)],
+            order_shows,
+            row: None,
+        };
         let GridShape::Mapped(shape) = &mut one.shape else { panic!() };
         shape.tile = Some(tile(false));
         let mut env = vec![1600, 0, 4, 8, 0, 16064, 0, 4, 8, 0, 7];
@@ -623,6 +643,30 @@ mod tests {
         let GridShape::Mapped(shape) = &mut one.shape else { panic!() };
         shape.tile = Some(tile(true));
         assert_eq!(one.tiles(&env, 399), Tiles { count: 3, are_together: false });
+    }
+
+    #[test]
+    fn tiles_of_two_loops_want_whole_rows() {
+        let mut one = launch(vec![doubles(0, 2)], Vec::new());
+        let GridShape::Mapped(shape) = &mut one.shape else { panic!() };
+        shape.y = Some(HostExpr::Trip);
+        shape.threads = [32, 8];
+        shape.tile = Some(GridTile {
+            iterations: 100,
+            least: 3,
+            arrays: vec![(0, 16)],
+            order_shows: false,
+            row: Some(HostExpr::Word(6)),
+        });
+        let mut env = vec![1600, 0, 40, 50, 400, 8, 50];
+        let tiles = one.tiles(&env, 40);
+        assert_eq!(tiles, Tiles { count: 20, are_together: true });
+        let geometry = one.geometry(&env, 40, tiles, Chunks::one(40)).unwrap();
+        assert_eq!((geometry.blocks, geometry.threads), ([9, 1, 1], [256, 1, 1]));
+        env[6] = 49;
+        assert_eq!(one.tiles(&env, 40), Tiles::default(), "the last column is left out");
+        (env[6], env[4]) = (50, 408);
+        assert_eq!(one.tiles(&env, 40), Tiles::default(), "a gap behind each row");
     }
 
     #[test]

@@ -14,6 +14,9 @@ impl Writer<'_, '_> {
         if let Some((share, lane)) = self.shares.get(&array) {
             return Ok(format!("{share}[{lane}]"));
         }
+        if let Some(staged) = self.staged_element(array, place) {
+            return Ok(staged);
+        }
         let (pointer, offset) = match self.chunk_copy(array) {
             Some((copy, Some(bin))) => (copy, bin),
             Some((copy, None)) => (copy, self.offset_in_copy(array, place)?),

@@ -257,6 +257,9 @@ impl<'a, 'm> Writer<'a, 'm> {
             jumps: Jumps::default(),
             tile: None,
             shares: Default::default(),
+            has_bands: false,
+            row_form: None,
+            row_text: None,
             result_names: Vec::new(),
         }
     }

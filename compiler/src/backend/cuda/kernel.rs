@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::bands;
 use super::bins;
 use super::collapse::Nest;
 use super::host::Env;
@@ -326,6 +327,7 @@ fn finish(
             .filter_map(|one| Some((*positions.get(&one.array)?, tile.align(func, one.array))))
             .collect(),
         order_shows: tile.order_shows,
+        row: nest.filter(|_| tile.is_flat).map(|nest| nest.inner_trip.clone()),
     });
     let mut mapping = match ordered {
         Some(ordered) => ordered.mapping(),
@@ -333,6 +335,12 @@ fn finish(
     };
     if let Some(tile) = &writer.tile {
         let _ = write!(mapping, "; many in tiles of {}, {} per thread", tile.iterations(), tile.lanes());
+    }
+    if writer.has_bands {
+        let _ = write!(mapping, ", {} rows per thread", bands::BAND_ROWS);
+    }
+    if let Some(form) = &writer.row_form {
+        mapping.push_str(&form.mapping());
     }
     if shared_bytes.is_some() {
         mapping.push_str(", within a block in shared memory where they fit");
@@ -346,7 +354,14 @@ fn finish(
     }
     let shape = match ordered {
         Some(ordered) => ordered_shape(ordered),
-        None => shape(nest, has_partials, shared_bytes.is_some(), tile),
+        None => match &writer.row_form {
+            Some(form) => form.shape(),
+            None => {
+                let mut shape = shape(nest, has_partials, shared_bytes.is_some(), tile);
+                shape.y = shape.y.map(|rows| if writer.has_bands { bands::band_count(rows) } else { rows });
+                shape
+            }
+        },
     };
     let threads = shape.threads[0] * shape.threads[1];
     let _ = write!(
@@ -439,7 +454,7 @@ fn shape(nest: Option<&Nest>, has_partials: bool, has_copies: bool, tile: Option
     let inner = HostExpr::Max(Box::new(nest.inner_trip.clone()), Box::new(HostExpr::Const(1)));
     let (x, y) = if nest.collapse.inner_is_x { (inner, HostExpr::Trip) } else { (HostExpr::Trip, inner) };
     let max_blocks = if has_partials { [16, 64] } else { MOST_BLOCKS };
-    MappedShape { x, y: Some(y), threads: TILE, items: 1, max_blocks, tile: None }
+    MappedShape { x, y: Some(y), threads: TILE, items: 1, max_blocks, tile }
 }
 
 fn mapping(nest: Option<&Nest>, has_partials: bool, has_atomics: bool) -> String {

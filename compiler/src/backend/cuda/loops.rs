@@ -59,6 +59,9 @@ impl Writer<'_, '_> {
     /// A loop whose iterations one thread does in order.
     pub(super) fn serial_loop(&mut self, l: &Loop) -> Result<(), Refused> {
         self.at(self.func.loops[l.id].span);
+        if self.is_row_loop() {
+            return self.row_loop(l);
+        }
         let head = self.head(l)?;
         self.loops.push(LoopShape::Serial);
         if l.reductions.is_empty() {

@@ -585,6 +585,11 @@ impl Writer<'_, '_> {
 
     /// Opens what only one thread of the chunk may do; `close_guard` ends it.
     pub(super) fn open_guard(&mut self, array: ArrayId, place: &Place) -> Result<bool, Refused> {
+        if let Some(is_own) = self.row_owner() {
+            self.put(&format!("if ({is_own}) {{"));
+            self.depth += 1;
+            return Ok(true);
+        }
         let Some(role) = self.ordered() else { return Ok(false) };
         let found = role.arrays.iter().find(|one| one.array == array);
         let is_in_inner = self.loops.iter().filter(|shape| **shape == LoopShape::Threads).count() > 1;

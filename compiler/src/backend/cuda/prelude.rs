@@ -25,8 +25,10 @@ typedef int index_t;
 // Arrays that share no memory with another one that is written; the host compares.
 #ifdef KJIT_MAY_ALIAS
 #define RESTRICT
+#define ARE_APART false
 #else
 #define RESTRICT __restrict__
+#define ARE_APART true
 #endif
 ";
 
@@ -288,6 +290,182 @@ template <class T, int M, int N> struct Share {
 ",
     },
     Helper {
+        needle: "first_row<",
+        text: r"// Rows, R of them for a warp: the first one of this warp, and the distance to its next one.
+template <int R> static __device__ __forceinline__ index_t first_row()
+{
+    return ((index_t)blockIdx.x * (index_t)(blockDim.x / 32) + (index_t)(threadIdx.x / 32)) * R;
+}
+template <int R> static __device__ __forceinline__ index_t step_rows() { return (index_t)gridDim.x * (index_t)(blockDim.x / 32) * R; }
+",
+    },
+    Helper {
+        needle: "row_of<",
+        text: r"// The row of this thread: every R-th thread has the same one, and those without a row of their own do the last one again.
+template <int R> static __device__ __forceinline__ index_t row_of(index_t first, index_t end)
+{
+    const index_t row = first + (index_t)(threadIdx.x % R);
+    return row < end ? row : end - 1;
+}
+// Is it the first thread that has the row?
+template <int R> static __device__ __forceinline__ bool owns_row(index_t first, index_t end)
+{
+    const u32 lane = threadIdx.x % 32;
+    return lane < R && first + (index_t)lane < end;
+}
+",
+    },
+    Helper {
+        needle: "part_row_of<",
+        text: r"// The same where neighbouring threads share a row.
+template <int R> static __device__ __forceinline__ index_t part_row_of(index_t first, index_t end)
+{
+    const index_t row = first + (index_t)(threadIdx.x % 32 / (32 / R));
+    return row < end ? row : end - 1;
+}
+template <int R> static __device__ __forceinline__ bool owns_part_row(index_t first, index_t end)
+{
+    const u32 lane = threadIdx.x % 32;
+    return lane % (32 / R) == 0 && first + (index_t)(lane / (32 / R)) < end;
+}
+",
+    },
+    Helper {
+        needle: "part_number<",
+        text: r"// Which of N partial sums is this thread's.
+template <int N> static __device__ __forceinline__ index_t part_number() { return (index_t)(threadIdx.x % N); }
+",
+    },
+    Helper {
+        needle: "add_lanes<",
+        text: r"// The sum of the numbers of N neighbouring threads, for all of them: each with that N / 2 places on, then N / 4.
+template <int N, class T> static __device__ __forceinline__ T add_lanes(T x)
+{
+#pragma unroll
+    for (int n = N / 2; n > 0; n /= 2) x = x + __shfl_down_sync(0xffffffffu, x, n, N);
+    return __shfl_sync(0xffffffffu, x, 0, N);
+}
+",
+    },
+    Helper {
+        needle: "multiply_lanes<",
+        text: r"// Their product likewise.
+template <int N, class T> static __device__ __forceinline__ T multiply_lanes(T x)
+{
+#pragma unroll
+    for (int n = N / 2; n > 0; n /= 2) x = x * __shfl_down_sync(0xffffffffu, x, n, N);
+    return __shfl_sync(0xffffffffu, x, 0, N);
+}
+",
+    },
+    Helper {
+        needle: "Rows<",
+        text: r"
+// R rows of an array on their way through a warp's shared memory, W elements of each at a time. Thread k % R knows where row k begins.
+// Rows that begin at 16 bytes come in pieces of 16, asked for before the ones in front of them are used.
+template <class T, int R, int W> struct Rows {
+    static constexpr int N = 16 / sizeof(T), PIECES = W / N, OWN = R * PIECES / 32;
+    struct alignas(16) Piece { T at[N]; };
+    typedef Piece Memory[R][PIECES + 1]; // rows begin in different banks
+
+    Memory& memory;
+    const T* const x;
+    const index_t begin, count;
+    const bool are_aligned;
+    const int lane;
+    Piece ahead[OWN];
+
+    __device__ __forceinline__ Rows(void* memory, const T* x, index_t begin, index_t count)
+        : memory(*(Memory*)memory), x(x), begin(begin), count(count),
+          are_aligned(__all_sync(0xffffffffu, (u64)(x + begin) % 16 == 0) != 0), lane((int)(threadIdx.x % 32))
+    {
+        fetch(0);
+    }
+
+    __device__ __forceinline__ bool are_whole(index_t from) const { return are_aligned && from + W <= count; }
+
+    __device__ __forceinline__ void fetch(index_t from)
+    {
+        if (!are_whole(from)) return;
+#pragma unroll
+        for (int k = 0; k < OWN; k++) {
+            const int piece = k * 32 + lane;
+            const index_t row = __shfl_sync(0xffffffffu, begin, piece / PIECES);
+            ahead[k] = *(const Piece*)(x + (row + from + piece % PIECES * N));
+        }
+    }
+
+    // The elements from there on: each thread finds those of its row.
+    __device__ __forceinline__ void next(index_t from)
+    {
+        __syncwarp();
+        if (are_whole(from)) {
+#pragma unroll
+            for (int k = 0; k < OWN; k++) {
+                const int piece = k * 32 + lane;
+                memory[piece / PIECES][piece % PIECES] = ahead[k];
+            }
+        } else {
+#pragma unroll 8
+            for (int k = lane; k < R * W; k += 32) {
+                const index_t row = __shfl_sync(0xffffffffu, begin, k / W), column = k % W;
+                if (from + column < count) memory[k / W][column / N].at[column % N] = x[row + from + column];
+            }
+        }
+        __syncwarp();
+        fetch(from + W);
+    }
+
+    __device__ __forceinline__ T operator[](index_t k) const { return memory[lane % R][k / N].at[k % N]; }
+};
+",
+    },
+    Helper {
+        needle: "Steps<",
+        text: r"
+// The same of rows that lie side by side, whose elements are `stride` apart.
+template <class T, int R, int W> struct Steps {
+    static constexpr int OWN = R * W / 32;
+    typedef T Memory[W][R];
+
+    Memory& memory;
+    const T* const x;
+    const index_t begin, stride, count;
+    const int lane;
+    T ahead[OWN];
+
+    __device__ __forceinline__ Steps(void* memory, const T* x, index_t begin, index_t stride, index_t count)
+        : memory(*(Memory*)memory), x(x), begin(begin), stride(stride), count(count), lane((int)(threadIdx.x % 32))
+    {
+        fetch(0);
+    }
+
+    __device__ __forceinline__ void fetch(index_t from)
+    {
+        if (from + W > count) return;
+        const T* const first = x + (begin + (from + lane / R) * stride);
+#pragma unroll
+        for (int k = 0; k < OWN; k++) ahead[k] = first[k * (32 / R) * stride];
+    }
+
+    __device__ __forceinline__ void next(index_t from)
+    {
+        __syncwarp();
+#pragma unroll
+        for (int k = 0; k < OWN; k++) {
+            const int step = k * (32 / R) + lane / R;
+            if (from + W <= count) memory[step][lane % R] = ahead[k];
+            else if (from + step < count) memory[step][lane % R] = x[begin + (from + step) * stride];
+        }
+        __syncwarp();
+        fetch(from + W);
+    }
+
+    __device__ __forceinline__ T operator[](index_t k) const { return memory[k][lane % R]; }
+};
+",
+    },
+    Helper {
         needle: "wadd(",
         text: "static __device__ __forceinline__ i64 wadd(i64 a, i64 b) { return (i64)((u64)a + (u64)b); }\n",
     },
@@ -529,6 +707,18 @@ pub(super) const TAKEN: &[&str] = &[
     "tiles",
     "are_together",
     "share_index",
+    "ARE_APART",
+    "Rows",
+    "Steps",
+    "first_row",
+    "step_rows",
+    "row_of",
+    "owns_row",
+    "part_row_of",
+    "owns_part_row",
+    "part_number",
+    "add_lanes",
+    "multiply_lanes",
     "Share",
     "chunk_begin",
     "chunk_end",

@@ -11,6 +11,10 @@ use crate::types::DType;
 
 impl Writer<'_, '_> {
     pub(super) fn block(&mut self, block: &Block) -> Result<(), Refused> {
+        self.statements(block)
+    }
+
+    pub(super) fn statements(&mut self, block: &[Stmt]) -> Result<(), Refused> {
         for stmt in block {
             self.stmt(stmt)?;
         }
@@ -180,6 +184,9 @@ impl Writer<'_, '_> {
             }
         };
         self.at(self.func.loops[l.id].span);
+        if self.bands(l)? {
+            return Ok(());
+        }
         // Of two loops that could not be made one here, one thread does the whole inner one.
         let is_alone = collapse.is_some() && is_outer && !has_inner;
         if is_alone {
@@ -195,8 +202,13 @@ impl Writer<'_, '_> {
         // The number of the iteration: the variable itself where it counts from 0 by 1.
         let is_plain = l.step == 1 && kind == "index_t";
         let iteration;
+        let mut has_rows = false;
         if is_plain {
             let tiled = if is_outer && !has_inner { self.tiles(l)? } else { None };
+            has_rows = is_outer && !has_inner && tiled.is_none() && {
+                let end = hi.clone().at(level::COMPARE + 1);
+                self.rows(l, &end)?
+            };
             let from = if let Some(left) = tiled {
                 format!("{} + first_{axis}()", left.code)
             } else if starts_at_zero {
@@ -254,7 +266,7 @@ impl Writer<'_, '_> {
         self.outer = before;
         self.depth -= 1;
         self.put("}");
-        if is_alone {
+        if is_alone || has_rows {
             self.depth -= 1;
             self.put("}");
         }
@@ -400,6 +412,9 @@ impl Writer<'_, '_> {
         if role.is_explicit {
             return None;
         }
+        if let Some(is_own) = self.row_owner() {
+            return Some(is_own);
+        }
         let depth = self.loops.iter().filter(|shape| **shape == LoopShape::Threads).count();
         match (&role.ordered, role.collapse) {
             (Some(_), _) if depth > 1 => None,
@@ -426,6 +441,8 @@ impl Writer<'_, '_> {
     pub(super) fn leave(&mut self) -> &'static str {
         match &self.role {
             Role::Device { .. } => "return false;",
+            // The threads of a warp go on together.
+            Role::Kernel(_) if self.row_owner().is_some() => "continue;",
             Role::Kernel(role) if role.has_barriers => {
                 self.jumps.done = true;
                 "goto done;"

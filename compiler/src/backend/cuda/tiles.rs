@@ -20,8 +20,9 @@ use super::kernel::THREADS;
 use super::writer::{KernelRole, LoopShape, Refused, Role, Writer};
 use crate::ir::walk::{self, ArraySet};
 use crate::ir::{
-    ArrayId, BinaryOp, Combine, ExprId, ExprKind, Func, LocalId, Loop, Param, Place, ReduceOp, Stmt,
+    ArrayId, BinaryOp, Block, Combine, ExprId, ExprKind, Func, LocalId, Loop, Param, Place, ReduceOp, Stmt,
 };
+use crate::types::Layout;
 
 /// Bytes that the hardware loads or stores at once.
 const PIECE_BYTES: u32 = 16;
@@ -48,6 +49,8 @@ pub(super) struct Tile {
     pub(super) order_shows: bool,
     /// Does the body ask for the number of the iteration?
     is_counted: bool,
+    /// Are the iterations those of two loops?
+    pub(super) is_flat: bool,
 }
 
 /// An array that is accessed in pieces.
@@ -92,9 +95,25 @@ fn plan(func: &Func, l: &Loop, role: &KernelRole) -> Option<Tile> {
     if role.collapse.is_some() || role.is_explicit || l.step != 1 || !starts_at_zero {
         return None;
     }
+    plan_over(func, &l.body, &[l.var], role)
+}
+
+/// The tiles of two loops as one, if nothing is asked of an element but that it comes to its turn.
+fn plan_flat(func: &Func, outer: &Loop, inner: &Loop, role: &KernelRole) -> Option<Tile> {
+    let starts_at_zero =
+        |l: &Loop| matches!(func.exprs[l.lo].kind, ExprKind::Const(value) if value.as_int() == 0);
+    if outer.body.len() != 1 || !starts_at_zero(outer) || !starts_at_zero(inner) {
+        return None;
+    }
+    plan_over(func, &inner.body, &[outer.var, inner.var], role)
+}
+
+/// `vars` count the axes of the arrays.
+fn plan_over(func: &Func, body: &[Stmt], vars: &[LocalId], role: &KernelRole) -> Option<Tile> {
+    let is_flat = vars.len() > 1;
     let mut work = 0;
     let mut found: Vec<(ArrayId, Access)> = Vec::new();
-    look(func, &l.body, l.var, true, &mut work, &mut found)?;
+    look(func, body, vars, true, &mut work, &mut found)?;
     let changes_arrays = found.iter().any(|(_, access)| access.is_stored);
     let order_shows = role.outputs.iter().any(|&(local, combine)| {
         func.locals[local].dtype.is_float()
@@ -106,7 +125,8 @@ fn plan(func: &Func, l: &Loop, role: &KernelRole) -> Option<Tile> {
         let ty = func.arrays[*array].ty;
         let is_fit = access.is_always
             && !access.is_odd
-            && ty.rank == 1
+            && usize::from(ty.rank) == vars.len()
+            && (!is_flat || ty.layout == Layout::C)
             && !ty.dtype.is_complex()
             && func.params.contains(&Param::Array(*array));
         if is_fit {
@@ -115,6 +135,9 @@ fn plan(func: &Func, l: &Loop, role: &KernelRole) -> Option<Tile> {
             smallest = smallest.min(ty.dtype.size_bytes() as u32);
             bytes += ty.dtype.size_bytes() as u32;
         }
+    }
+    if is_flat && arrays.len() < found.len() {
+        return None;
     }
     // Shares are loaded before anything is stored, which only the host's look at the arrays makes right.
     if arrays.is_empty() || work > MOST_WORK || (order_shows && changes_arrays) {
@@ -132,22 +155,34 @@ fn plan(func: &Func, l: &Loop, role: &KernelRole) -> Option<Tile> {
     packed.extend(arrays.iter().map(|one| one.array));
     let has_tail =
         !role.found_at.is_empty() || role.outputs.iter().any(|(_, combine)| *combine == Combine::Last);
-    let is_counted = has_tail || counts(func, &l.body, l.var, &packed);
-    Some(Tile { width, pieces, arrays, order_shows, is_counted })
+    let is_counted = has_tail || vars.iter().any(|&var| counts(func, body, var, &packed));
+    if is_flat && is_counted {
+        return None;
+    }
+    Some(Tile { width, pieces, arrays, order_shows, is_counted, is_flat })
+}
+
+/// Does a body only load, store and compute a little for each element?
+pub(super) fn waits_for_memory(func: &Func, block: &[Stmt]) -> bool {
+    let (mut work, mut found) = (0, Vec::new());
+    // Which variables count does not matter here.
+    let is_simple = look(func, block, &[], true, &mut work, &mut found).is_some();
+    is_simple && work <= MOST_WORK
 }
 
 /// Notes accesses and work of the statements; `None` if one of them is not for tiles.
 fn look(
     func: &Func,
     block: &[Stmt],
-    var: LocalId,
+    vars: &[LocalId],
     is_always: bool,
     work: &mut u32,
     found: &mut Vec<(ArrayId, Access)>,
 ) -> Option<()> {
     let note = |found: &mut Vec<(ArrayId, Access)>, array: ArrayId, place: &Place, is_store, is_load| {
         let is_at_var = matches!(place, Place::Index(indices)
-            if matches!(indices.as_slice(), [index] if func.exprs[*index].kind == ExprKind::Local(var)));
+            if indices.len() == vars.len()
+                && indices.iter().zip(vars).all(|(&index, &var)| func.exprs[index].kind == ExprKind::Local(var)));
         let at = found.iter().position(|(known, _)| *known == array).unwrap_or_else(|| {
             found.push((array, Access::default()));
             found.len() - 1
@@ -188,7 +223,7 @@ fn look(
             return None;
         }
         for inner in stmt.blocks() {
-            look(func, inner, var, false, work, found)?;
+            look(func, inner, vars, false, work, found)?;
         }
     }
     Some(())
@@ -228,11 +263,54 @@ impl Writer<'_, '_> {
     /// Writes the tiles of a loop of threads, if it has any, and returns the first iteration that is left, as C.
     pub(super) fn tiles(&mut self, l: &Loop) -> Result<Option<Text>, Refused> {
         let Role::Kernel(role) = &self.role else { return Ok(None) };
-        let Some(tile) = plan(self.func, l, role) else { return Ok(None) };
         // The copy of the loop that checks every access is not for many iterations.
         if self.tile.is_some() {
             return Ok(None);
         }
+        let Some(tile) = plan(self.func, l, role) else { return Ok(None) };
+        self.write_tiles(&tile, &l.body, l.var)?;
+        // At most an iteration or two: unrolled it would only be longer, and divide to count rounds.
+        self.put("#pragma unroll 1");
+        let left = Text::new(format!("tiles * {}", tile.iterations()), super::expr::level::PRODUCT);
+        self.tile = Some(tile);
+        Ok(Some(left))
+    }
+
+    /// Writes two loops as one in tiles up to `else`, if they can have some. What follows is for arrays whose rows do not lie side by side.
+    pub(super) fn flat_tiles(&mut self, outer: &Loop, inner: &Loop) -> Result<bool, Refused> {
+        let Role::Kernel(role) = &self.role else { return Ok(false) };
+        if self.tile.is_some() {
+            return Ok(false);
+        }
+        let Some(tile) = plan_flat(self.func, outer, inner, role) else { return Ok(false) };
+        self.put("if (tiles > 0) {");
+        self.depth += 1;
+        self.write_tiles(&tile, &inner.body, inner.var)?;
+        let (rows, row) = (self.expr(outer.hi)?, self.expr(inner.hi)?);
+        let end =
+            format!("{} * {}", rows.at(super::expr::level::PRODUCT), row.at(super::expr::level::PRODUCT + 1));
+        let at = self.names.fresh("at");
+        for one in &tile.arrays {
+            let pointer = self.pointer(one.array);
+            self.shares.insert(one.array, (pointer, at.clone()));
+        }
+        self.put("#pragma unroll 1");
+        let first = format!("tiles * {} + first_x()", tile.iterations());
+        self.loops.extend([LoopShape::Threads; 2]);
+        let head = format!("for (index_t {at} = {first}; {at} < {end}; {at} += step_x())");
+        let done = self.braces(&head, &inner.body);
+        self.loops.truncate(self.loops.len() - 2);
+        self.shares.clear();
+        done?;
+        self.depth -= 1;
+        self.put("} else {");
+        self.depth += 1;
+        self.tile = Some(tile);
+        Ok(true)
+    }
+
+    /// The loop over tiles.
+    fn write_tiles(&mut self, tile: &Tile, body: &Block, var: LocalId) -> Result<(), Refused> {
         let lanes = tile.lanes();
         let (at, lane) = (self.names.fresh("tile"), self.names.fresh("k"));
         self.put(&format!(
@@ -267,7 +345,7 @@ impl Writer<'_, '_> {
         self.depth += 1;
         let outer_iteration = std::mem::take(&mut self.iteration);
         if tile.is_counted {
-            let var = self.names.local(self.func, l.var);
+            let var = self.names.local(self.func, var);
             let number = format!("share_index<{}, {}>({at}, {lane})", tile.pieces, tile.width);
             self.put(&format!("const index_t {var} = {number};"));
             self.iteration = var;
@@ -275,7 +353,7 @@ impl Writer<'_, '_> {
         self.loops.push(LoopShape::Threads);
         self.begin_iteration();
         let start = self.out.len();
-        self.block(&l.body)?;
+        self.block(body)?;
         self.end_iteration(start);
         self.loops.pop();
         self.iteration = outer_iteration;
@@ -288,10 +366,6 @@ impl Writer<'_, '_> {
         self.shares.clear();
         self.depth -= 1;
         self.put("}");
-        // At most an iteration or two: unrolled it would only be longer, and divide to count rounds.
-        self.put("#pragma unroll 1");
-        let left = Text::new(format!("tiles * {}", tile.iterations()), super::expr::level::PRODUCT);
-        self.tile = Some(tile);
-        Ok(Some(left))
+        Ok(())
     }
 }

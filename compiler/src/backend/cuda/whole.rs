@@ -77,7 +77,7 @@ impl Writer<'_, '_> {
     }
 
     /// The parameter that an array is, or is a view of; nothing if it may be of several.
-    fn source_of(&self, array: ArrayId) -> Option<ArrayId> {
+    pub(super) fn source_of(&self, array: ArrayId) -> Option<ArrayId> {
         let mut source = array;
         for _ in 0..64 {
             if self.func.params.contains(&Param::Array(source)) {

@@ -9,6 +9,7 @@ use super::declare::Declarations;
 use super::math::{ComplexUse, MathUse};
 use super::names::Names;
 use super::ordered::OrderedRole;
+use super::rows::{RowForm, RowText};
 use super::sizes::Sizes;
 use super::tiles::Tile;
 use crate::base::Span;
@@ -168,6 +169,11 @@ pub(super) struct Writer<'a, 'm> {
     pub(super) tile: Option<Tile>,
     /// In the body of a tile: what the thread has of these arrays, and the variable that counts within it.
     pub(super) shares: FxHashMap<ArrayId, (String, String)>,
+    /// Does a thread do several rows of two loops that are one?
+    pub(super) has_bands: bool,
+    /// How the rows of a kernel are done, and what is known while they are written.
+    pub(super) row_form: Option<RowForm>,
+    pub(super) row_text: Option<RowText>,
     /// Parameters by reference that hold results (device functions).
     pub(super) result_names: Vec<String>,
 }
