@@ -269,7 +269,9 @@ mod tests {
     #[test]
     fn whole_arrays_in_turn() {
         let sweep = |to: &str, from: &str| {
-            format!("    for i in 0 .. n {{\n      for j in 0 .. n {{\n        {to}[i, j] = s * {from}[i, j]\n      }}\n    }}\n")
+            format!(
+                "    for i in 0 .. n {{\n      for j in 0 .. n {{\n        {to}[i, j] = s * {from}[i, j]\n      }}\n    }}\n"
+            )
         };
         let text = format!("  for r in 0 .. n {{\n{}{}  }}\n", sweep("b", "a"), sweep("a", "b"));
         assert_eq!(answers(&text), [true, true]);

@@ -6,7 +6,7 @@
 //!
 //! `kernel` puts kernels together, `collapse` makes two nested loops one, `reduce` combines results, `bins` and `ordered` elements of arrays, `device` writes functions
 //! that kernels call; `stmt`, `loops`, `expr`, `arrays`, `whole`, `services`, `literal` print; `sizes` says what fits 32 bits, `declare` where variables
-//! are declared, `tiles` which loops stream through arrays, `rows` which have warps for their inner loops, `bands` which nests have several rows per thread, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
+//! are declared, `tiles` which loops stream through arrays, `row_plan` and `rows` which have warps for their inner loops, `bands` which nests have several rows per thread, `host` what the host works out; `prelude` is the beginning of every text, `math` the functions of the language.
 
 mod arrays;
 mod bands;
@@ -25,6 +25,7 @@ mod names;
 mod ordered;
 mod prelude;
 mod reduce;
+mod row_plan;
 mod rows;
 mod services;
 mod sizes;
