@@ -117,11 +117,13 @@ macro_rules! table {
                     Ok(Box::new(move |count| {
                         // SAFETY: the caller keeps them.
                         let args = unsafe { &*args };
+                        let mut at = 0..;
+                        // SAFETY: the caller keeps the arguments to this call.
+                        let values = ($(unsafe { <$ty as Stored>::stored(&args.0[at.next().unwrap_or(0)]) },)*);
                         let mut result = 0.0;
                         for _ in 0..count {
-                            let mut at = 0..;
-                            // SAFETY: the caller keeps the arguments to this call.
-                            let values = ($(unsafe { <$ty as Stored>::stored(&args.0[at.next().unwrap_or(0)]) },)*);
+                            // SAFETY: numbers and views, which own nothing; of those that write one is used at a time.
+                            let values = unsafe { std::ptr::read(black_box(&values)) };
                             result = black_box(typed.call(values)).expect("the kernel runs").number();
                         }
                         result

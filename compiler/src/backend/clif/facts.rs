@@ -8,8 +8,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use super::held;
 use crate::base::EntityRef;
 use crate::ir::{
-    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, LoopId, Param, Program, Stmt, Target,
-    walk,
+    ArrayId, BinaryOp, Block, ExprId, ExprKind, Func, FuncId, LocalId, Param, Program, Stmt, Target, walk,
 };
 use crate::types::DType;
 use crate::types::dtype::Kind;
@@ -36,7 +35,7 @@ pub(super) struct Facts {
     /// Locals that may be negative; meaningful for those of type `i64`.
     negative: EntitySet<LocalId>,
     /// Floats to hold in registers during innermost loops.
-    pub held: Vec<(LoopId, Vec<LocalId>)>,
+    pub held: Vec<held::Held>,
     /// How arrays are bound.
     pub bindings: SecondaryMap<ArrayId, Binding>,
     /// Number of `Return` statements.

@@ -1,7 +1,7 @@
-//! Floats that an innermost loop reads while calls go on around it.
+//! What an innermost loop reads while calls go on around it.
 //!
-//! A call destroys every float register, so a value that lives across one is kept on the stack, and the register
-//! allocator then loads it in each iteration of every loop that reads it, calls or not:
+//! A call destroys every float register and most others, so a value that lives across one is kept on the stack, and the register
+//! allocator then loads it in each iteration of every loop that reads it, calls or not, and may even store it again:
 //!
 //! ```text
 //! for level in ... {                      for level in ... {
@@ -12,33 +12,39 @@
 //! ```
 
 use crate::ir::{
-    ArrayValue, BinaryOp, Block, ExprKind, Func, LocalId, LoopId, Ownership, Program, Stmt, walk,
+    ArrayId, ArrayValue, BinaryOp, Block, ExprKind, Func, LocalId, Loop, LoopId, Ownership, Place, Program,
+    Stmt, walk,
 };
 use crate::numerics::math::{MathFn1, MathFn2};
 use crate::types::DType;
 
-/// Innermost loops inside loops with calls, and the `f64` locals that each reads and does not assign.
-pub(super) fn collect(program: &Program, func: &Func) -> Vec<(LoopId, Vec<LocalId>)> {
-    let mut scan = Scan { program, func, found: Vec::new() };
-    scan.block(&func.body);
-    scan.found
-        .into_iter()
-        .filter(|found| found.has_calls_around)
-        .map(|found| (found.id, found.locals))
-        .collect()
+/// Integers and addresses are held only if they are few: there are not more registers.
+const FEW: usize = 7;
+
+/// What an innermost loop without calls reads and does not assign.
+pub(super) struct Held {
+    pub id: LoopId,
+    /// Of type `f64`.
+    pub floats: Vec<LocalId>,
+    /// Of type `i64`.
+    pub ints: Vec<LocalId>,
+    /// Arrays whose elements it reads or writes.
+    pub arrays: Vec<ArrayId>,
+    has_calls_around: bool,
 }
 
-/// An innermost loop without calls.
-struct Found {
-    id: LoopId,
-    locals: Vec<LocalId>,
-    has_calls_around: bool,
+/// Innermost loops inside loops with calls.
+pub(super) fn collect(program: &Program, func: &Func) -> Vec<Held> {
+    let mut scan = Scan { program, func, found: Vec::new() };
+    scan.block(&func.body);
+    scan.found.retain(|found| found.has_calls_around);
+    scan.found
 }
 
 struct Scan<'a> {
     program: &'a Program,
     func: &'a Func,
-    found: Vec<Found>,
+    found: Vec<Held>,
 }
 
 /// What a block contains.
@@ -62,7 +68,7 @@ impl Scan<'_> {
             match stmt {
                 Stmt::Loop(l) => {
                     if !inside.calls && !inside.loops {
-                        self.candidate(l.id, &l.body);
+                        self.candidate(l);
                     }
                     self.decide(first, inside.calls);
                     inside.loops = true;
@@ -86,15 +92,32 @@ impl Scan<'_> {
         }
     }
 
-    fn candidate(&mut self, id: LoopId, body: &Block) {
-        let reads = walk::read_locals(&self.func.exprs, body);
-        let writes = walk::assigned_locals(body);
-        let held: Vec<LocalId> = reads
-            .iter()
-            .filter(|&local| self.func.locals[local].dtype == DType::F64 && !writes.contains(local))
-            .collect();
-        if !held.is_empty() {
-            self.found.push(Found { id, locals: held, has_calls_around: false });
+    fn candidate(&mut self, l: &Loop) {
+        let func = self.func;
+        let (reads, writes) = (walk::read_locals(&func.exprs, &l.body), walk::assigned_locals(&l.body));
+        let of = |dtype: DType| -> Vec<LocalId> {
+            let kept = |local: &LocalId| func.locals[*local].dtype == dtype && !writes.contains(*local);
+            reads.iter().filter(kept).collect()
+        };
+        let mut held = Held {
+            id: l.id,
+            floats: of(DType::F64),
+            ints: Vec::new(),
+            arrays: Vec::new(),
+            has_calls_around: false,
+        };
+        // What a strip leaves is short, and slow copies may be slow.
+        if l.strip.is_none() && !func.loops[l.id].is_slow_copy {
+            held.ints = of(DType::I64);
+            held.ints.retain(|&local| local != l.var);
+            held.arrays = indexed(func, &l.body);
+            if held.ints.len() + held.arrays.len() > FEW {
+                held.ints.clear();
+                held.arrays.clear();
+            }
+        }
+        if !(held.floats.is_empty() && held.ints.is_empty() && held.arrays.is_empty()) {
+            self.found.push(held);
         }
     }
 
@@ -142,4 +165,26 @@ impl Scan<'_> {
         });
         calls
     }
+}
+
+/// Arrays whose elements are found by indices, unless the block binds them.
+fn indexed(func: &Func, body: &Block) -> Vec<ArrayId> {
+    let (mut found, mut bound) = (Vec::new(), Vec::new());
+    let mut note = |array: ArrayId, place: &Place| {
+        if matches!(place, Place::Index(_)) && !found.contains(&array) {
+            found.push(array);
+        }
+    };
+    walk::for_each_stmt(body, &mut |stmt| match stmt {
+        Stmt::Store { array, place, .. } | Stmt::Accumulate { array, place, .. } => note(*array, place),
+        Stmt::SetArray { array, .. } => bound.push(*array),
+        _ => {}
+    });
+    walk::for_each_expr_in(&func.exprs, body, &mut |_, expr| {
+        if let ExprKind::Load { array, place, .. } = &expr.kind {
+            note(*array, place);
+        }
+    });
+    found.retain(|array| !bound.contains(array));
+    found
 }

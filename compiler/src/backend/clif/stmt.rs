@@ -17,6 +17,7 @@ use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, InstructionData, Opcod
 use cranelift_entity::packed_option::PackedOption;
 use smallvec::{SmallVec, smallvec};
 
+use super::arrays::Word;
 use super::func::{Emitter, LoopFrame};
 use super::partials::Order;
 use crate::ir::parallel::regroups;
@@ -338,7 +339,7 @@ impl Emitter<'_> {
         } else {
             self.fill_partials(&partials);
         }
-        let held = self.hold_floats(l);
+        let held = self.hold(l);
         let offset = (!partials.is_empty()).then(|| self.b.append_block_param(body, clif::I64));
         let mut first: SmallVec<[BlockArg; 2]> = smallvec![lo.into()];
         if offset.is_some() {
@@ -361,9 +362,7 @@ impl Emitter<'_> {
         }
         let latch = self.b.create_block();
         let (falls_through, frame) = self.loop_body(&l.body, exit, latch)?;
-        for (local, outside) in held {
-            self.values[local] = outside;
-        }
+        self.let_go(held);
         let is_latch_reached = falls_through || frame.is_latch_used;
         if frame.is_latch_used {
             if falls_through {
@@ -394,21 +393,48 @@ impl Emitter<'_> {
         Ok(is_exit_reached)
     }
 
-    /// Gives the floats that an innermost loop reads names of their own, each in a register; what they were before.
-    fn hold_floats(&mut self, l: &Loop) -> Vec<(LocalId, PackedOption<Value>)> {
+    /// Gives what an innermost loop reads names of its own, each in a register; what they were before.
+    fn hold(&mut self, l: &Loop) -> Outside {
+        let mut outside = Outside::default();
         let facts = self.facts;
-        let Some((_, locals)) = facts.held.iter().find(|(id, _)| *id == l.id) else { return Vec::new() };
-        if !self.unit.abilities.has_cheap_vector_constants {
-            return Vec::new();
+        let Some(held) = facts.held.iter().find(|held| held.id == l.id) else { return outside };
+        if !held.floats.is_empty() && self.unit.abilities.has_cheap_vector_constants {
+            let all = self.loaded_constant(Const(u64::MAX));
+            for &local in &held.floats {
+                outside.locals.push((local, self.values[local]));
+                let value = self.read_local(local);
+                self.values[local] = self.b.ins().band(value, all).into();
+            }
         }
-        let all = self.loaded_constant(Const(u64::MAX));
-        let mut before = Vec::with_capacity(locals.len());
-        for &local in locals {
-            before.push((local, self.values[local]));
+        for &local in &held.ints {
             let value = self.read_local(local);
-            self.values[local] = self.b.ins().band(value, all).into();
+            if self.known_int(value).is_none() {
+                outside.locals.push((local, self.values[local]));
+                self.values[local] = self.held_int(value).into();
+            }
         }
-        before
+        for &array in &held.arrays {
+            let data = self.rep(array).data;
+            let value = self.word(data);
+            outside.data.push((array, data));
+            self.arrays[array.as_u32() as usize].data = Word::Value(self.held_int(value));
+        }
+        outside
+    }
+
+    /// An operation with two results stays where it stands.
+    fn held_int(&mut self, value: Value) -> Value {
+        let zero = self.int(clif::I64, 0);
+        self.b.ins().uadd_overflow(value, zero).0
+    }
+
+    fn let_go(&mut self, outside: Outside) {
+        for (local, value) in outside.locals {
+            self.values[local] = value;
+        }
+        for (array, data) in outside.data {
+            self.arrays[array.as_u32() as usize].data = data;
+        }
     }
 
     /// The same number in a form that stays in its register: Cranelift computes sums with constants again in every
@@ -455,6 +481,13 @@ impl Emitter<'_> {
         let bound = self.b.ins().select(overflows, extreme, bound);
         self.b.ins().icmp(code, var, bound)
     }
+}
+
+/// What names meant before a loop held them.
+#[derive(Default)]
+struct Outside {
+    locals: Vec<(LocalId, PackedOption<Value>)>,
+    data: Vec<(ArrayId, Word)>,
 }
 
 /// Does a `break` of this loop stand in its body?
