@@ -1,9 +1,9 @@
 //! Parallel loops: the captures as words, a call of the body or of the runtime, the outputs back into locals.
 //!
 //! ```text
-//!   brif 1 <= trip < MAX_TRIPS, some, asked
-//! some:
-//!   brif trip * cost < context.serial_below, whole, asked
+//!   brif trip * cost < context.serial_below, short, asked
+//! short:
+//!   brif 1 <= trip < MAX_TRIPS, whole, asked
 //! whole:                                                        one chunk
 //!   call body(ctx, env, 0, trip, outputs)
 //! asked:
@@ -74,18 +74,19 @@ impl Emitter<'_> {
 
     /// Runs a loop whose captures and outputs are in place: the body at once if it is one chunk, else the runtime decides.
     fn fork(&mut self, body: FuncId, number: u32, [env, trip, cost, outputs]: [Value; 4]) {
-        let (some, whole) = (self.b.create_block(), self.b.create_block());
+        let (short, whole) = (self.b.create_block(), self.b.create_block());
         let (asked, next) = (self.b.create_block(), self.b.create_block());
-        let above = self.iadd_imm(trip, -1);
-        let is_some = self.icmp_imm(IntCC::UnsignedLessThan, above, MAX_TRIPS as i64 - 1);
-        self.b.ins().brif(is_some, some, &[], asked, &[]);
-
-        self.start(some);
+        // The estimate first: in front of the branches it is computed once for all that read it.
         let trips = self.b.ins().fcvt_from_sint(clif::F64, trip);
         let total = self.b.ins().fmul(trips, cost);
         let limit = self.b.ins().load(clif::F64, self.words, self.ctx, context::SERIAL_BELOW_NS);
         let is_short = self.b.ins().fcmp(FloatCC::LessThan, total, limit);
-        self.b.ins().brif(is_short, whole, &[], asked, &[]);
+        self.b.ins().brif(is_short, short, &[], asked, &[]);
+
+        self.start(short);
+        let above = self.iadd_imm(trip, -1);
+        let is_some = self.icmp_imm(IntCC::UnsignedLessThan, above, MAX_TRIPS as i64 - 1);
+        self.b.ins().brif(is_some, whole, &[], asked, &[]);
 
         self.start(whole);
         let function = self.callee(body);
