@@ -101,10 +101,7 @@ impl KernelInner {
                 table
             });
             // Those that find no place are in the table alone.
-            let _ = self.first.iter().try_fold(Arc::clone(&made), |made, place| match place.set(made) {
-                Ok(()) => None,
-                Err(made) => Some(made),
-            });
+            let _ = self.first.iter().try_fold(Arc::clone(&made), |made, place| place.set(made).err());
             Ok(made)
         });
         result.clone()
