@@ -280,12 +280,12 @@ mod tests {
     #[test]
     fn rows_and_blocks_that_are_read_at_once() {
         let row = "  for i in 0 .. n {\n    for j in 0 .. n {\n      a[i, j] = s * b[i, j]\n    }\n    for j in 0 .. n {\n      x[j] = x[j] + a[i, j]\n    }\n  }\n";
-        assert_eq!(answers(row)[0], false);
+        assert!(!answers(row)[0]);
         let block = "  for i in 0 .. n {\n    k = i * 64\n    for j in 0 .. 64 {\n      y[k + j] = s * x[k + j]\n    }\n    for j in 0 .. 64 {\n      t = t + y[k + j]\n    }\n  }\n";
-        assert_eq!(answers(block)[0], false);
+        assert!(!answers(block)[0]);
         // A caller may have the loop around.
         let function = "  for j in 0 .. n {\n    a[k, j] = s * b[k, j]\n  }\n  for j in 0 .. n {\n    t = t + a[k, j]\n  }\n";
-        assert_eq!(answers(function)[0], false);
+        assert!(!answers(function)[0]);
     }
 
     #[test]
