@@ -472,7 +472,7 @@ fn certainly_same(
         if c != d {
             return None;
         }
-        let Some(factor) = c.as_int() else { return None };
+        let factor = c.as_int()?;
         let ((r_new, r_old), (s_new, s_old)) = (r.partition(&is_new), s.partition(&is_new));
         let are_counters = |p: &Poly| {
             p.terms().iter().all(|(monomial, _)| {
@@ -483,8 +483,8 @@ fn certainly_same(
         if !are_counters(&r_new) || !are_counters(&s_new) {
             return None;
         }
-        let Some(difference) = s_old.sub(&r_old).and_then(|p| p.as_int()) else { return None };
-        let Some(stride) = factor.checked_mul(region.l.step.abs()) else { return None };
+        let difference = s_old.sub(&r_old).and_then(|p| p.as_int())?;
+        let stride = factor.checked_mul(region.l.step.abs())?;
         if stride == 0 {
             if difference != 0 {
                 return None;
