@@ -37,11 +37,11 @@ impl<'a> Builder<'a> {
     pub(super) fn inner_loop(&mut self, stmt: &'a Stmt) -> Result<()> {
         self.tally.loops += 1;
         // Loads and stores of the loop must not be mixed with what waits.
-        self.flush_if_needed(stmt)?;
+        let has_stores = self.flush_if_needed(stmt)?;
         let mut as_lanes: Vec<LocalId> = Vec::new();
         loop {
             let saved = self.clone();
-            match self.rounds(stmt, &as_lanes)? {
+            match self.rounds(stmt, &as_lanes, has_stores)? {
                 None => return Ok(()),
                 Some(local) => {
                     *self = saved;
@@ -51,7 +51,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn flush_if_needed(&mut self, stmt: &Stmt) -> Result<()> {
+    /// Writes what waits, if the loop may read or write it. Does the loop store?
+    fn flush_if_needed(&mut self, stmt: &Stmt) -> Result<bool> {
         let (mut has_stores, mut has_loads) = (false, false);
         let exprs = &self.func().exprs;
         let mut visit = |stmt: &Stmt| {
@@ -77,11 +78,16 @@ impl<'a> Builder<'a> {
         if has_stores {
             self.graph.forget_loads();
         }
-        Ok(())
+        Ok(has_stores)
     }
 
     /// Writes the loop; a variable that turned out to need lanes, if there is one.
-    fn rounds(&mut self, stmt: &'a Stmt, as_lanes: &[LocalId]) -> Result<Option<LocalId>> {
+    fn rounds(
+        &mut self,
+        stmt: &'a Stmt,
+        as_lanes: &[LocalId],
+        has_stores: bool,
+    ) -> Result<Option<LocalId>> {
         let (head, cond, body, counted): (&'a [Stmt], Option<ExprId>, &'a Block, Option<&'a Loop>) =
             match stmt {
                 Stmt::While { head, cond, body, .. } => (head, Some(*cond), body, None),
@@ -144,6 +150,11 @@ impl<'a> Builder<'a> {
                 (None, None) => return self.refuse("no loop"),
             };
             live_init = Some(self.masked(goes));
+        }
+
+        // What the bounds or the first condition loaded is old in the second round, and after the loop.
+        if has_stores {
+            self.graph.forget_loads();
         }
 
         // What goes from round to round.
