@@ -92,6 +92,20 @@ wide, wide_ends = erfc_factor(mp.mpf("3.5"), 28)
 short, short_ends = erfc_factor(mp.mpf(3), "10.3")
 by_z, by_z2 = (lambda z: z), (lambda z: z * z)
 
+def stirling(w):
+    """What is left of Stirling's formula, times x, in w = 1/x^2."""
+    if w < mp.mpf("1e-12"):
+        return mp.mpf(1) / 12 - w / 360 + w * w / 1260
+    x = 1 / mp.sqrt(w)
+    return x * (mp.loggamma(x) - ((x - mp.mpf("0.5")) * mp.log(x) - x + mp.log(2 * mp.pi) / 2))
+
+
+near_two = near_zero(
+    lambda t: ((mp.loggamma(2 + t) / t - (1 - mp.euler)) / t - (mp.zeta(2) - 1) / 2) / t, (1 - mp.zeta(3)) / 3
+)
+sin_rest = of_root(lambda r, z: ((mp.sin(r) / r - 1) / z + third / 2) / z, mp.mpf(1) / 120)
+cos_rest = of_root(lambda r, z: (((mp.cos(r) - 1) / z + mp.mpf(1) / 2) / z - mp.mpf(1) / 24) / z, -mp.mpf(1) / 720)
+
 POLYNOMIALS = {
     "exp::TAIL": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 10, lambda r: r * r),
     # The code has every other coefficient with the other sign.
@@ -110,6 +124,10 @@ POLYNOMIALS = {
     "roots::CBRT": lambda: fit(mp.cbrt, 0.75, 1.5, 5, lambda m: 1 / mp.cbrt(m)),
     "erf::EXPONENT": lambda: fit(erf_exponent, 0, 6, 25, erf_weight, pairs=1, rounds=6),
     "erf::FACTOR": lambda: fit(wide, *wide_ends, 24, lambda t: 1 / wide(t), pairs=1, rounds=10),
+    "gamma::STIRLING": lambda: fit(stirling, 0, 1 / mp.mpf("7.5") ** 2, 8, mp.sqrt, rounds=15),
+    "gamma::NEAR_TWO": lambda: fit(near_two, -0.5, 0.5, 19, lambda t: t * t / mp.mpf("0.42"), rounds=12),
+    "gamma::SIN": lambda: fit(sin_rest, 0, QUARTER_PI_2, 6, by_z2, rounds=12),
+    "gamma::COS": lambda: fit(cos_rest, 0, QUARTER_PI_2, 5, lambda z: z**3, rounds=12),
     "narrow::EXP": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 6, lambda r: r * r),
     "narrow::EXPM1": lambda: fit(exp_tail, -HALF_LN2, HALF_LN2, 7, abs),
     "narrow::LOG": lambda: fit(artanh_tail, 0, 0.0401, 4, by_z),

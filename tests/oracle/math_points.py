@@ -10,6 +10,7 @@ nearest to the middle between two numbers; every other of these arguments is an 
 """
 
 import random
+import math
 import struct
 
 import gmpy2
@@ -71,8 +72,10 @@ WORST = {
     "cbrt": ["0x1.f0fe698041ap-7"],
     "erf": ["0x1.cc2a9793f3ccp-3", "0x1.c8c59da6d3e22p-3"],
     "erfc": ["0x1.13e240a7f86cap-1", "0x1.0fb1011a1e7f2p-1", "0x1.8db76328d3a24p+0"],
-    "gamma": ["-0x1.637f1ba07c668p-57"],
-    "lgamma": ["-0x1.5b7d845a17d62p+1"],
+    "gamma": ["-0x1.637f1ba07c668p-57", "-0x1.55c93cd3e471ep+7", "-0x1.020189efcb03p+1", "0x1.b48dfe33b2c94p+0"],
+    # Close to zeros whose distance from a whole number is less than the last place, too.
+    "lgamma": ["-0x1.5b7d845a17d62p+1", "-0x1.5d991abf9d13cp+1", "-0x1.1ffff9f8f7b61p+3"]
+    + [math.nextafter(-n, side).hex() for n in (15, 16, 17, 18) for side in (0, -100)],
     "pow": ["0x1.682658e134095p+0 -0x1.036b2a152d1e6p+11"],
     "atan2": ["0x1.ed1ffb42b1268p+1 0x1.fa487b42a8ddbp+2"],
     "hypot": ["0x0.a52c0ea544b69p-1022 0x0.00018d5d02bcdp-1022"],

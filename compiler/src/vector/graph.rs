@@ -57,6 +57,12 @@ impl Graph {
             return value;
         }
         let (ty, op) = key;
+        if let Op::Binary(symmetric @ (Binary::Add | Binary::Mul), a, b) = op
+            && a != b
+            && let Some(value) = self.known(ty, &Op::Binary(symmetric, b, a))
+        {
+            return value;
+        }
         let is_fixed = match op {
             Op::First | Op::Active | Op::Any(_) | Op::Load { .. } | Op::IntLoad { .. } => false,
             _ => {
@@ -294,8 +300,17 @@ impl Graph {
     pub(super) fn select(&mut self, mask: Value, then: Value, orelse: Value) -> Value {
         // `select(!m, a, b)` is `select(m, b, a)`.
         if let Some(&Op::Unary(Unary::Not, inner)) = self.op(mask) {
-            return self.define(self.ty(then), Op::Select { mask: inner, then: orelse, orelse: then });
+            return self.select(inner, orelse, then);
         }
+        // What the same mask has chosen already.
+        let then = match self.op(then) {
+            Some(&Op::Select { mask: same, then, .. }) if same == mask => then,
+            _ => then,
+        };
+        let orelse = match self.op(orelse) {
+            Some(&Op::Select { mask: same, orelse, .. }) if same == mask => orelse,
+            _ => orelse,
+        };
         self.define(self.ty(then), Op::Select { mask, then, orelse })
     }
 

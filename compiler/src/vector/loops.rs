@@ -9,10 +9,23 @@
 //!                                 }
 //! ```
 //!
+//! If the number of rounds is the same for all lanes, and lanes leave earlier by jumps, the rounds are counted for all at once and `live` are those that have
+//! not jumped. What such a jump takes along of the loop's variable is not chosen in every round: `live` counts how many rounds a lane
+//! has finished.
+//!
+//! ```text
+//! for k in 0 .. n {                  live = all, rounds = 0
+//!   if c { return k }                loop for k in 0 .. n while any(live) {
+//! }                          ==>       live = live &~ c
+//! return n                             rounds = rounds + live
+//!                                    }
+//!                                    live ? n : rounds
+//! ```
+//!
 //! A variable is one `Int` for the block if it is so before the loop and after each round, else one number per lane: tried in that
 //! order.
 
-use kjit_strip::ir::{Binary, Inst, Loop as Rounds, Phi, Ty, Value};
+use kjit_strip::ir::{Binary, Convert, Inst, Loop as Rounds, Op, Phi, Ty, Value};
 
 use super::expr::lane_ty;
 use super::linear::Linear;
@@ -30,6 +43,10 @@ struct Carried {
     is_int: bool,
     /// Is it read after the loop, so that lanes that have left must keep it?
     stays: bool,
+    /// May a round read what the one before left?
+    is_read: bool,
+    /// Lanes that leave take along the loop's variable plus this, others leave it as it is.
+    counted: Option<i64>,
 }
 
 impl<'a> Builder<'a> {
@@ -134,13 +151,18 @@ impl<'a> Builder<'a> {
                 None => false,
             };
 
+        // Lanes leave by jumps alone, and the rounds are counted for all of them.
+        let counts_for_all = counted.is_some() && is_uniform_range && !is_uniform;
+
         // A `while` evaluates its condition in front of the loop and at the end of each round.
         let outer = self.mask;
         let mut live_init = None;
         if counted.is_none() {
             self.statements(head)?;
         }
-        if !is_uniform {
+        if counts_for_all {
+            live_init = Some(self.mask_here());
+        } else if !is_uniform {
             let goes = match (counted, cond) {
                 (Some(l), _) => self.goes_on(l, lo.as_ref(), hi.as_ref())?,
                 (None, Some(cond)) => {
@@ -182,7 +204,8 @@ impl<'a> Builder<'a> {
             let is_int = may_be_int
                 && !as_lanes.contains(&local)
                 && matches!(&before, Val::Int(linear) if linear.is_uniform());
-            self.carry_round(&mut carried, key, &before, is_int, stays);
+            let is_read = is_of_head || read_first.contains(local);
+            self.carry_round(&mut carried, key, &before, is_int, stays, is_read);
         }
         if exits.returns {
             // Results of lanes that return in here.
@@ -191,11 +214,13 @@ impl<'a> Builder<'a> {
                 let key = Key::Ret(position as u32);
                 let before = self.frame().env.get(&key).cloned();
                 let before = before.unwrap_or_else(|| self.nothing(*dtype));
-                self.carry_round(&mut carried, key, &before, false, true);
+                self.carry_round(&mut carried, key, &before, false, true, false);
             }
         }
         let none = self.graph.mask(false);
-        let gone_init = exits.returns.then_some(none);
+        // Where returns are the only jumps, lanes that are not live have returned.
+        let returned_are_gone = counts_for_all && !exits.breaks;
+        let gone_init = (exits.returns && !returned_are_gone).then_some(none);
         let count_init = self.graph.int(0);
 
         // Around the loop nothing of what it computes has a value, but what is carried.
@@ -216,23 +241,13 @@ impl<'a> Builder<'a> {
         let gone = gone_init.map(|_| self.graph.fresh(Ty::Mask));
         self.graph.open();
         let go = match (live, counted, &lo, &hi) {
-            (Some(live), ..) => self.graph.any(live),
-            (None, Some(l), Some(Val::Int(lo)), Some(Val::Int(hi))) => {
-                // The distance that is left, the same in every lane.
-                let mut var = lo.clone();
-                if let Some(count) = count {
-                    var.add_term(count, l.step);
-                }
-                let difference = hi.add_scaled(lo, -1);
-                let op = if l.step > 0 { CompareOp::Lt } else { CompareOp::Gt };
-                // Lanes cancel out: compare `step * count` with `hi - lo` unless both are uniform.
-                let (left, right) =
-                    if lo.is_uniform() { (var, hi.clone()) } else { (var.add_scaled(lo, -1), difference) };
-                match self.int_compare(op, &Val::Int(left), &Val::Int(right), true) {
-                    Val::Test(test) => test,
-                    Val::Int(_) | Val::Lanes(_) => return self.refuse("the bounds of an inner loop"),
-                }
+            (Some(live), Some(l), Some(Val::Int(lo)), Some(Val::Int(hi))) if counts_for_all => {
+                let limit = self.round_left(l, lo, hi, count)?;
+                let any = self.graph.any(live);
+                self.graph.define(Ty::Test, Op::Binary(Binary::And, limit, any))
             }
+            (Some(live), ..) => self.graph.any(live),
+            (None, Some(l), Some(Val::Int(lo)), Some(Val::Int(hi))) => self.round_left(l, lo, hi, count)?,
             _ => return self.refuse("the bounds of an inner loop"),
         };
         let head_region = self.graph.close();
@@ -261,7 +276,9 @@ impl<'a> Builder<'a> {
         let mut live_next = None;
         if live.is_some() {
             // Who goes on?
-            live_next = Some(if reaches_end {
+            live_next = Some(if reaches_end && counts_for_all {
+                self.mask_here()
+            } else if reaches_end {
                 self.statements(head)?;
                 let goes = match (counted, cond) {
                     (Some(l), _) => {
@@ -286,6 +303,11 @@ impl<'a> Builder<'a> {
                 self.graph.mask(false)
             });
         }
+        if counts_for_all {
+            for item in &mut carried {
+                item.counted = self.counted(item, counted, lo.as_ref(), count, breaks.iter().chain(&returns));
+            }
+        }
         let mut failed = None;
         for item in &carried {
             let key = item.key;
@@ -308,7 +330,7 @@ impl<'a> Builder<'a> {
                 Some(value) => self.lanes(&value),
                 None => item.param,
             };
-            if item.stays {
+            if item.stays && item.counted.is_none() {
                 for exit in breaks.iter().chain(&returns) {
                     if let Some(value) = exit.env.get(&key).cloned() {
                         let value = self.lanes(&value);
@@ -331,6 +353,13 @@ impl<'a> Builder<'a> {
             let one = self.graph.int(1);
             self.graph.int_binary(kjit_strip::ir::IntOp::Add, count, one)
         });
+        // How many rounds a lane has finished.
+        let is_counted = carried.iter().any(|item| item.counted.is_some());
+        let rounds = live_next.filter(|_| is_counted).map(|live| {
+            let (param, init) = (self.graph.fresh(Ty::I64), self.graph.i64(0));
+            let one = self.graph.convert(Convert::MaskToInt, live, Ty::I64);
+            (param, init, self.graph.binary(Binary::Add, param, one))
+        });
         let body_region = self.graph.close();
 
         let mut all: Vec<Phi> = Vec::new();
@@ -352,8 +381,9 @@ impl<'a> Builder<'a> {
                 Some(result)
             };
         extra(self, count, Some(count_init), count_next);
-        extra(self, live, live_init, live_next);
+        let live = extra(self, live, live_init, live_next);
         let gone = extra(self, gone, gone_init, gone_next);
+        let rounds = rounds.and_then(|(param, init, next)| extra(self, Some(param), Some(init), Some(next)));
         self.graph.push(Inst::Loop(Box::new(Rounds {
             carried: all,
             head: head_region,
@@ -361,6 +391,28 @@ impl<'a> Builder<'a> {
             body: body_region,
         })));
         self.mask = outer;
+        // Lanes that jumped.
+        let gone_here = match (live_init, live) {
+            (Some(init), Some(live)) if counts_for_all => Some(self.graph.and_not(init, live)),
+            _ => None,
+        };
+        if let (Some(l), Some(Val::Int(lo)), Some(rounds), Some(jumped)) = (counted, &lo, rounds, gone_here) {
+            for item in &carried {
+                let Some(more) = item.counted else { continue };
+                let start = lo.add_scaled(&Linear::constant(more), 1);
+                let at_jump = match start.as_constant() {
+                    Some(0) if l.step > 0 => rounds,
+                    _ => {
+                        let start = start.lanes(&mut self.graph);
+                        let op = if l.step > 0 { Binary::Add } else { Binary::Sub };
+                        self.graph.binary(op, start, rounds)
+                    }
+                };
+                let value = self.graph.select(jumped, at_jump, item.init);
+                self.frame().env.insert(item.key, Val::Lanes(value));
+            }
+        }
+        let gone = if returned_are_gone && exits.returns { gone_here } else { gone };
         if let Some(gone) = gone {
             // Lanes that returned wait for the end of the function.
             let here = self.mask_here();
@@ -401,6 +453,57 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Is there another round, of rounds that are counted for all lanes?
+    fn round_left(&mut self, l: &Loop, lo: &Linear, hi: &Linear, count: Option<Value>) -> Result<Value> {
+        // The distance that is left, the same in every lane.
+        let mut var = lo.clone();
+        if let Some(count) = count {
+            var.add_term(count, l.step);
+        }
+        let difference = hi.add_scaled(lo, -1);
+        let op = if l.step > 0 { CompareOp::Lt } else { CompareOp::Gt };
+        // Lanes cancel out: compare `step * count` with `hi - lo` unless both are uniform.
+        let (left, right) =
+            if lo.is_uniform() { (var, hi.clone()) } else { (var.add_scaled(lo, -1), difference) };
+        match self.int_compare(op, &Val::Int(left), &Val::Int(right), true) {
+            Val::Test(test) => Ok(test),
+            Val::Int(_) | Val::Lanes(_) => self.refuse("the bounds of an inner loop"),
+        }
+    }
+
+    /// How far from the loop's variable is what lanes take along that jump out of the loop, all of them the same, while the others leave the variable
+    /// `item` as it is, which nobody reads?
+    fn counted<'e>(
+        &mut self,
+        item: &Carried,
+        counted: Option<&Loop>,
+        lo: Option<&Val>,
+        count: Option<Value>,
+        exits: impl Iterator<Item = &'e Exit>,
+    ) -> Option<i64> {
+        let (Some(l), Some(Val::Int(lo)), Some(count)) = (counted, lo, count) else { return None };
+        let stays_as_it_is = match self.frame().env.get(&item.key) {
+            Some(Val::Lanes(value)) => *value == item.param,
+            Some(Val::Int(_) | Val::Test(_)) => false,
+            None => true,
+        };
+        if !item.stays || item.is_int || item.is_read || !stays_as_it_is {
+            return None;
+        }
+        let mut var = lo.clone();
+        var.add_term(count, l.step);
+        let mut distance = None;
+        for exit in exits {
+            let Some(Val::Int(value)) = exit.env.get(&item.key) else { return None };
+            let here = value.add_scaled(&var, -1).as_constant()?;
+            if distance.is_some_and(|known| known != here) {
+                return None;
+            }
+            distance = Some(here);
+        }
+        distance
+    }
+
     fn statements(&mut self, block: &'a [Stmt]) -> Result<()> {
         for stmt in block {
             if self.is_dead {
@@ -417,14 +520,22 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn carry_round(&mut self, carried: &mut Vec<Carried>, key: Key, before: &Val, is_int: bool, stays: bool) {
+    fn carry_round(
+        &mut self,
+        carried: &mut Vec<Carried>,
+        key: Key,
+        before: &Val,
+        is_int: bool,
+        stays: bool,
+        is_read: bool,
+    ) {
         let init = match before {
             Val::Int(linear) if is_int => linear.first(&mut self.graph),
             _ => self.lanes(before),
         };
         let ty = self.graph.ty(init);
         let param = self.graph.fresh(ty);
-        carried.push(Carried { key, param, init, is_int, stays });
+        carried.push(Carried { key, param, init, is_int, stays, is_read, counted: None });
     }
 
     /// A value for what has none yet.

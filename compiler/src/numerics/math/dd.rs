@@ -72,18 +72,6 @@ impl Dd {
         fast_two_sum(high.hi, high.lo + self.lo)
     }
 
-    /// The difference.
-    #[inline(always)]
-    pub(super) fn sub(self, other: Dd) -> Dd {
-        self.add(other.neg())
-    }
-
-    /// The negative.
-    #[inline(always)]
-    pub(super) fn neg(self) -> Dd {
-        Dd { hi: -self.hi, lo: -self.lo }
-    }
-
     /// The product; relative error about 2^-103.
     #[inline(always)]
     pub(super) fn mul(self, other: Dd) -> Dd {
@@ -102,14 +90,5 @@ impl Dd {
     #[inline(always)]
     pub(super) fn scale(self, power: f64) -> Dd {
         Dd { hi: self.hi * power, lo: self.lo * power }
-    }
-
-    /// The quotient; relative error about 2^-102.
-    #[inline(always)]
-    pub(super) fn div(self, other: Dd) -> Dd {
-        let quotient = self.hi / other.hi;
-        let product = two_prod(quotient, other.hi);
-        let rest = ((self.hi - product.hi) - product.lo) + (self.lo - quotient * other.lo);
-        fast_two_sum(quotient, rest / other.hi)
     }
 }

@@ -1,17 +1,18 @@
 //! Which implementation each function uses for one number.
 
-use super::{MathFn1, MathFn2, explog, gamma, on_lanes};
+use super::{MathFn1, MathFn2, explog, on_lanes};
 
 /// The value of a function of one argument. Inlined, so that a constant function costs no dispatch.
 #[inline]
 pub(super) fn one(function: MathFn1, x: f64) -> f64 {
-    on_lanes::one(function, x).unwrap_or_else(|| one_number(function, x))
+    // All functions of one argument have a form for lanes.
+    on_lanes::one(function, x).unwrap_or(f64::NAN)
 }
 
 /// The value for an `f32` number, to be rounded to `f32`.
 #[inline]
 pub(super) fn one_narrow(function: MathFn1, x: f64) -> f64 {
-    on_lanes::one_narrow(function, x).unwrap_or_else(|| one_number(function, x))
+    on_lanes::one_narrow(function, x).unwrap_or(f64::NAN)
 }
 
 /// The value of a function of two arguments.
@@ -24,15 +25,6 @@ pub(super) fn two(function: MathFn2, x: f64, y: f64) -> f64 {
 #[inline]
 pub(super) fn two_narrow(function: MathFn2, x: f64, y: f64) -> f64 {
     on_lanes::two_narrow(function, x, y).unwrap_or_else(|| two_numbers(function, x, y))
-}
-
-/// The functions that have no form for lanes.
-fn one_number(function: MathFn1, x: f64) -> f64 {
-    match function {
-        MathFn1::Gamma => gamma::gamma(x),
-        MathFn1::Lgamma => gamma::lgamma(x),
-        _ => f64::NAN,
-    }
 }
 
 /// The functions of two arguments that have no form for lanes.

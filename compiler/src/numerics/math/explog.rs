@@ -25,28 +25,6 @@ pub(super) fn pow2(exponent: i64) -> f64 {
     f64::from_bits(((exponent + 1023) as u64) << 52)
 }
 
-/// `value * 2^exponent`, rounded once also where the result is subnormal. For values between 2^-40 and 2^40.
-#[inline]
-pub(super) fn scale(value: Dd, exponent: i64) -> f64 {
-    if exponent > 900 {
-        return value.round() * pow2(900) * pow2(exponent - 900);
-    }
-    if exponent < -1120 {
-        return 0.0;
-    }
-    if exponent >= -1022 {
-        let result = value.round() * pow2(exponent);
-        if result.abs() >= f64::MIN_POSITIVE {
-            return result;
-        }
-    }
-    // Adding this number leaves exactly the bits that the result has room for.
-    let shift = pow2(-1022 - exponent).copysign(value.hi);
-    let sum = two_sum(shift, value.hi);
-    let kept = (sum.hi + (sum.lo + value.lo)) - shift;
-    kept * pow2(-900) * pow2(exponent + 900)
-}
-
 /// `e^(x.hi + x.lo)` as `(pair in 0.99..2, exponent of two)`, relative error about 2^-61. For `|x|` up to 1000.
 #[inline(always)]
 pub(super) fn exp_parts(x: Dd) -> (Dd, i64) {
@@ -70,18 +48,6 @@ pub(super) fn exp_parts(x: Dd) -> (Dd, i64) {
 pub(super) fn exp_dd(x: Dd) -> Dd {
     let (value, exponent) = exp_parts(x);
     value.scale(pow2(exponent))
-}
-
-/// e^(hi + lo), rounded, with overflow and underflow.
-pub(super) fn exp_of(x: Dd) -> f64 {
-    if x.hi > 710.0 {
-        return f64::INFINITY;
-    }
-    if x.hi < -746.0 {
-        return 0.0;
-    }
-    let (value, exponent) = exp_parts(x);
-    scale(value, exponent)
 }
 
 /// A positive number as `2^exponent * (z_hi + z_lo)`; `-log(c)` and the exponent give `whole + rest`.

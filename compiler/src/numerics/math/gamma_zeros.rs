@@ -162,3 +162,40 @@ pub(crate) const ZEROS: [((f64, f64), (f64, f64), [f64; 15]); 34] = [
     8.748915228642104e+203, -9.823963121137184e+220, 1.1096771959774385e+238, -1.2598767433099554e+255,
     1.4367921838377353e+272]),
 ];
+
+/// A power of two, so that any index is in range.
+const ROWS: usize = 64;
+
+/// One number of every zero; behind the last one `other`. The zeros between -n and -n - 1 are number 2 n - 4 and 2 n - 3.
+const fn column(which: usize, other: f64) -> [f64; ROWS] {
+    let mut column = [other; ROWS];
+    let mut row = 0;
+    while row < ZEROS.len() {
+        let ((zero, zero_low), (slope, slope_low), terms) = ZEROS[row];
+        column[row] = match which {
+            0 => zero,
+            1 => zero_low,
+            2 => slope,
+            3 => slope_low,
+            term => terms[term - 4],
+        };
+        row += 1;
+    }
+    column
+}
+
+pub(super) static ZERO_HIGH: [f64; ROWS] = column(0, 0.0);
+pub(super) static ZERO_LOW: [f64; ROWS] = column(1, 0.0);
+/// Nothing is near a zero of infinite slope.
+pub(super) static ZERO_SLOPE: [f64; ROWS] = column(2, f64::INFINITY);
+pub(super) static ZERO_SLOPE_LOW: [f64; ROWS] = column(3, 0.0);
+/// The coefficients of the powers 2 to 16.
+pub(super) static ZERO_TERMS: [[f64; ROWS]; 15] = {
+    let mut all = [[0.0; ROWS]; 15];
+    let mut term = 0;
+    while term < all.len() {
+        all[term] = column(4 + term, 0.0);
+        term += 1;
+    }
+    all
+};

@@ -30,7 +30,6 @@ mod two_over_pi;
 
 pub(super) use explog::log_hypot;
 // For device code, which has the same algorithms in another language.
-pub(crate) use gamma_zeros::ZEROS as GAMMA_ZEROS;
 pub(crate) use tables::{EXP2 as POWERS_OF_TWO, LOG as RECIPROCALS_AND_LOGS};
 
 #[cfg(target_arch = "x86_64")]
@@ -96,8 +95,8 @@ functions! {
         Cbrt "cbrt" "Real cube root. At most 0.501 ULP.",
         Erf "erf" "Error function. At most 0.98 ULP.",
         Erfc "erfc" "1 - erf(x) without cancellation. At most 0.97 ULP.",
-        Gamma "gamma" "Gamma function; NaN at negative integers. At most 0.54 ULP.",
-        Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers. At most 0.77 ULP.",
+        Gamma "gamma" "Gamma function; NaN at negative integers. At most 0.78 ULP.",
+        Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers. At most 0.8 ULP.",
         Floor "floor" "Largest whole number that is not above x. Exact.",
         Ceil "ceil" "Smallest whole number that is not below x. Exact.",
         Trunc "trunc" "The whole part of x. Exact.",

@@ -1,7 +1,7 @@
 //! The functions that are written over abstract lanes, and their instances: for vector code, for one number, and for one
 //! number on a processor with fused multiply-add. All have the same bits.
 
-use super::{MathFn1, MathFn2, arc, erf, exp, hyperbolic, log, narrow, pow, roots, simple, trig};
+use super::{MathFn1, MathFn2, arc, erf, exp, gamma, hyperbolic, log, narrow, pow, roots, simple, trig};
 use crate::numerics::lanes::{Lanes, Scalar};
 
 /// The entry points of a function for `f64` and for `f32`, for processors with AVX2 and FMA. They are unsafe to call
@@ -44,7 +44,7 @@ macro_rules! functions {
         pub fn $on_lanes<L: Lanes>(l: &L, function: $enum, $($x: L::F),*) -> Option<L::F> {
             match function {
                 $($enum::$variant => instance!(abstract l, $path, $params),)*
-                $($enum::$other)|* => None,
+                $($enum::$other => None,)*
             }
         }
 
@@ -52,7 +52,7 @@ macro_rules! functions {
         pub fn $narrow_on_lanes<L: Lanes>(l: &L, function: $enum, $($x: L::F),*) -> Option<L::F> {
             match function {
                 $($enum::$variant => instance!(abstract l, $narrow, $params),)*
-                $($enum::$other)|* => None,
+                $($enum::$other => None,)*
             }
         }
 
@@ -61,7 +61,7 @@ macro_rules! functions {
         pub(super) fn $scalar_narrow(function: $enum, $($x: f64),*) -> Option<f64> {
             match function {
                 $($enum::$variant => instance!(scalar $narrow, $params),)*
-                $($enum::$other)|* => None,
+                $($enum::$other => None,)*
             }
         }
 
@@ -70,7 +70,7 @@ macro_rules! functions {
         pub(super) fn $scalar(function: $enum, $($x: f64),*) -> Option<f64> {
             match function {
                 $($enum::$variant => instance!(scalar $path, $params),)*
-                $($enum::$other)|* => None,
+                $($enum::$other => None,)*
             }
         }
 
@@ -79,7 +79,7 @@ macro_rules! functions {
         pub fn $fast(function: $enum) -> Option<$fast_type> {
             match function {
                 $($enum::$variant => instance!(fast $path, $narrow, $params),)*
-                $($enum::$other)|* => None,
+                $($enum::$other => None,)*
             }
         }
     };
@@ -110,6 +110,8 @@ functions! {
     Cbrt roots::cbrt, roots::cbrt;
     Erf erf::erf, narrow::erf;
     Erfc erf::erfc, narrow::erfc;
+    Gamma gamma::gamma, gamma::gamma;
+    Lgamma gamma::lgamma, gamma::lgamma;
     Floor simple::floor, simple::floor;
     Ceil simple::ceil, simple::ceil;
     Trunc simple::trunc, simple::trunc;
@@ -117,7 +119,7 @@ functions! {
     Fabs simple::abs, simple::abs;
     Degrees simple::degrees, simple::degrees;
     Radians simple::radians, simple::radians;
-    ; Gamma | Lgamma
+    ;
 }
 
 functions! {

@@ -21,7 +21,7 @@
 
 use regalloc2::{Operand, OperandKind, RegClass, VReg};
 
-use super::func::{BlockId, Code, Func, Inst};
+use super::func::{BlockId, Code, Func, Inst, Term};
 use super::liveness::{Liveness, contains};
 use super::nature::{
     Memory, Port, constant_of, is_comparison, knows_flags, latency, memory, operands_of, overwrite, port_of,
@@ -30,6 +30,10 @@ use crate::encode::Shape;
 
 /// Shorter stretches stay as they are.
 const FEWEST: usize = 40;
+/// The same for rounds of loops inside a block.
+const FEWEST_IN_ROUND: usize = 16;
+/// Of so many instructions a processor sees the next vector's, too, if they stand behind those of the one before.
+const MOST_IN_ROUND: usize = 80;
 /// Of the instructions in the order of the source only so many are looked at, from the first one that is not placed.
 const WINDOW: u32 = 192;
 /// Instructions that start in a cycle.
@@ -55,7 +59,8 @@ pub(crate) fn schedule(func: &mut Func) {
             blocks.push(next);
         }
         let count: usize = blocks.iter().map(|b| func.blocks[b.0 as usize].insts.len()).sum();
-        if count < FEWEST {
+        let is_round = is_round(func, first);
+        if count < if is_round { FEWEST_IN_ROUND } else { FEWEST } {
             continue;
         }
         // A stretch keeps what is in use where it begins and ends.
@@ -64,7 +69,7 @@ pub(crate) fn schedule(func: &mut Func) {
             (Liveness::of(func), places)
         });
         let stretch = Stretch::of(func, &blocks, live, places);
-        let order = stretch.best(func, places);
+        let order = stretch.best(func, places, is_round && count <= MOST_IN_ROUND);
         debug_assert_eq!(order.nodes.len(), stretch.nodes.len());
         if order.nodes.len() == stretch.nodes.len() {
             stretch.rewrite(func, &order);
@@ -73,6 +78,21 @@ pub(crate) fn schedule(func: &mut Func) {
 }
 
 const NONE: u32 = u32::MAX;
+
+/// Is it all that a round of a loop inside a block does?
+fn is_round(func: &Func, block: BlockId) -> bool {
+    let Term::Jmp(head, _) = func.blocks[block.0 as usize].term else { return false };
+    func.blocks[head.0 as usize].after == Some(block)
+}
+
+/// How instructions are ordered.
+#[derive(Clone, Copy)]
+enum By<'r> {
+    /// By what waits for them.
+    Depth,
+    /// By a number that each has.
+    Rank(&'r [u32]),
+}
 
 /// Tables by virtual register, used by one stretch after the other.
 struct Places {
@@ -347,19 +367,68 @@ impl Stretch {
         defined.chain(params.iter().copied())
     }
 
-    /// The order by depths, unless that takes more vector registers than there are and the order of the source fewer.
-    fn best(&self, func: &Func, places: &mut Places) -> Order {
+    /// The order by depths, unless that takes more vector registers than there are, and fewer are taken by the order of the source or, of a round, which
+    /// is short, by one vector after the other.
+    fn best(&self, func: &Func, places: &mut Places, is_round: bool) -> Order {
         let registers = if func.evex { 32 } else { 16 };
-        let (order, peak) = self.order(func, places, false);
+        let (order, peak) = self.order(func, places, By::Depth);
         if peak <= registers {
             return order;
         }
-        let (source, source_peak) = self.order(func, places, true);
-        if source_peak < peak { source } else { order }
+        let mut best = (order, peak);
+        let mut ranks: Vec<u32> = (0..self.nodes.len() as u32).collect();
+        for by_parts in [false, true] {
+            if by_parts && !is_round {
+                break;
+            }
+            if by_parts {
+                ranks = self.part_by_part();
+            }
+            let (order, peak) = self.order(func, places, By::Rank(&ranks));
+            if peak < best.1 {
+                best = (order, peak);
+            }
+        }
+        best.0
+    }
+
+    /// What has nothing to do with each other stands apart, as a rule the vectors of a block: neither waits for the other, nor do they read
+    /// something that is not needed any more at the end.
+    fn part_by_part(&self) -> Vec<u32> {
+        let count = self.nodes.len();
+        let mut leader: Vec<u32> = (0..count as u32).collect();
+        fn find(leader: &mut [u32], mut node: u32) -> u32 {
+            while leader[node as usize] != node {
+                leader[node as usize] = leader[leader[node as usize] as usize];
+                node = leader[node as usize];
+            }
+            node
+        }
+        let unite = |leader: &mut [u32], a: u32, b: u32| {
+            let (a, b) = (find(leader, a), find(leader, b));
+            leader[a.max(b) as usize] = a.min(b);
+        };
+        let mut readers: Vec<(VReg, u32)> = vec![];
+        for node in 0..count as u32 {
+            self.preds_of(node).iter().for_each(|&(from, _)| unite(&mut leader, from, node));
+            readers.extend(self.uses_of(node).iter().map(|&reg| (reg, node)));
+        }
+        readers.retain(|(reg, _)| !self.end.contains(reg));
+        readers.sort_unstable();
+        for pair in readers.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            unite(&mut leader, pair[0].1, pair[1].1);
+        }
+        let mut nodes: Vec<u32> = (0..count as u32).collect();
+        nodes.sort_by_key(|&node| (find(&mut leader, node), node));
+        let mut ranks = vec![0; count];
+        for (rank, node) in nodes.into_iter().enumerate() {
+            ranks[node as usize] = rank as u32;
+        }
+        ranks
     }
 
     /// An order of the nodes, made from the end.
-    fn order(&self, func: &Func, places: &mut Places, as_in_source: bool) -> (Order, u32) {
+    fn order(&self, func: &Func, places: &mut Places, by: By<'_>) -> (Order, u32) {
         let count = self.nodes.len();
         let limits: [i32; 3] = [12, if func.evex { 31 } else { 15 }, 6];
         let mut now = Now { live: [0; 3], is_live: &mut places.is_live };
@@ -393,8 +462,8 @@ impl Stretch {
             }
             let mut best: Option<(bool, u32, u32, u32, usize)> = None;
             for (position, &node) in ready.iter().enumerate() {
-                let key = if as_in_source {
-                    (false, u32::MAX - node, 0, 0, position)
+                let key = if let By::Rank(ranks) = by {
+                    (false, u32::MAX - ranks[node as usize], 0, 0, position)
                 } else {
                     let (fits, frees) = self.change(func, &now, &limits, node);
                     if fits {

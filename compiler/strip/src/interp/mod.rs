@@ -13,7 +13,7 @@ pub use memory::{Buffers, Memory};
 /// How the iterations are cut into blocks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// `N`, a power of two, unless the strip pins another number.
+    /// `N`, a power of two if the strip carries something, unless it pins another number.
     pub lanes: u32,
     /// Iterations of the first block, from 1 to `N`; `N` for strips that pin their lanes.
     pub head: Option<u32>,
@@ -82,7 +82,9 @@ pub fn run(
     let lanes = strip.lanes.unwrap_or(settings.lanes) as usize;
     let head = settings.head.map_or(lanes, |head| head as usize);
     let head_suits = (1..=lanes).contains(&head) && (strip.lanes.is_none() || head == lanes);
-    if !lanes.is_power_of_two() || !head_suits || frame.len() < strip.words as usize {
+    // Lanes that are combined are a tree.
+    let lanes_suit = lanes.is_power_of_two() || lanes > 0 && strip.carried.is_empty();
+    if !lanes_suit || !head_suits || frame.len() < strip.words as usize {
         return Err(Error::Arguments);
     }
     let mut machine = Machine {

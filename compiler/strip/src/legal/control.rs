@@ -572,7 +572,17 @@ impl Lower<'_> {
         self.func.begin(head);
         self.region(&inner.head);
         self.flush_pending();
-        let cond = self.test_flags(inner.cond);
+        let mut checks = vec![head];
+        let mut cond = inner.cond;
+        if let Rep::Both(first, second) = self.reps[cond] {
+            let next = self.func.block();
+            let goes_on = self.test_flags(first);
+            self.func.end(Term::Cond(goes_on, (next, vec![]), (after, vec![])));
+            self.func.begin(next);
+            checks.push(next);
+            cond = second;
+        }
+        let cond = self.test_flags(cond);
         self.used(inner.cond);
         self.func.end(Term::Cond(cond, (body, vec![]), (after, vec![])));
         self.func.begin(body);
@@ -581,11 +591,14 @@ impl Lower<'_> {
         self.flush_pending();
         let nexts: Vec<VReg> = inner.carried.iter().flat_map(|phi| self.carry(phi.next)).collect();
         inner.carried.iter().for_each(|phi| self.used(phi.next));
-        let last = self.func.at;
+        let mut last = self.func.at;
         self.func.jump(head, nexts);
-        // The condition at the bottom: one jump per round. Only if the head is one block, which is then moved as a whole.
+        // The condition at the bottom: one jump per round and test. Only if the head has no other blocks.
         if !has_control(&inner.head) {
-            self.func.blocks[head.0 as usize].after = Some(last);
+            for check in checks {
+                self.func.blocks[check.0 as usize].after = Some(last);
+                last = check;
+            }
         }
         self.depth -= 1;
         self.func.begin(after);

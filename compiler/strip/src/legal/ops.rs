@@ -7,7 +7,7 @@ use super::masks::Logic;
 use super::reps::{Rep, Waiting, size_of};
 use crate::emit::{Addr, Src};
 use crate::encode::{F, Width};
-use crate::ir::{Binary, FmaKind, Op, Shift, Ty, Unary, Value};
+use crate::ir::{Binary, Convert, FmaKind, Op, Shift, Ty, Unary, Value};
 
 impl Lower<'_> {
     /// One register if the operands are the same in all lanes, else one per part.
@@ -192,11 +192,16 @@ impl Lower<'_> {
     /// An operation of two operands.
     pub(super) fn binary(&mut self, value: Value, op: Binary, a: Value, b: Value) -> Rep {
         let ty = self.ty(value);
-        if ty == Ty::Mask {
-            return self.mask_binary(op, a, b);
+        match ty {
+            Ty::Mask => return self.mask_binary(op, a, b),
+            Ty::Test => return Rep::Both(a, b),
+            Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 | Ty::Int => {}
         }
         let size = size_of(ty);
         let width = self.width(size);
+        if let Some(counted) = self.counted(op, a, b, size) {
+            return counted;
+        }
         let commutes = match op {
             Binary::Add | Binary::Mul | Binary::And | Binary::Or | Binary::Xor => true,
             Binary::MulHigh | Binary::MinUnsigned | Binary::MaxUnsigned | Binary::Average => true,
@@ -246,6 +251,27 @@ impl Lower<'_> {
             let y = lower.src(b, part);
             lower.binary_part(op, ty, width, x, y)
         })
+    }
+
+    /// `a + mask_to_int(mask)`: masks are -1 in their lanes, so that they can be subtracted (AVX2).
+    fn counted(&mut self, op: Binary, a: Value, b: Value, size: u8) -> Option<Rep> {
+        let f = match (op, size) {
+            (Binary::Add, 8) => F::Vpsubq,
+            (Binary::Add, 4) => F::Vpsubd,
+            _ => return None,
+        };
+        let Some(&Op::Convert(Convert::MaskToInt, mask)) = self.defs[b] else { return None };
+        if self.evex || !matches!(self.reps[mask], Rep::Mask(..)) {
+            return None;
+        }
+        let width = self.width(size);
+        let masks = self.mask_parts(mask, size);
+        Some(Rep::Lanes(
+            masks.iter().enumerate().map(|(part, &mask)| {
+                let number = self.reg(a, part);
+                self.func.rvm(f, width, number, mask)
+            }).collect(),
+        ))
     }
 
     /// Is it, as an unsigned number, surely below 2^32?

@@ -55,6 +55,11 @@ const MOST_WHOLE: u32 = 40;
 /// The longer stage takes at most that share of what the whole body takes, in hundredths.
 const SHORTER: u32 = 75;
 
+/// Three vectors of so many values that go from round to round leave three registers for what a round computes.
+const MOST_CARRIED: usize = 4;
+/// Operations of a round that are still few; more have enough work of their own that does not wait.
+const LIGHT_ROUND: u32 = 20;
+
 /// Which bodies go in two stages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stages {
@@ -85,6 +90,10 @@ struct Scan<'a> {
     uses: SecondaryMap<Value, u32>,
     ops: u32,
     memory: u32,
+    /// All elements in memory have 8 bytes.
+    only_eights: bool,
+    /// Rounds of loops do little and carry little.
+    light_rounds: bool,
     has_loop: bool,
     depth: u32,
     uniform: u32,
@@ -125,6 +134,8 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         uses: SecondaryMap::new(),
         ops: 0,
         memory: 0,
+        only_eights: true,
+        light_rounds: true,
         has_loop: false,
         depth: 0,
         uniform: 0,
@@ -177,13 +188,18 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
     if scan.has_loop {
         // Rounds wait for each other: a second vector hides that even if some values are spilled.
         unroll = unroll.max(2);
+        // A third one where rounds are short: what does not change from round to round may lie in memory. Not where lanes meet or have other sizes.
+        let is_plain = wide && !narrow && scan.only_eights && strip.carried.is_empty() && strip.lanes.is_none();
+        if unroll == 2 && scan.light_rounds && is_plain {
+            unroll = 3;
+        }
     }
     if stages == Stages::WherePossible {
         unroll = 1;
     }
     let wanted = unit * unroll;
     let unit = if narrow { double_lanes * 2 } else { unit };
-    let wanted = wanted.min(at_most).max(unit);
+    let wanted = if wanted > at_most { (at_most / unit).max(1) * unit } else { wanted.max(unit) };
     // A strip that pins its lanes may still go through the body in pieces: lanes do not know of each other.
     let lanes = strip.lanes.unwrap_or(wanted);
     let full_lanes = wanted.min(lanes);
@@ -311,14 +327,16 @@ impl Scan<'_> {
             self.position += 1;
             match inst {
                 Inst::Let { value, op } => self.operation(*value, op),
-                Inst::Store { elem: _, place, value, mask } => {
+                Inst::Store { elem, place, value, mask } => {
                     self.memory += 1;
+                    self.only_eights &= elem.bytes() == 8;
                     place.for_each_operand(|v| self.read(v));
                     self.read(*value);
                     mask.iter().for_each(|&mask| self.read(mask));
                 }
-                Inst::Update { elem: _, place, op: _, value, mask } => {
+                Inst::Update { elem, place, op: _, value, mask } => {
                     self.memory += 1;
+                    self.only_eights &= elem.bytes() == 8;
                     // Lane by lane; what follows waits for nothing of it.
                     self.ops += 8;
                     place.for_each_operand(|v| self.read(v));
@@ -329,7 +347,11 @@ impl Scan<'_> {
                 Inst::Loop(inner) => {
                     self.has_loop = true;
                     self.depth += 1;
-                    let start = self.position;
+                    let (start, ops) = (self.position, self.ops);
+                    let types = inner.carried.iter().map(|phi| self.strip.values[phi.param]);
+                    let carried = types.filter(|&ty| lane_bytes(ty, 1) > 0).count();
+                    let has_control =
+                        inner.body.iter().any(|inst| matches!(inst, Inst::Loop(_) | Inst::Branch(_)));
                     for phi in &inner.carried {
                         self.read(phi.init);
                         self.define(phi.param);
@@ -352,6 +374,8 @@ impl Scan<'_> {
                         self.define(phi.result);
                     }
                     self.depth -= 1;
+                    self.light_rounds &= carried <= MOST_CARRIED && !has_control;
+                    self.light_rounds &= self.ops - ops <= LIGHT_ROUND;
                 }
                 Inst::Branch(branch) => {
                     self.read(branch.cond);
@@ -378,8 +402,9 @@ impl Scan<'_> {
         self.ops += u32::from(lane_bytes(ty, 1) > 0);
         match op {
             Op::Const(bits) => self.constant(value, *bits),
-            Op::Load { place, .. } => {
+            Op::Load { elem, place, .. } => {
                 self.memory += 1;
+                self.only_eights &= elem.bytes() == 8;
                 // One that is read once is an operand of what reads it.
                 let is_operand = is_contiguous(place) && self.uses[value] == 1;
                 if !is_operand {

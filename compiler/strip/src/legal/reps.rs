@@ -5,7 +5,7 @@ use regalloc2::{RegClass, VReg};
 use super::memory::load_form;
 use super::{Lower, Parts};
 use crate::emit::{Addr, BlockId, MASK, Src, VEC};
-use crate::encode::{Cond, F};
+use crate::encode::{Cond, F, G};
 use crate::ir::{Compare, Elem, Ty, Value};
 
 /// A value.
@@ -36,6 +36,8 @@ pub(super) enum Rep {
     Compared(Compare, Value, Value),
     /// Whether a mask has a lane, found out where it is needed.
     Any(Value),
+    /// Two `Test`s that both have to hold.
+    Both(Value, Value),
     /// A `Test` as 0 or 1.
     Test(VReg),
 }
@@ -97,6 +99,7 @@ impl Lower<'_> {
             | Rep::Int(_)
             | Rep::Compared(..)
             | Rep::Any(_)
+            | Rep::Both(..)
             | Rep::Test(_) => false,
         }
     }
@@ -151,6 +154,7 @@ impl Lower<'_> {
             | Rep::Int(_)
             | Rep::Compared(..)
             | Rep::Any(_)
+            | Rep::Both(..)
             | Rep::Test(_) => {
                 self.fail("a value without lanes where lanes are needed");
                 self.func.vreg(VEC)
@@ -283,8 +287,13 @@ impl Lower<'_> {
 
     /// A `Test` as 0 or 1.
     pub(super) fn test_reg(&mut self, value: Value) -> VReg {
-        if let Rep::Test(reg) = self.reps[value] {
-            return reg;
+        match self.reps[value] {
+            Rep::Test(reg) => return reg,
+            Rep::Both(a, b) => {
+                let (a, b) = (self.test_reg(a), self.test_reg(b));
+                return self.func.g_rr(G::And, a, b);
+            }
+            _ => {}
         }
         let cond = self.test_flags(value);
         self.func.set(cond)
@@ -309,6 +318,11 @@ impl Lower<'_> {
                 }
             }
             Rep::Any(mask) => self.any_flags(mask),
+            Rep::Both(..) => {
+                let both = self.test_reg(value);
+                self.func.cmp_imm(both, 0);
+                Cond::Ne
+            }
             _ => {
                 self.fail("a condition that is not a test");
                 Cond::Ne

@@ -486,6 +486,21 @@ impl<'a> Graph<'a> {
         narrow
     }
 
+    /// Does the mask come from a comparison of wide lanes?
+    fn is_of_wide(&self, mask: Value, depth: u32) -> bool {
+        let deeper = |mask: Value| depth > 0 && self.is_of_wide(mask, depth - 1);
+        match self.op(mask) {
+            Some(&Op::Compare(_, a, _)) => match self.strip.values[a] {
+                Ty::F64 => true,
+                Ty::I64 => !self.can.contains(mask),
+                _ => false,
+            },
+            Some(&Op::Binary(_, a, b)) => deeper(a) || deeper(b),
+            Some(&Op::Unary(_, a)) => deeper(a),
+            Some(_) | None => false,
+        }
+    }
+
     /// What the narrow form of a wide value costs.
     fn cut_cost(&self, value: Value) -> f32 {
         match self.op(value) {
@@ -507,6 +522,8 @@ impl<'a> Graph<'a> {
                 Op::Binary(Binary::Min | Binary::Max, ..) => 3.0,
                 Op::Binary(Binary::Sar, ..) | Op::Shift(Shift::Sar, ..) | Op::Unary(Unary::Abs, _) => 4.0,
                 Op::Convert(Convert::WholeToInt, _) => 12.0,
+                // The mask is packed.
+                Op::Convert(Convert::MaskToInt, mask) if self.is_of_wide(*mask, 4) => 1.5 - 2.0 * BORDER,
                 _ => 1.0,
             },
         }

@@ -5,7 +5,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 
 use super::facts::Fact;
 use crate::Strip;
-use crate::ir::{Binary, Elem, Inst, Op, Region, Shift, Ty, Value};
+use crate::ir::{Binary, Elem, Inst, Loop, Op, Region, Shift, Ty, Value};
 use crate::walk::for_each_inst;
 
 /// Simplifies; what is left of the values keeps its number and type.
@@ -162,7 +162,7 @@ fn map_operands(inst: &mut Inst, f: &mut impl FnMut(Value) -> Value) {
     }
 }
 
-/// Drops definitions that nothing needs. What a loop carries is needed.
+/// Drops definitions that nothing needs.
 pub(super) fn drop_dead(strip: &mut Strip) {
     let mut live = EntitySet::new();
     for carried in &strip.carried {
@@ -179,10 +179,16 @@ fn drop_in(region: &mut Region, live: &mut EntitySet<Value>) {
         if matches!(&inst, Inst::Let { value, op: _ } if !live.contains(*value)) {
             continue;
         }
+        if let Inst::Loop(inner) = &mut inst {
+            drop_in_loop(inner, live);
+            kept.push(inst);
+            continue;
+        }
         let mut read = |value: Value| {
             live.insert(value);
         };
         match &mut inst {
+            Inst::Loop(_) => {}
             Inst::Let { value: _, op } => op.for_each_operand(read),
             Inst::Store { place, value, mask, .. } | Inst::Update { place, value, mask, .. } => {
                 place.for_each_operand(&mut read);
@@ -190,15 +196,6 @@ fn drop_in(region: &mut Region, live: &mut EntitySet<Value>) {
                 mask.iter().for_each(|&mask| read(mask));
             }
             Inst::Fault { mask } => read(*mask),
-            Inst::Loop(inner) => {
-                for phi in &inner.carried {
-                    read(phi.init);
-                    read(phi.next);
-                }
-                read(inner.cond);
-                drop_in(&mut inner.body, live);
-                drop_in(&mut inner.head, live);
-            }
             Inst::Branch(branch) => {
                 for &(_, then, orelse) in &branch.results {
                     read(then);
@@ -213,6 +210,35 @@ fn drop_in(region: &mut Region, live: &mut EntitySet<Value>) {
     }
     kept.reverse();
     *region = kept;
+}
+
+/// What a loop carries is needed if it is read after the loop, or by what is needed in a round.
+fn drop_in_loop(inner: &mut Loop, live: &mut EntitySet<Value>) {
+    let mut needed: Vec<bool> = inner.carried.iter().map(|phi| live.contains(phi.result)).collect();
+    loop {
+        let (mut head, mut body, mut inside) = (inner.head.clone(), inner.body.clone(), live.clone());
+        inside.insert(inner.cond);
+        for (phi, _) in inner.carried.iter().zip(&needed).filter(|(_, needed)| **needed) {
+            inside.insert(phi.next);
+        }
+        drop_in(&mut body, &mut inside);
+        drop_in(&mut head, &mut inside);
+        let mut is_stable = true;
+        for (phi, needed) in inner.carried.iter().zip(&mut needed) {
+            if !*needed && inside.contains(phi.param) {
+                (*needed, is_stable) = (true, false);
+            }
+        }
+        if is_stable {
+            (inner.head, inner.body, *live) = (head, body, inside);
+            break;
+        }
+    }
+    let mut needed = needed.into_iter();
+    inner.carried.retain(|_| needed.next().unwrap_or(true));
+    for phi in &inner.carried {
+        live.insert(phi.init);
+    }
 }
 
 /// Makes values that nothing defines any more ones that need no lanes: the types of all values decide how many lanes a block has.

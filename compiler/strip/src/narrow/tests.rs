@@ -366,3 +366,57 @@ fn unsigned_numbers_are_shifted_without_their_sign() {
     // All bits are gone, which no shift of 32 bits does.
     assert!(text("u32", 32).contains(&"v6: i64 = v5 >> 32".to_owned()), "{:#?}", text("u32", 32));
 }
+
+#[test]
+fn what_a_loop_carries_for_nothing_is_dropped() {
+    let found = body(
+        r#"strip "rounds" words 2 {
+  setup {
+    v0: int = word 0
+    v1: f64 = 0.5
+    v2: f64 = 1.0
+    v3: int = 0
+    v4: int = 1
+    v5: mask = false
+    v6: i64 = 0
+  }
+  body {
+    v7: int = first
+    v8: int = v0 + v7
+    v9: f64 = load f64 [v8]
+    loop (v10: f64 = v9, v11: f64 = v9, v12: int = v3, v13: mask = v5, v14: i64 = v6) {
+      v15: mask = v10 > v2
+      v16: test = any(v15)
+      while v16
+      v17: f64 = v10 * v1
+      v18: f64 = v11 + v17
+      v19: int = v12 + v4
+      v20: mask = v13 | v15
+      v21: i64 = mask_to_int(v15)
+      v22: i64 = v14 + v21
+      next (v17, v18, v19, v20, v22)
+    } -> (v23, v24, v25, v26, v27)
+    store i64 [v8] = v27
+  }
+}
+"#,
+    );
+    assert_eq!(
+        found,
+        [
+            "v7: int = first",
+            "v8: int = v0 + v7",
+            "v9: f64 = load f64 [v8]",
+            "loop (v10: f64 = v9, v14: i64 = v6) {",
+            "v15: mask = v10 > v2",
+            "v16: test = any(v15)",
+            "while v16",
+            "v17: f64 = v10 * v1",
+            "v21: i64 = mask_to_int(v15)",
+            "v22: i64 = v14 + v21",
+            "next (v17, v22)",
+            "} -> (v23, v27)",
+            "store i64 [v8] = v27",
+        ]
+    );
+}

@@ -535,9 +535,9 @@ impl<'a> Parser<'a> {
         let b = self.value()?;
         let op = match ty {
             Ty::Int => named(INT_OPS, punct).map(|op| Op::IntBinary(op, a, b)),
-            Ty::Test => named(COMPARES, punct).map(|op| Op::IntCompare(op, a, b)),
+            Ty::Test if let Some(op) = named(COMPARES, punct) => Some(Op::IntCompare(op, a, b)),
             Ty::Mask if let Some(op) = named(COMPARES, punct) => Some(Op::Compare(op, a, b)),
-            Ty::Mask | Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => {
+            Ty::Test | Ty::Mask | Ty::F64 | Ty::F32 | Ty::I64 | Ty::I32 | Ty::I16 | Ty::I8 => {
                 named(BINARIES, punct).map(|op| Op::Binary(op, a, b))
             }
         };

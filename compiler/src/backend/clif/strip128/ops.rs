@@ -105,6 +105,10 @@ impl Lower<'_> {
                 let parts = self.parts(a);
                 Rep::Lanes(parts.into_iter().map(|part| self.unary(op, ty, part)).collect())
             }
+            Op::Binary(_, a, b) if ty == Ty::Test => {
+                let (a, b) = (self.one(a), self.one(b));
+                Rep::One(self.b.ins().band(a, b))
+            }
             Op::Binary(op, a, b) if ty == Ty::Mask => {
                 let grain = self.grain_of(a);
                 let (a, b) = (self.mask(a, grain), self.mask(b, grain));

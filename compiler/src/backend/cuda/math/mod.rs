@@ -89,11 +89,7 @@ pub fn definitions_with(uses: &BTreeSet<MathUse>, complex: &BTreeSet<ComplexUse>
     let of_complex = complex::text(complex);
     let (needed, mut parts) = complex::needed(&of_complex);
     let uses: BTreeSet<MathUse> = uses.union(&needed).copied().collect();
-    let called = uses.iter().filter_map(|&one| by_hand::callee(one));
-    let all: BTreeSet<MathUse> = uses.iter().copied().chain(called).collect();
-    // A callee by lanes comes before what is written by hand.
-    let (lanes, by_hand): (Vec<_>, Vec<_>) = all.into_iter().partition(|&one| by_hand::callee(one).is_none());
-    for one in lanes.into_iter().chain(by_hand) {
+    for one in uses {
         functions.push_str(&definition(one, &mut tables, &mut parts));
     }
     format!("{}{}{functions}{of_complex}", tables.text(), by_hand::parts(&parts))

@@ -73,6 +73,10 @@ impl Generator<'_> {
                 };
                 self.b.int_binary(op, a, b)
             }
+            Ty::Test if self.rng.one_in(6) => {
+                let (a, b) = (self.any(Ty::Test), self.any(Ty::Test));
+                self.b.and(a, b)
+            }
             Ty::Test => {
                 let (op, a, b) = (self.rng.pick(&COMPARES), self.any(Ty::Int), self.any(Ty::Int));
                 self.b.int_compare(op, a, b)
