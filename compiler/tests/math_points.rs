@@ -27,7 +27,7 @@ const BOUNDS: [(&str, f64); 27] = [
     ("cbrt", 0.501),
     ("erf", 0.98),
     ("erfc", 0.97),
-    ("gamma", 0.78),
+    ("gamma", 0.79),
     ("lgamma", 0.8),
     ("pow", 0.93),
     ("atan2", 0.89),

@@ -130,7 +130,7 @@ fn sin_of_pi_times<L: Lanes>(l: &L, y: L::F) -> Pair<L> {
     select(l, l.test_bit(count, 0), cos, sin)
 }
 
-/// Gamma function. At most 0.78 ULP; 0.65 where the result is not subnormal.
+/// Gamma function. At most 0.79 ULP; 0.65 where the result is not subnormal.
 #[inline(always)]
 pub(super) fn gamma<L: Lanes>(l: &L, x: L::F) -> L::F {
     let is_reflected = l.lt(x, l.f(-0.5));

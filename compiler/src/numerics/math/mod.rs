@@ -95,7 +95,7 @@ functions! {
         Cbrt "cbrt" "Real cube root. At most 0.501 ULP.",
         Erf "erf" "Error function. At most 0.98 ULP.",
         Erfc "erfc" "1 - erf(x) without cancellation. At most 0.97 ULP.",
-        Gamma "gamma" "Gamma function; NaN at negative integers. At most 0.78 ULP.",
+        Gamma "gamma" "Gamma function; NaN at negative integers. At most 0.79 ULP.",
         Lgamma "lgamma" "log |gamma(x)|; inf at 0 and negative integers. At most 0.8 ULP.",
         Floor "floor" "Largest whole number that is not above x. Exact.",
         Ceil "ceil" "Smallest whole number that is not below x. Exact.",

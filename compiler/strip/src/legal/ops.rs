@@ -267,10 +267,14 @@ impl Lower<'_> {
         let width = self.width(size);
         let masks = self.mask_parts(mask, size);
         Some(Rep::Lanes(
-            masks.iter().enumerate().map(|(part, &mask)| {
-                let number = self.reg(a, part);
-                self.func.rvm(f, width, number, mask)
-            }).collect(),
+            masks
+                .iter()
+                .enumerate()
+                .map(|(part, &mask)| {
+                    let number = self.reg(a, part);
+                    self.func.rvm(f, width, number, mask)
+                })
+                .collect(),
         ))
     }
 

@@ -189,7 +189,8 @@ pub(crate) fn plan(strip: &Strip, reg_bytes: u32, at_most: u32, stages: Stages) 
         // Rounds wait for each other: a second vector hides that even if some values are spilled.
         unroll = unroll.max(2);
         // A third one where rounds are short: what does not change from round to round may lie in memory. Not where lanes meet or have other sizes.
-        let is_plain = wide && !narrow && scan.only_eights && strip.carried.is_empty() && strip.lanes.is_none();
+        let is_plain =
+            wide && !narrow && scan.only_eights && strip.carried.is_empty() && strip.lanes.is_none();
         if unroll == 2 && scan.light_rounds && is_plain {
             unroll = 3;
         }

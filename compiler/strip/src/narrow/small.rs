@@ -158,7 +158,9 @@ impl<'a> Small<'a> {
             match self.old.values[value] {
                 Ty::I64 | Ty::Mask => {}
                 // They stay as they are, with all that they are made of.
-                Ty::Int | Ty::Test if !matches!(self.op(value), Some(Op::Any(_) | Op::Binary(..))) => continue,
+                Ty::Int | Ty::Test if !matches!(self.op(value), Some(Op::Any(_) | Op::Binary(..))) => {
+                    continue;
+                }
                 _ => return None,
             }
             match *self.op(value)? {
