@@ -454,7 +454,7 @@ pub enum Binary {
     Min,
     /// `a > b ? a : b`: likewise.
     Max,
-    /// Integers and masks.
+    /// Integers, masks, tests.
     And,
     /// Integers and masks.
     Or,
