@@ -145,7 +145,7 @@ impl<'a> Search<'a> {
             if let Stmt::While { id, .. } = stmt
                 && !inside
             {
-                self.stays(*id, "how often it runs is not known before it runs".to_owned(), None);
+                self.stays(*id, "how often it runs is not known before it runs", None);
             }
             has_found |= inside;
         }
@@ -170,13 +170,13 @@ impl<'a> Search<'a> {
             }
             Err(obstacle) => {
                 let at = (obstacle.span != Span::default()).then_some(obstacle.span);
-                self.stays(l.id, obstacle.text, at);
+                self.stays(l.id, &obstacle.text, at);
                 false
             }
         }
     }
 
-    fn stays(&mut self, id: LoopId, why: String, at: Option<Span>) {
+    fn stays(&mut self, id: LoopId, why: &str, at: Option<Span>) {
         let span = self.program.funcs[self.id].loops[id].span;
         let text = format!("not vectorised: {why}");
         self.remarks.push(Remark { span, kind: RemarkKind::Vector, is_done: false, text, at });

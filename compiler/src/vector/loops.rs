@@ -99,12 +99,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Writes the loop; a variable that turned out to need lanes, if there is one.
-    fn rounds(
-        &mut self,
-        stmt: &'a Stmt,
-        as_lanes: &[LocalId],
-        has_stores: bool,
-    ) -> Result<Option<LocalId>> {
+    fn rounds(&mut self, stmt: &'a Stmt, as_lanes: &[LocalId], has_stores: bool) -> Result<Option<LocalId>> {
         let (head, cond, body, counted): (&'a [Stmt], Option<ExprId>, &'a Block, Option<&'a Loop>) =
             match stmt {
                 Stmt::While { head, cond, body, .. } => (head, Some(*cond), body, None),

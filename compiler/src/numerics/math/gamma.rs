@@ -258,7 +258,7 @@ fn log_gamma_near_two<L: Lanes>(l: &L, t: L::F) -> Pair<L> {
 fn log_gamma_far<L: Lanes>(l: &L, x: L::F, y: L::F, log: Pair<L>) -> L::F {
     let infinity = l.f(f64::INFINITY);
     // log(pi / (y sin(pi y))) - log gamma(y). From 2^50 on the sine hardly counts; from 2^52 on there are poles only.
-    let sine = sin_of_pi_times(l, l.min(y, l.f(1_000_000_000_000_000.25)));
+    let sine = sin_of_pi_times(l, l.min(y, l.f(1e15 + 0.25)));
     let (below, below_low) = mul(l, sine, (y, l.f(0.0)));
     let ((log_below, log_below_low), k) = log_and_exponent(l, below, below_low, l.div(l.f(1.0), below));
     let (multiple, multiple_low) = mul_const(l, (k, l.f(0.0)), LN2);

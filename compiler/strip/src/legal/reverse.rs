@@ -55,7 +55,7 @@ impl Lower<'_> {
             (Width::X, _) => self.func.rmi(F::Vpshufd, width, part, 0b0001_1011),
             (_, 8) => self.func.rmi(F::Vpermq, width, part, 0b0001_1011),
             (_, _) => {
-                let order: Vec<u8> = (0..8u32).rev().flat_map(|lane| lane.to_le_bytes()).collect();
+                let order: Vec<u8> = (0..8u32).rev().flat_map(u32::to_le_bytes).collect();
                 let order = self.func.pool.add(&order);
                 let order = self.func.rm(F::Vmovups, width, Src::Mem(Addr::pool(order)));
                 self.func.rvm(F::Vpermd, width, order, part)
