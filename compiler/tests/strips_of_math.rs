@@ -173,7 +173,12 @@ fn check(strip: &Strip, function: Function, is_single: bool, name: &str) {
         })
         .collect();
     let address = |number: usize| (number as u64 + 1) << 20;
-    let frame: Vec<u64> = (0..=operands).flat_map(|number| [address(number), size]).collect();
+    let mut frame: Vec<u64> = (0..=operands).flat_map(|number| [address(number), size]).collect();
+    if let Some(word) = strip.streams {
+        // From how many iterations on stores go around the caches: never.
+        assert_eq!(word as usize, frame.len(), "{name}");
+        frame.push(u64::MAX);
+    }
     assert_eq!(strip.words as usize, frame.len(), "{name}\n{}", print_strip(strip));
     let output = vec![0_u8; count * size as usize];
 
