@@ -186,8 +186,8 @@ const fn column(which: usize, other: f64) -> [f64; ROWS] {
 
 pub(super) static ZERO_HIGH: [f64; ROWS] = column(0, 0.0);
 pub(super) static ZERO_LOW: [f64; ROWS] = column(1, 0.0);
-/// Nothing is near a zero of infinite slope.
-pub(super) static ZERO_SLOPE: [f64; ROWS] = column(2, f64::INFINITY);
+/// Nothing is near a zero of that slope. (An infinite one is no constant in the text for a GPU.)
+pub(super) static ZERO_SLOPE: [f64; ROWS] = column(2, f64::MAX);
 pub(super) static ZERO_SLOPE_LOW: [f64; ROWS] = column(3, 0.0);
 /// The coefficients of the powers 2 to 16.
 pub(super) static ZERO_TERMS: [[f64; ROWS]; 15] = {
