@@ -14,7 +14,7 @@
 //!
 //! Types
 //! - E1: no local, expression, result or parameter is a complex number.
-//! - E2: operands have the types that [`ExprKind`](crate::ir::ExprKind) and [`Stmt`](crate::ir::Stmt) state.
+//! - E2: operands have the types that [`ExprKind`](crate::ir::ExprKind) and [`Stmt`] state.
 //! - E3: a place has one `i64` index per axis, or one `i64` address.
 //! - E4: conditions are `bool`.
 //!

@@ -342,7 +342,7 @@ impl Lower<'_> {
     }
 
     /// Address, displacement and element size of the first contiguous store that goes with the iterations.
-    fn first_store(&self) -> Option<(Value, i32, u32)> {
+    pub(super) fn first_store(&self) -> Option<(Value, i32, u32)> {
         self.strip.body.iter().find_map(|inst| match *inst {
             Inst::Store { elem, place: Place::Line { address, disp, step: Step::One }, .. } => {
                 let bytes = elem.bytes();

@@ -563,8 +563,10 @@ impl Lower<'_> {
     /// than four of one element (9 cycles on Zen 3).
     fn store_singly(&mut self, part: VReg, addr: Addr, count: VReg) {
         let pieces = self.quarters(part, 8);
-        // Whole registers have a body of their own, if that is short.
-        let most = if self.plan.rest { 3 } else { 4 };
+        // Whole registers have a body of their own, if that is short. But in front of smaller elements that are to be aligned there may be
+        // more than four iterations.
+        let is_head_short = self.first_store().is_none_or(|(_, _, bytes)| bytes == 8);
+        let most = if self.plan.rest && is_head_short { 3 } else { 4 };
         let (addr, index) = match addr.index {
             Some((index, 3)) => (addr, Some(index)),
             _ => (self.without_index(addr), None),
