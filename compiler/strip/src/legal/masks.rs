@@ -197,18 +197,19 @@ impl Lower<'_> {
         let m = self.mask_parts(mask, grain);
         let x = self.mask_parts(then, grain);
         let y = self.mask_parts(orelse, grain);
-        Rep::Mask(grain, (0..m.len()).map(|p| self.choose(m[p], x[p], y[p])).collect())
+        Rep::Mask(grain, (0..m.len()).map(|p| self.choose(grain, m[p], x[p], y[p])).collect())
     }
 
-    /// `mask ? then : orelse` of parts of masks.
-    fn choose(&mut self, mask: VReg, then: VReg, orelse: VReg) -> VReg {
+    /// `mask ? then : orelse` of parts of masks with lanes of `grain` bytes.
+    fn choose(&mut self, grain: u8, mask: VReg, then: VReg, orelse: VReg) -> VReg {
         if self.evex {
             let yes = self.logic(Logic::And, mask, then);
             let no = self.logic(Logic::NotAnd, mask, orelse);
             self.logic(Logic::Or, yes, no)
         } else {
-            // Lanes of masks are ones or zeros throughout, so that the smaller grain suits the larger one too.
-            self.func.blend(F::Vblendvps, Width::Y, orelse, then, mask)
+            // Lanes of masks are ones or zeros throughout, so that a smaller grain suits larger ones too.
+            let f = if grain < 4 { F::Vpblendvb } else { F::Vblendvps };
+            self.func.blend(f, Width::Y, orelse, then, mask)
         }
     }
 
@@ -221,7 +222,7 @@ impl Lower<'_> {
         match self.ty(value) {
             Ty::Mask => {
                 let active = if self.mask_grain == 8 { active.eight[part] } else { active.four[part] };
-                self.choose(active, new, old)
+                self.choose(self.mask_grain, active, new, old)
             }
             ty => {
                 let size = size_of(ty);

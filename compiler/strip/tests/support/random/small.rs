@@ -172,11 +172,21 @@ impl Generator<'_> {
         let (a, b) = if self.rng.one_in(2) { (a.value, b) } else { (b, a.value) };
         let mut mask = self.b.compare(op, a, b);
         if let Some(&other) = masks.last() {
-            mask = match self.rng.below(6) {
+            mask = match self.rng.below(8) {
                 0 => self.b.and(mask, other),
                 1 => self.b.or(mask, other),
                 2 => self.b.binary(Binary::AndNot, mask, other),
                 3 => self.b.not(mask),
+                4 => {
+                    let third = masks[self.rng.below(masks.len())];
+                    self.b.select(other, mask, third)
+                }
+                5 => {
+                    let base = self.array(Elem::Bool, Role::Line { before: 0, behind: 0 });
+                    let place = self.b.element_of_block(Elem::Bool, base);
+                    let loaded = self.b.load(Ty::Mask, Elem::Bool, place);
+                    self.b.select(loaded, mask, other)
+                }
                 _ => mask,
             };
         }
