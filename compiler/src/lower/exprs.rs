@@ -147,14 +147,10 @@ impl Context<'_, '_> {
             return Err(self.bug("an operator without operands"));
         };
         if rest.is_empty() {
-            let value = self.value(first)?;
-            return self.convert(value, ty);
+            return self.deciding(first, ty);
         }
         match self.known_truth(first) {
-            Some(truth) if truth == decides => {
-                let value = self.value(first)?;
-                return self.convert(value, ty);
-            }
+            Some(truth) if truth == decides => return self.deciding(first, ty),
             Some(_) => return self.bool_expr(op, rest, ty),
             None => {}
         }
@@ -194,6 +190,12 @@ impl Context<'_, '_> {
         })?;
         self.emit_if(cond, then, Vec::new());
         Ok(result)
+    }
+
+    /// The operand that decides: as a truth value if that is all that is wanted, whatever it is (a call that returns nothing is false).
+    fn deciding(&mut self, operand: AstId, ty: &Ty) -> Res<Value> {
+        let value = self.value(operand)?;
+        if *ty == Ty::BOOL { self.truth(value).map(Value::Real) } else { self.convert(value, ty) }
     }
 
     /// `body if cond else orelse`.
