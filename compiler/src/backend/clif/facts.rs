@@ -183,7 +183,14 @@ impl Facts {
                     self.several.extend(walk::assigned_locals(head).iter());
                     self.block(body, depth + 1);
                 }
-                Stmt::Loop(l) => self.block(&l.body, depth + 1),
+                Stmt::Loop(l) => {
+                    // Also what no iteration combines any more: partial results are combined after the loop.
+                    for reduction in &l.reductions {
+                        self.assigned.insert(reduction.local);
+                        self.several.insert(reduction.local);
+                    }
+                    self.block(&l.body, depth + 1);
+                }
                 Stmt::Parallel(call) => {
                     self.bodies.push(call.body);
                     for (local, _) in &call.outputs {
