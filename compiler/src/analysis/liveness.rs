@@ -234,29 +234,37 @@ impl<'a> Walker<'a> {
 /// Locals that every way through the block to its end (or to a `continue` of the loop whose body it is) writes.
 #[must_use]
 pub fn always_written(body: &[Stmt]) -> LocalSet {
-    let mut ends = Vec::new();
-    let mut at_end = written_by(body, LocalSet::new(), true, &mut ends);
-    for end in ends {
-        at_end = match at_end {
-            None => Some(end),
-            Some(set) => Some(intersection(&set, &end)),
-        };
-    }
-    at_end.unwrap_or_default()
+    let mut jumps = Jumps::default();
+    let at_end = written_by(body, LocalSet::new(), true, &mut jumps);
+    in_all(jumps.continues.into_iter().chain(at_end)).unwrap_or_default()
 }
 
-/// `None` if the end is not reached. `ends` collects the sets at each `continue` of the outermost loop.
-fn written_by(
-    block: &[Stmt],
-    mut set: LocalSet,
-    is_outer: bool,
-    ends: &mut Vec<LocalSet>,
-) -> Option<LocalSet> {
+/// Locals that every way through the body of a loop to a `break` of that loop writes; nothing if there is none.
+#[must_use]
+pub fn written_before_breaks(body: &[Stmt]) -> Option<LocalSet> {
+    let mut jumps = Jumps::default();
+    let _ = written_by(body, LocalSet::new(), true, &mut jumps);
+    in_all(jumps.breaks)
+}
+
+/// What is written where the outermost loop is left, or its iteration.
+#[derive(Default)]
+struct Jumps {
+    continues: Vec<LocalSet>,
+    breaks: Vec<LocalSet>,
+}
+
+fn in_all(sets: impl IntoIterator<Item = LocalSet>) -> Option<LocalSet> {
+    sets.into_iter().reduce(|a, b| intersection(&a, &b))
+}
+
+/// `None` if the end is not reached.
+fn written_by(block: &[Stmt], mut set: LocalSet, is_outer: bool, jumps: &mut Jumps) -> Option<LocalSet> {
     for stmt in block {
         match stmt {
             Stmt::If { then, orelse, .. } => {
-                let then = written_by(then, set.clone(), is_outer, ends);
-                let orelse = written_by(orelse, set.clone(), is_outer, ends);
+                let then = written_by(then, set.clone(), is_outer, jumps);
+                let orelse = written_by(orelse, set.clone(), is_outer, jumps);
                 set = match (then, orelse) {
                     (Some(a), Some(b)) => intersection(&a, &b),
                     (Some(one), None) | (None, Some(one)) => one,
@@ -266,7 +274,7 @@ fn written_by(
             // What the head writes before it may leave is written; jumps inside belong to the loop.
             Stmt::While { head, .. } => {
                 if !walk::contains_exit(head)
-                    && let Some(after_head) = written_by(head, set.clone(), false, &mut Vec::new())
+                    && let Some(after_head) = written_by(head, set.clone(), false, &mut Jumps::default())
                 {
                     set = after_head;
                 }
@@ -274,11 +282,17 @@ fn written_by(
             Stmt::Loop(_) => {}
             Stmt::Continue => {
                 if is_outer {
-                    ends.push(set);
+                    jumps.continues.push(set);
                 }
                 return None;
             }
-            Stmt::Break | Stmt::Return { .. } | Stmt::Raise { .. } => return None,
+            Stmt::Break => {
+                if is_outer {
+                    jumps.breaks.push(set);
+                }
+                return None;
+            }
+            Stmt::Return { .. } | Stmt::Raise { .. } => return None,
             other => walk::for_each_local_written(other, &mut |local| {
                 set.insert(local);
             }),

@@ -391,6 +391,9 @@ pub struct StripPlan {
     pub streams: Option<ArrayId>,
     /// Is the last iteration left to the loop, because locals that it assigns are read later?
     pub keeps_last: bool,
+    /// Does the loop begin with the last iteration that the strip did, because a `break` of the next one may leave such a local
+    /// as it was? (Such a strip is repeatable.)
+    pub redoes_last: bool,
 }
 
 /// `local = local op word`, or `local = word`.

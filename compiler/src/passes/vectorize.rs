@@ -318,6 +318,7 @@ fn apply(
             first_store: built.first_store,
             streams,
             keeps_last: built.keeps_last,
+            redoes_last: built.redoes_last,
         }));
     }
     hoist(func, &mut body, &mut guards);

@@ -84,6 +84,8 @@ pub struct Built {
     pub first_store: Option<ArrayId>,
     /// Are there variables whose last value only the loop knows?
     pub keeps_last: bool,
+    /// May a `break` leave one of them as the iteration before wrote it?
+    pub redoes_last: bool,
     /// What it is made of.
     pub tally: Tally,
 }
@@ -526,6 +528,13 @@ impl<'a> Builder<'a> {
         }
         let span = self.span;
         let is_repeatable = self.is_repeatable();
+        let left_before = self.request.facts.left_before;
+        if let Some(local) = left_before.filter(|_| !is_repeatable) {
+            let name = self.request.func.locals[local].name.clone();
+            return self.refuse(format!(
+                "a `break` leaves `{name}` as the iteration before wrote it, which cannot be done again"
+            ));
+        }
         let mut strip = self.graph.finish();
         strip.repeatable = is_repeatable;
         if let Err(violations) = kjit_strip::verify(&strip) {
@@ -549,6 +558,7 @@ impl<'a> Builder<'a> {
             outputs: carried.into_iter().filter_map(|item| item.output).collect(),
             first_store: self.first_store,
             keeps_last,
+            redoes_last: left_before.is_some(),
             tally: self.tally,
         })
     }

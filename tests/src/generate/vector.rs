@@ -307,7 +307,9 @@ impl Gen {
     }
 
     fn lane_statement(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
-        match self.rng.below(72) {
+        match self.rng.below(78) {
+            72..=74 => self.lane_exit(body),
+            75.. => self.last_value(reduced, body),
             40.. | 0..=13 => {
                 if let Some(line) = self.lane_store() {
                     body.push(Node::Line(line));
@@ -460,11 +462,34 @@ impl Gen {
         body.push(Node::Compound(vec![(format!("if {value} {op} {}:", best.name), lines)]));
     }
 
+    /// `r = ...`: what the last iteration that gets there assigns is read after the loop.
+    fn last_value(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+        if reduced.is_empty() {
+            return;
+        }
+        let at = self.rng.below(reduced.len());
+        let var = if self.rng.percent(80) { reduced.remove(at) } else { reduced[at].clone() };
+        let value = self.expr(var.ty, 2);
+        body.push(Node::Line(format!("{} = {value}", var.name)));
+        if self.rng.percent(40) {
+            self.lane_exit(body);
+        }
+    }
+
     fn lane_exit(&mut self, body: &mut Vec<Node>) {
         if !self.can_break {
             return;
         }
-        let condition = self.expr(Ty::Bool, 2);
+        let mut condition = self.expr(Ty::Bool, 2);
+        if let Some(last) = self.lane.as_ref().and_then(|lane| lane.names.last()) {
+            // What data decide happens in one of the first iterations, mostly: others, anywhere in a block.
+            let at = self.rng.below(70);
+            condition = match self.rng.below(5) {
+                0 | 1 => format!("{last} == {at}"),
+                2 => format!("{last} >= {at} and {condition}"),
+                _ => condition,
+            };
+        }
         let line = match self.rng.below(6) {
             0 if self.can_return => format!("return {}", self.result),
             1..=2 => "continue".into(),

@@ -116,11 +116,19 @@ impl Emitter<'_> {
             return Some(from);
         }
         let offset = self.take_partials(plan, partials, done);
+        let done = if plan.redoes_last { self.one_less(done) } else { done };
         let passed = if l.step == 1 { done } else { self.imul_imm(done, l.step) };
         let next = self.b.ins().iadd(lo, passed);
         self.b.ins().jump(scalar, &[next.into(), offset.into()]);
         self.start(scalar);
         Some(from)
+    }
+
+    /// A number of iterations without the last of them, if there are any.
+    fn one_less(&mut self, done: Value) -> Value {
+        let is_some = self.icmp_imm(IntCC::NotEqual, done, 0);
+        let one = self.b.ins().uextend(clif::I64, is_some);
+        self.b.ins().isub(done, one)
     }
 
     /// The strip's number; nothing if it has no code. What it will be made from goes to the unit.

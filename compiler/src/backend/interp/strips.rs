@@ -74,7 +74,7 @@ impl Machine<'_, '_> {
             let values = plan.partials.iter().map(row).collect();
             partials = Some(Partials::resume(l, &mut self.frame.locals, values, done));
         }
-        Ok(Done { iterations: done, partials })
+        Ok(Done { iterations: done.saturating_sub(u64::from(plan.redoes_last)), partials })
     }
 }
 
