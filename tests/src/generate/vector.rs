@@ -307,9 +307,10 @@ impl Gen {
     }
 
     fn lane_statement(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
-        match self.rng.below(78) {
+        match self.rng.below(81) {
             72..=74 => self.lane_exit(body),
-            75.. => self.last_value(reduced, body),
+            75..=77 => self.last_value(reduced, body),
+            78.. => self.inner_loop(body),
             40.. | 0..=13 => {
                 if let Some(line) = self.lane_store() {
                     body.push(Node::Line(line));
@@ -531,6 +532,53 @@ impl Gen {
         }
         body.push(Node::Compound(vec![(format!("for {j} in range({trips}):"), lines)]));
         self.declare(&sum, ty);
+    }
+
+    /// A loop inside whose bounds each lane has for itself, which stores, and which lanes leave at different times.
+    fn inner_loop(&mut self, body: &mut Vec<Node>) {
+        let Some(name) = self.lane.as_ref().and_then(|lane| lane.names.last().cloned()) else { return };
+        let (j, count) = (self.fresh("j"), self.fresh("v"));
+        let few = 1 + self.rng.below(6);
+        let bound = self.expr(Ty::Int, 1);
+        let bounds = match self.rng.below(7) {
+            0 => few.to_string(),
+            1 => format!("{name} & 7"),
+            2 => format!("{name}, {name} + {few}"),
+            3 => format!("{name} % 3, {few}"),
+            4 => format!("{few}, 0, -1"),
+            _ => format!("({bound}) & 15"),
+        };
+        body.push(Node::Line(format!("{count} = 0")));
+        let before = self.vars.len();
+        self.counters.push(Counter { name: j.clone(), over: None });
+        let mut lines = Vec::new();
+        for _ in 0..1 + self.rng.below(3) {
+            match self.rng.below(8) {
+                0..=3 => lines.extend(self.lane_store().map(Node::Line)),
+                4 => {
+                    let (condition, store) = (self.expr(Ty::Bool, 1), self.lane_store());
+                    lines.extend(store.map(|store| guarded(&condition, &store)));
+                }
+                5 => {
+                    let (condition, at) = (self.expr(Ty::Bool, 1), self.rng.below(8));
+                    let (here, many) = (format!("{j} == {at}"), format!("{count} > {at}"));
+                    let condition = self.rng.pick(&[condition.as_str(), &here, &many]).to_owned();
+                    let word = self.rng.pick(&["break", "break", "continue"]);
+                    lines.push(guarded(&condition, word));
+                }
+                _ => {
+                    let value = self.expr(Ty::Int, 1);
+                    lines.push(Node::Line(format!("{count} += {value}")));
+                }
+            }
+        }
+        if lines.is_empty() {
+            lines.push(Node::Line(format!("{count} += {j}")));
+        }
+        self.counters.pop();
+        self.vars.truncate(before);
+        body.push(Node::Compound(vec![(format!("for {j} in range({bounds}):"), lines)]));
+        self.declare(&count, Ty::Int);
     }
 
     /// A `while` whose end depends on the data, as in pictures of the Mandelbrot set.

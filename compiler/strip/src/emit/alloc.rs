@@ -30,6 +30,7 @@ pub(crate) struct FlatBlock {
 
 /// Flattens a function whose blocks all have an end.
 pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
+    remove_unreachable(&mut func);
     remove_unused(&mut func);
     super::schedule::schedule(&mut func);
     split_critical_edges(&mut func);
@@ -86,7 +87,7 @@ pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
             args,
             cold: block.cold,
             aligned: block.aligned,
-            after: block.after.map(|after| position[after.0 as usize]),
+            after: block.after.map(|after| position[after.0 as usize]).filter(|&after| after != u32::MAX),
         });
     }
     for at in 0..flat.blocks.len() {
@@ -96,6 +97,24 @@ pub(crate) fn flatten(mut func: Func) -> (Flat, crate::encode::Pool) {
         }
     }
     (flat, func.pool)
+}
+
+/// Removes blocks that nothing leads to, such as the way out for a fault that is known not to happen: the allocator wants to
+/// meet every block.
+fn remove_unreachable(func: &mut Func) {
+    let mut is_reached = vec![false; func.blocks.len()];
+    let mut open = vec![func.order[0]];
+    while let Some(id) = open.pop() {
+        if std::mem::replace(&mut is_reached[id.0 as usize], true) {
+            continue;
+        }
+        match &func.blocks[id.0 as usize].term {
+            Term::Jmp(to, _) => open.push(*to),
+            Term::Cond(_, (a, _), (b, _)) => open.extend([*a, *b]),
+            Term::Open | Term::Ret(_) => {}
+        }
+    }
+    func.order.retain(|id| is_reached[id.0 as usize]);
 }
 
 /// Removes instructions whose results nobody reads. (The flags are only ever those of a comparison, which defines nothing.)
