@@ -78,6 +78,7 @@ pub fn rect(radius: f64, angle: f64) -> Complex {
 
 /// A function of the table that is defined for complex numbers; `None` for the others.
 pub fn eval_one(function: MathFn1, z: Complex) -> Option<Complex> {
+    let z = (without_sign_of_nan(z.0), without_sign_of_nan(z.1));
     Some(match function {
         MathFn1::Sqrt => sqrt(z),
         MathFn1::Exp => exp(z),
@@ -112,6 +113,11 @@ pub fn eval_one(function: MathFn1, z: Complex) -> Option<Complex> {
         | MathFn1::Degrees
         | MathFn1::Radians => return None,
     })
+}
+
+/// The sign of a NaN is what the processor and the order of operands made it: it may not become that of an infinity.
+fn without_sign_of_nan(x: f64) -> f64 {
+    if x.is_nan() { f64::NAN } else { x }
 }
 
 /// The root with a real part that is not negative; the cut is the negative real axis.
@@ -182,6 +188,7 @@ pub fn log10(z: Complex) -> Complex {
 /// a^b. Whole exponents up to 100 by repeated squaring, as in CPython; `0 ** b` is 0, or NaN unless the real part
 /// of `b` is positive; `a ** 0` is 1.
 pub fn pow(a: Complex, b: Complex) -> Complex {
+    let [a, b] = [a, b].map(|(re, im)| (without_sign_of_nan(re), without_sign_of_nan(im)));
     if b == (0.0, 0.0) {
         return (1.0, 0.0);
     }

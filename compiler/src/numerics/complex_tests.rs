@@ -370,3 +370,26 @@ fn powers() {
     let value = pow((1.0, 2.0), (0.5, 1.0));
     assert!(abs(sub(value, (0.10423305491687068, 0.4830959392699094))) < 1e-15, "{value:?}");
 }
+
+#[test]
+fn the_sign_of_a_nan_decides_nothing() {
+    let parts = [0.0, -0.0, 1.5, -1e300, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let bits = |z: Complex| [z.0, z.1].map(|part| if part.is_nan() { u64::MAX } else { part.to_bits() });
+    let negative = |x: f64| if x.is_nan() { f64::from_bits(x.to_bits() ^ 1 << 63) } else { x };
+    let mut nans = 0;
+    for z in parts.iter().flat_map(|&re| parts.iter().map(move |&im| (re, im))) {
+        let other = (negative(z.0), negative(z.1));
+        nans += usize::from(z.0.is_nan() || z.1.is_nan());
+        for function in MathFn1::ALL {
+            assert_eq!(
+                eval_one(*function, z).map(bits),
+                eval_one(*function, other).map(bits),
+                "{function:?} of {z:?}"
+            );
+        }
+        for b in [(0.5, 0.0), (2.0, 0.0), (-1.0, f64::INFINITY)] {
+            assert_eq!(bits(pow(z, b)), bits(pow(other, b)), "{z:?} to the power of {b:?}");
+        }
+    }
+    assert_eq!(nans, 15);
+}

@@ -151,7 +151,7 @@ services! {
     RandomInt => |call| {
         let (low, high) = (call.int(0), call.int(1));
         if low >= high {
-            return call.fail(format!("low >= high: {low} >= {high}"));
+            return call.fail(format!("{low} >= {high}"));
         }
         let x = call.ctx.rare().random.randint(low, high);
         call.set(0, x as u64)
@@ -186,7 +186,7 @@ services! {
     GeneratorInt => |call| {
         let (low, high) = (call.int(GENERATOR_WORDS), call.int(GENERATOR_WORDS + 1));
         if low >= high {
-            return call.fail(format!("low >= high: {low} >= {high}"));
+            return call.fail(format!("{low} >= {high}"));
         }
         let x = call.draw(|source| generator::integers(source, low, high));
         call.set(0, x as u64)

@@ -35,7 +35,7 @@ impl Machine<'_, '_> {
             RuntimeFn::RandomInt => {
                 let (low, high) = (int(args, 0)?, int(args, 1)?);
                 if low >= high {
-                    return Err(fail("low >= high".to_string()));
+                    return Err(fail(format!("{low} >= {high}")));
                 }
                 vec![Word::Scalar(random.randint(low, high) as u64)]
             }
@@ -65,7 +65,7 @@ impl Machine<'_, '_> {
             RuntimeFn::GeneratorInt => {
                 let (low, high) = (int(args, 1)?, int(args, 2)?);
                 if low >= high {
-                    return Err(fail("low >= high".to_string()));
+                    return Err(fail(format!("{low} >= {high}")));
                 }
                 vec![Word::Scalar(self.draw(args, |source| generator::integers(source, low, high))? as u64)]
             }

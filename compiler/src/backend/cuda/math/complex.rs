@@ -127,7 +127,7 @@ static __device__ f64 kj_log_of_large(c128 z)
     if (fabs(x) == infinity) {
         const f64 small = y != y ? y : 0.0;
         if (x > 0.0) return {x, copysign(small, y)};
-        return {small, copysign(infinity, y)};
+        return {small, y != y ? infinity : copysign(infinity, y)};
     }
     f64 width = fabs(x), height = fabs(y), root;
     if (width < 2.2250738585072014e-308 && height < 2.2250738585072014e-308) {
