@@ -531,9 +531,10 @@ impl<'a> Builder<'a> {
         let left_before = self.request.facts.left_before;
         if let Some(local) = left_before.filter(|_| !is_repeatable) {
             let name = self.request.func.locals[local].name.clone();
-            return self.refuse(format!(
-                "a `break` leaves `{name}` as the iteration before wrote it, which cannot be done again"
-            ));
+            let text = format!(
+                "a `break` leaves `{name}` as the iteration before wrote it, and that one cannot be done again for its sums"
+            );
+            return Err(Obstacle { span: self.request.func.loops[self.request.l.id].span, text });
         }
         let mut strip = self.graph.finish();
         strip.repeatable = is_repeatable;
