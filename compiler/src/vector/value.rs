@@ -424,6 +424,9 @@ impl<'a> Builder<'a> {
                 (DType::I64, _) | (DType::U64, ReduceOp::Add | ReduceOp::Mul) => Ty::I64,
                 (DType::U64, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::I64,
                 (DType::Bool, ReduceOp::And | ReduceOp::Or | ReduceOp::Xor) => Ty::Mask,
+                (DType::U64, ReduceOp::Min | ReduceOp::Max) => {
+                    return self.refuse(format!("`{name}` is an extreme of unsigned numbers of 64 bits"));
+                }
                 _ => return self.refuse(format!("`{name}` is combined at a narrow type")),
             };
             let init = self.graph.bits(ty, op.identity(dtype));

@@ -6,6 +6,10 @@
 //! if t < best:          minimum with companions: best, where
 //!     best = t
 //!     where = i
+//! if t < lo:            no reductions: what the branches do, or whether they run, depends on what `lo` is at the time
+//!     lo = t
+//! elif t > hi:
+//!     hi = t
 //! p = p * 0.5 + t       carried: K501
 //! print(s)              a reduction that is read inside: K507
 //! ```
@@ -13,8 +17,11 @@
 use crate::analysis::liveness::{self, LiveAfter};
 use crate::base::{Diagnostic, Span};
 use crate::ir::walk::{self, LocalSet};
-use crate::ir::{BinaryOp, CompareOp, ExprId, ExprKind, Func, LocalId, ReduceOp, Reduction, Stmt, UnaryOp};
+use crate::ir::{
+    BinaryOp, Check, CompareOp, ExprId, ExprKind, Func, LocalId, ReduceOp, Reduction, Stmt, UnaryOp,
+};
 use crate::types::DType;
+use crate::types::dtype::Kind;
 
 use super::Region;
 use super::report;
@@ -51,7 +58,7 @@ pub(super) fn check(func: &Func, region: &Region<'_>, live_after: &LiveAfter) ->
             }
         }
     }
-    let uses = Uses::collect(func, body, &open);
+    let uses = Uses::collect(func, region, &open, &after.locals);
     let mut companions_of_others = LocalSet::new();
     let mut failed = Vec::new();
     for local in open.iter() {
@@ -128,8 +135,18 @@ pub(super) struct Use {
     pub(super) writes: Vec<Span>,
     /// All writes are of this constant (of a `bool`).
     only_constant: Option<bool>,
-    /// For `if e < x: x = e`: what the branch writes, and is the comparison strict?
-    branches: Vec<(LocalSet, bool)>,
+    /// For each `if e < x: x = e`.
+    branches: Vec<Branch>,
+}
+
+/// The branch of `if e < x: x = e`.
+#[derive(Clone, Debug)]
+struct Branch {
+    written: LocalSet,
+    /// By every way through it.
+    always_written: LocalSet,
+    /// Of equal values the first stays.
+    is_strict: bool,
 }
 
 impl Use {
@@ -147,20 +164,41 @@ impl Use {
     }
 }
 
-struct Uses {
+/// Branches that depend on a variable which they update.
+#[derive(Clone, Copy)]
+enum Branches<'s> {
+    /// Of `if e < x: x = e; ...`, with the other branch.
+    Extreme(&'s [Stmt], &'s [Stmt]),
+    /// Of `if x: ...; x = e`.
+    Flag(&'s [Stmt]),
+}
+
+struct Uses<'a> {
+    /// Reads of each local in the whole body.
+    all_reads: rustc_hash::FxHashMap<LocalId, usize>,
+    /// Unaccounted for.
+    open: &'a LocalSet,
+    /// Read after the loop.
+    after: &'a LocalSet,
+    is_lockstep: bool,
     by_local: rustc_hash::FxHashMap<LocalId, Use>,
     nothing: Use,
     /// Number of writes of each variable.
     writes: rustc_hash::FxHashMap<LocalId, usize>,
 }
 
-impl Uses {
+impl<'a> Uses<'a> {
     fn of(&self, local: LocalId) -> &Use {
         self.by_local.get(&local).unwrap_or(&self.nothing)
     }
 
-    fn collect(func: &Func, body: &[Stmt], open: &LocalSet) -> Uses {
+    fn collect(func: &Func, region: &Region<'_>, open: &'a LocalSet, after: &'a LocalSet) -> Uses<'a> {
+        let body = &region.l.body;
         let mut uses = Uses {
+            all_reads: if open.is_empty() { rustc_hash::FxHashMap::default() } else { reads_in(func, body) },
+            open,
+            after,
+            is_lockstep: region.is_lockstep,
             by_local: open.iter().map(|local| (local, Use::default())).collect(),
             nothing: Use::default(),
             writes: rustc_hash::FxHashMap::default(),
@@ -195,7 +233,8 @@ impl Uses {
             }
             Stmt::If { cond, then, .. }
                 if let Some((local, op)) = short_circuit(func, stmt)
-                    && self.by_local.contains_key(&local) =>
+                    && self.by_local.contains_key(&local)
+                    && self.only_updates(func, local, Branches::Flag(then)) =>
             {
                 self.update(local, op, func.exprs[*cond].span);
                 self.reads_except(func, stmt, local);
@@ -207,12 +246,14 @@ impl Uses {
             Stmt::If { cond, then, orelse } => {
                 if let Some((local, op, is_strict)) = extreme(func, *cond, then)
                     && self.by_local.contains_key(&local)
+                    && self.only_updates(func, local, Branches::Extreme(then, orelse))
                 {
                     self.update(local, op, func.exprs[*cond].span);
                     self.reads_except(func, stmt, local);
                     let written = walk::assigned_locals(then);
+                    let always_written = liveness::always_written(then);
                     if let Some(use_of) = self.by_local.get_mut(&local) {
-                        use_of.branches.push((written, is_strict));
+                        use_of.branches.push(Branch { written, always_written, is_strict });
                     }
                     for inner in then {
                         // The write of the extreme itself was counted.
@@ -241,6 +282,54 @@ impl Uses {
                 }
             }
         }
+    }
+
+    /// Whether a branch runs depends on a variable that the branch updates. A part of the iterations, which starts from the
+    /// operation's neutral element, takes such branches at other times: does that change nothing but the variable and what
+    /// travels with it?
+    fn only_updates(&self, func: &Func, updated: LocalId, branches: Branches<'_>) -> bool {
+        let (then, orelse, is_flag) = match branches {
+            Branches::Extreme(then, orelse) => (then, orelse, false),
+            Branches::Flag(then) => (then, &[][..], true),
+        };
+        let mut is_pure = true;
+        let mut look = |stmt: &Stmt| {
+            is_pure &= match stmt {
+                Stmt::Set { .. } | Stmt::If { .. } | Stmt::Check { check: Check::Index { .. }, .. } => true,
+                // Lanes that fail leave to the loop, which knows better. What stands behind `and` or `or` is evaluated by each part.
+                Stmt::Check { .. } => self.is_lockstep || is_flag,
+                _ => false,
+            };
+        };
+        walk::for_each_stmt(then, &mut look);
+        walk::for_each_stmt(orelse, &mut look);
+        if !is_pure {
+            return false;
+        }
+        let is_other = |local: &LocalId| *local != updated && self.open.contains(*local);
+        let mut written = walk::assigned_locals(then);
+        // Those of an extreme are looked at as its companions.
+        if is_flag && written.iter().any(|local| is_other(&local)) {
+            return false;
+        }
+        let otherwise = walk::assigned_locals(orelse);
+        if otherwise.contains(updated) || otherwise.iter().any(|local| is_other(&local)) {
+            return false;
+        }
+        written.extend(otherwise.iter());
+        let others: Vec<LocalId> =
+            written.iter().filter(|&local| local != updated && !self.open.contains(local)).collect();
+        if others.is_empty() {
+            return true;
+        }
+        let (in_then, in_orelse) = (reads_in(func, then), reads_in(func, orelse));
+        let count =
+            |reads: &rustc_hash::FxHashMap<LocalId, usize>, local| reads.get(&local).copied().unwrap_or(0);
+        // The last iteration runs by itself in lockstep, after the others have come together.
+        others.iter().all(|&local| {
+            count(&self.all_reads, local) == count(&in_then, local) + count(&in_orelse, local)
+                && (self.is_lockstep || !self.after.contains(local))
+        })
     }
 
     fn update(&mut self, local: LocalId, op: ReduceOp, span: Span) {
@@ -283,17 +372,17 @@ impl Uses {
     fn companions(&self, local: LocalId, open: &LocalSet, read_first: &LocalSet) -> Result<Vec<LocalId>, ()> {
         let branches = &self.of(local).branches;
         let mut companions = LocalSet::new();
-        for (written, _) in branches {
-            companions.extend(written.iter().filter(|&other| other != local && open.contains(other)));
+        for branch in branches {
+            companions.extend(branch.written.iter().filter(|&other| other != local && open.contains(other)));
         }
         let companions: Vec<LocalId> = companions.iter().collect();
         if companions.is_empty() {
             return Ok(companions);
         }
         let use_of = self.of(local);
-        let all_strict = branches.iter().all(|&(_, is_strict)| is_strict);
+        let all_strict = branches.iter().all(|branch| branch.is_strict);
         let is_complete = companions.iter().all(|&companion| {
-            branches.iter().all(|(written, _)| written.contains(companion))
+            branches.iter().all(|branch| branch.always_written.contains(companion))
                 && self.writes.get(&companion) == Some(&branches.len())
                 && !read_first.contains(companion)
         });
@@ -336,10 +425,23 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
         return None;
     }
     let (mut at, mut op) = (value, None);
+    let dtype = func.locals[local].dtype;
+    // Is an integer cut to the variable's type, and do the other operands fit into it?
+    let (mut is_cut, mut fits) = (false, true);
     loop {
         match func.exprs[at].kind {
-            ExprKind::Local(_) => return op,
-            ExprKind::Cast { arg } if op.is_none() && func.exprs[arg].ty.widened() == func.exprs[arg].ty => {
+            ExprKind::Local(_) => {
+                // A cut does not keep the order.
+                let is_ordered = matches!(op, Some(ReduceOp::Min | ReduceOp::Max));
+                return op.filter(|_| !is_cut || !is_ordered || fits);
+            }
+            ExprKind::Cast { arg }
+                if op.is_none()
+                    && func.exprs[arg].ty.is_int()
+                    && func.exprs[at].ty.is_int()
+                    && func.exprs[arg].ty.widened() == func.exprs[arg].ty =>
+            {
+                is_cut = true;
                 at = arg;
             }
             ExprKind::Binary { op: binary, left, right } => {
@@ -358,6 +460,8 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
                 if *op.get_or_insert(this) != this {
                     return None;
                 }
+                let other = if is_left { right } else { left };
+                fits = fits && (!is_cut || is_within(func, other, dtype));
                 at = if is_left { left } else { right };
             }
             // A product is added in one rounding (pass `contract`).
@@ -368,12 +472,49 @@ fn update_op(func: &Func, local: LocalId, value: ExprId) -> Option<ReduceOp> {
                 at = c;
             }
             // The arithmetic of narrow integers is wide: the variable is cast up on the way.
-            ExprKind::Cast { arg } if is_local(func, arg, local) && !func.exprs[arg].ty.is_float() => {
+            ExprKind::Cast { arg }
+                if is_local(func, arg, local) && dtype.is_int() && func.exprs[at].ty == dtype.widened() =>
+            {
                 at = arg;
             }
             _ => return None,
         }
     }
+}
+
+/// Are all values of the integer expression values of the type?
+fn is_within(func: &Func, expr: ExprId, dtype: DType) -> bool {
+    let range = |dtype: DType| {
+        let bits = 8 * dtype.size_bytes() as u32;
+        match dtype.kind() {
+            Kind::Signed => Some((-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1)),
+            Kind::Unsigned => Some((0, (1i128 << bits) - 1)),
+            Kind::Bool => Some((0, 1)),
+            Kind::Float | Kind::Complex => None,
+        }
+    };
+    let contains = |outer: DType, inner: DType| match (range(outer), range(inner)) {
+        (Some(outer), Some(inner)) => outer.0 <= inner.0 && inner.1 <= outer.1,
+        _ => false,
+    };
+    let ty = func.exprs[expr].ty;
+    match func.exprs[expr].kind {
+        ExprKind::Const(value) if ty.kind() == Kind::Signed => range(dtype)
+            .is_some_and(|(lowest, highest)| (lowest..=highest).contains(&i128::from(value.as_int()))),
+        ExprKind::Cast { arg } if contains(ty, func.exprs[arg].ty) => is_within(func, arg, dtype),
+        _ => contains(dtype, ty),
+    }
+}
+
+/// How often the block reads each local.
+fn reads_in(func: &Func, block: &[Stmt]) -> rustc_hash::FxHashMap<LocalId, usize> {
+    let mut reads = rustc_hash::FxHashMap::default();
+    walk::for_each_expr_in(&func.exprs, block, &mut |_, expr| {
+        if let ExprKind::Local(local) = expr.kind {
+            *reads.entry(local).or_default() += 1;
+        }
+    });
+    reads
 }
 
 fn is_local(func: &Func, expr: ExprId, local: LocalId) -> bool {

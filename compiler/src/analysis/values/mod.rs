@@ -338,9 +338,10 @@ impl<'a> Values<'a> {
                 }
             }
             Stmt::Check { check: Check::Cond(cond), .. } => self.assume(*cond, true),
+            // Its words are gone: nobody may read its extents.
+            Stmt::Release { array } => self.state.arrays[*array] = None,
             Stmt::Store { .. }
             | Stmt::Accumulate { .. }
-            | Stmt::Release { .. }
             | Stmt::If { .. }
             | Stmt::While { .. }
             | Stmt::Loop(_)

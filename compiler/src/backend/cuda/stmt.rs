@@ -110,8 +110,12 @@ impl Writer<'_, '_> {
             Stmt::Break => self.put("break;"),
             Stmt::Continue => {
                 if self.loops.last() == Some(&LoopShape::Threads) && self.has_tail() {
-                    self.jumps.next = true;
-                    self.put("goto next;");
+                    let label = match self.jumps.next.take() {
+                        Some(label) => label,
+                        None => self.names.fresh("next"),
+                    };
+                    self.put(&format!("goto {label};"));
+                    self.jumps.next = Some(label);
                 } else {
                     self.put("continue;");
                 }
@@ -254,7 +258,7 @@ impl Writer<'_, '_> {
         if is_innermost {
             self.begin_iteration();
         }
-        let jumps = std::mem::take(&mut self.jumps.next);
+        let jumps = self.jumps.next.take();
         let start = self.out.len();
         self.block(&l.body)?;
         if is_innermost {
@@ -308,11 +312,11 @@ impl Writer<'_, '_> {
 
     /// What the end of an iteration has to say about results. The body's text begins at `start`.
     pub(super) fn end_iteration(&mut self, start: usize) {
-        if self.jumps.next {
+        if let Some(label) = self.jumps.next.take() {
             // Braces, so that no jump enters the scope of a variable.
             let indent = "    ".repeat(self.depth);
             let body = self.out.split_off(start);
-            self.out.push_str(&format!("{indent}{{\n{body}{indent}}}\n{indent}next:;\n"));
+            self.out.push_str(&format!("{indent}{{\n{body}{indent}}}\n{indent}{label}:;\n"));
         }
         let Role::Kernel(role) = &self.role else { return };
         let mut lines = Vec::new();

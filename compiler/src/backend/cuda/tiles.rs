@@ -352,9 +352,11 @@ impl Writer<'_, '_> {
         }
         self.loops.push(LoopShape::Threads);
         self.begin_iteration();
+        let jumps = self.jumps.next.take();
         let start = self.out.len();
         self.block(body)?;
         self.end_iteration(start);
+        self.jumps.next = jumps;
         self.loops.pop();
         self.iteration = outer_iteration;
         self.depth -= 1;

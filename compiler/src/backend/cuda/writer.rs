@@ -179,9 +179,10 @@ pub(super) struct Writer<'a, 'm> {
 }
 
 /// Labels that were jumped to.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Jumps {
-    pub(super) next: bool,
+    /// The end of the iteration; labels belong to the whole kernel, which may have a body twice.
+    pub(super) next: Option<String>,
     pub(super) done: bool,
 }
 
