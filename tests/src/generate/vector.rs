@@ -307,10 +307,11 @@ impl Gen {
     }
 
     fn lane_statement(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
-        match self.rng.below(81) {
+        match self.rng.below(84) {
+            81.. => self.running_value(reduced, body),
             72..=74 => self.lane_exit(body),
             75..=77 => self.last_value(reduced, body),
-            78.. => self.inner_loop(body),
+            78..=80 => self.inner_loop(body),
             40.. | 0..=13 => {
                 if let Some(line) = self.lane_store() {
                     body.push(Node::Line(line));
@@ -474,6 +475,61 @@ impl Gen {
         body.push(Node::Line(format!("{} = {value}", var.name)));
         if self.rng.percent(40) {
             self.lane_exit(body);
+        }
+    }
+
+    /// A branch that depends on a value so far which it updates, with much else in it: the `elif` of the other extreme, counters,
+    /// stores, jumps. Only a loop where nothing of that shows may combine the value part by part.
+    fn running_value(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+        let fits = |var: &&Var| matches!(var.ty, Ty::Int | Ty::Float | Ty::Single | Ty::Bool);
+        let Some(var) = reduced.iter().find(fits).cloned() else { return };
+        let other = reduced.iter().rev().find(|other| other.ty == var.ty && other.name != var.name).cloned();
+        let counter = reduced.iter().find(|other| other.ty == Ty::Int && other.name != var.name).cloned();
+        let name = &var.name;
+        let place = match self.array(|arr| arr.rank == 1 && arr.elem.ty() == var.ty) {
+            Some(arr) if self.rng.percent(70) => self.place(&arr),
+            _ => self.expr(var.ty, 1),
+        };
+        let is_flag = var.ty == Ty::Bool;
+        let op = self.rng.pick(&["<", ">", "<=", ">="]);
+        let head = match (is_flag, self.rng.percent(50)) {
+            (true, true) => format!("if {name}:"),
+            (true, false) => format!("if not {name}:"),
+            (false, _) => format!("if {place} {op} {name}:"),
+        };
+        let update = Node::Line(format!("{name} = {place}"));
+        let is_new = self.fresh("v");
+        let extra = |g: &mut Gen| match g.rng.below(9) {
+            0 => g.lane_store().map(Node::Line),
+            1 => Some(Node::Line(format!("{is_new} = 1"))),
+            2 => counter.as_ref().map(|counter| Node::Line(format!("{} += 1", counter.name))),
+            3 if g.can_break => Some(Node::Line(g.rng.pick(&["continue", "break"]).into())),
+            4 => {
+                let condition = g.expr(Ty::Bool, 1);
+                counter.as_ref().map(|counter| guarded(&condition, &format!("{} = 7", counter.name)))
+            }
+            _ => None,
+        };
+        let (before, after) = (extra(self), extra(self));
+        let mut parts = vec![(head, before.into_iter().chain([update]).chain(after).collect())];
+        match (&other, self.rng.below(4)) {
+            (Some(other), 0..=1) if !is_flag => {
+                let back = self.rng.pick(&["<", ">"]);
+                let line = Node::Line(format!("{} = {place}", other.name));
+                parts.push((format!("elif {place} {back} {}:", other.name), vec![line]));
+            }
+            _ => {
+                if let Some(line) = extra(self) {
+                    parts.push(("else:".into(), vec![line]));
+                }
+            }
+        }
+        body.push(Node::Line(format!("{is_new} = 0")));
+        body.push(Node::Compound(parts));
+        match self.rng.below(3) {
+            0 => body.extend(counter.map(|counter| Node::Line(format!("{} += {is_new}", counter.name)))),
+            1 => self.declare(&is_new, Ty::Int),
+            _ => {}
         }
     }
 
