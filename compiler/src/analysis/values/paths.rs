@@ -48,22 +48,27 @@ fn part<'a, W: Walk<'a>>(
     arrays.extend(walk::assigned_arrays(orelse).iter());
     let (locals, arrays): (Vec<LocalId>, Vec<ArrayId>) = (locals.iter().collect(), arrays.iter().collect());
     let (before, facts) = (walker.values().held(&locals, &arrays), walker.values().facts.len());
-    walker.values().assume(cond, true);
+    // What the condition says is about the values that it was asked of, before a branch assigned others.
+    let said = |values: &mut Values<'_>, holds: bool| {
+        values.assume(cond, holds);
+        values.facts[facts..].to_vec()
+    };
+    let if_true = said(walker.values(), true);
     walker.walk(then);
     let values = walker.values();
     let after_then = values.held(&locals, &arrays);
     values.hold(&locals, &arrays, before);
     values.facts.truncate(facts);
-    values.assume(cond, false);
+    let if_false = said(values, false);
     walk_orelse(walker);
     let values = walker.values();
     values.facts.truncate(facts);
     let ends = |block: &[Stmt]| block.last().is_some_and(Stmt::is_jump);
     match (ends(then), ends(orelse)) {
-        (true, false) => values.assume(cond, false),
+        (true, false) => values.facts.extend(if_false),
         (false, true) => {
             values.hold(&locals, &arrays, after_then);
-            values.assume(cond, true);
+            values.facts.extend(if_true);
         }
         (true, true) | (false, false) => values.merge(&locals, &arrays, after_then),
     }
