@@ -480,7 +480,7 @@ impl Gen {
 
     /// A branch that depends on a value so far which it updates, with much else in it: the `elif` of the other extreme, counters,
     /// stores, jumps. Only a loop where nothing of that shows may combine the value part by part.
-    fn running_value(&mut self, reduced: &mut Vec<Var>, body: &mut Vec<Node>) {
+    fn running_value(&mut self, reduced: &mut [Var], body: &mut Vec<Node>) {
         let fits = |var: &&Var| matches!(var.ty, Ty::Int | Ty::Float | Ty::Single | Ty::Bool);
         let Some(var) = reduced.iter().find(fits).cloned() else { return };
         let other = reduced.iter().rev().find(|other| other.ty == var.ty && other.name != var.name).cloned();
