@@ -8,9 +8,11 @@
 mod expr;
 mod functions;
 mod helper;
+mod inner;
 mod parallel;
 mod program;
 mod rng;
+mod running;
 mod stmt;
 mod vector;
 
