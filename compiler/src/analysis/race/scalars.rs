@@ -181,6 +181,8 @@ struct Uses<'a> {
     /// Read after the loop.
     after: &'a LocalSet,
     is_lockstep: bool,
+    /// May an iteration run once more, after the others have come together? Behind a `break` the one before it does.
+    may_run_again: bool,
     by_local: rustc_hash::FxHashMap<LocalId, Use>,
     nothing: Use,
     /// Number of writes of each variable.
@@ -199,6 +201,7 @@ impl<'a> Uses<'a> {
             open,
             after,
             is_lockstep: region.is_lockstep,
+            may_run_again: liveness::written_before_breaks(body).is_some(),
             by_local: open.iter().map(|local| (local, Use::default())).collect(),
             nothing: Use::default(),
             writes: rustc_hash::FxHashMap::default(),
@@ -325,10 +328,10 @@ impl<'a> Uses<'a> {
         let (in_then, in_orelse) = (reads_in(func, then), reads_in(func, orelse));
         let count =
             |reads: &rustc_hash::FxHashMap<LocalId, usize>, local| reads.get(&local).copied().unwrap_or(0);
-        // The last iteration runs by itself in lockstep, after the others have come together.
+        // The last iteration runs by itself in lockstep, and after the others have come together.
         others.iter().all(|&local| {
             count(&self.all_reads, local) == count(&in_then, local) + count(&in_orelse, local)
-                && (self.is_lockstep || !self.after.contains(local))
+                && (self.is_lockstep && !self.may_run_again || !self.after.contains(local))
         })
     }
 
