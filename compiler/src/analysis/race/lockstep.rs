@@ -9,7 +9,7 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Access, RaceReport, Region, Requirement, Walker, arrays, scalars};
-use crate::analysis::liveness::{self, LiveAfter};
+use crate::analysis::liveness::LiveAfter;
 use crate::base::{Diagnostic, Span};
 use crate::ir::{ArrayReduction, Func, FuncId, LocalId, Loop, LoopId, Program, Reduction, Stmt, walk};
 
@@ -164,13 +164,10 @@ impl<'a> Walker<'a, '_> {
             obstacle.get_or_insert(Obstacle { span: info_span, text });
         }
         let key = (self.func, region.l.id);
-        let before_breaks = liveness::written_before_breaks(&region.l.body);
-        let left_before = before_breaks
-            .and_then(|written| scalars.last_values.iter().copied().find(|&local| !written.contains(local)));
         let found = Lockstep {
             reductions: scalars.reductions,
             last_values: scalars.last_values,
-            left_before,
+            left_before: scalars.left_before,
             collisions: arrays.reductions,
             requirements: arrays.requirements,
             obstacle,

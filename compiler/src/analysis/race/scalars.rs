@@ -31,6 +31,8 @@ use super::report;
 pub(super) struct Scalars {
     pub(super) reductions: Vec<Reduction>,
     pub(super) last_values: Vec<LocalId>,
+    /// One of the last values that a `break` may leave as the iteration before wrote it.
+    pub(super) left_before: Option<LocalId>,
     pub(super) flags: Vec<(LocalId, bool)>,
     pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
@@ -58,7 +60,11 @@ pub(super) fn check(func: &Func, region: &Region<'_>, live_after: &LiveAfter) ->
             }
         }
     }
-    let uses = Uses::collect(func, region, &open, &after.locals);
+    let before_breaks = liveness::written_before_breaks(body);
+    let may_run_again = before_breaks.is_some();
+    result.left_before = before_breaks
+        .and_then(|written| result.last_values.iter().copied().find(|&local| !written.contains(local)));
+    let uses = Uses::collect(func, region, &open, &after.locals, may_run_again);
     let mut companions_of_others = LocalSet::new();
     let mut failed = Vec::new();
     for local in open.iter() {
@@ -194,14 +200,20 @@ impl<'a> Uses<'a> {
         self.by_local.get(&local).unwrap_or(&self.nothing)
     }
 
-    fn collect(func: &Func, region: &Region<'_>, open: &'a LocalSet, after: &'a LocalSet) -> Uses<'a> {
+    fn collect(
+        func: &Func,
+        region: &Region<'_>,
+        open: &'a LocalSet,
+        after: &'a LocalSet,
+        may_run_again: bool,
+    ) -> Uses<'a> {
         let body = &region.l.body;
         let mut uses = Uses {
             all_reads: if open.is_empty() { rustc_hash::FxHashMap::default() } else { reads_in(func, body) },
             open,
             after,
             is_lockstep: region.is_lockstep,
-            may_run_again: liveness::written_before_breaks(body).is_some(),
+            may_run_again,
             by_local: open.iter().map(|local| (local, Use::default())).collect(),
             nothing: Use::default(),
             writes: rustc_hash::FxHashMap::default(),
